@@ -1,0 +1,1 @@
+"""What happens after the commit: the background worker and the names of its tasks."""

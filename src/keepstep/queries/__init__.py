@@ -1,0 +1,1 @@
+"""What is stored: functions that read and return values, and never write."""

@@ -1,0 +1,1 @@
+"""The HTTP side: application, dependencies and the one place with status numbers."""
