@@ -1,0 +1,53 @@
+"""Localised text: a string in a wizard of one language, else a map from language to string. Must not know any node."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, StringConstraints
+
+from keepstep.core.jsonvalue import unstorable_text
+
+MAX_TEXT = 20_000
+"""Characters. Twice the longest label that a real form is known to carry, so that imports never lose a sentence."""
+
+
+def _storable(text: str) -> str:
+    reason = unstorable_text(text)
+    if reason:
+        raise ValueError(reason)
+    return text
+
+
+Plain = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_storable)]
+Text = Plain | dict[str, Plain]
+
+
+def normal_text(value: Any, languages: Sequence[str], default: str) -> Any:
+    """The canonical form of a localised text for these languages; anything that is no text is returned as it is.
+
+    One language: a string. Several: a map, in the order of `languages`; a bare string is the default language's.
+    """
+    if isinstance(value, str):
+        return value if len(languages) == 1 else {default: value}
+    if not isinstance(value, Mapping):
+        return value
+    if len(languages) == 1 and set(value) == set(languages):
+        return value[languages[0]]
+    known = {language: value[language] for language in languages if language in value}
+    return known | {language: text for language, text in value.items() if language not in known}
+
+
+def text_in(text: Text | None, language: str, default: str) -> str:
+    """The text in `language`, else in the default language, else in any; "" for None."""
+    if text is None:
+        return ""
+    if isinstance(text, str):
+        return text
+    return text.get(language) or text.get(default) or next(iter(text.values()), "")
+
+
+def texts_of(text: Text | None) -> tuple[str, ...]:
+    """Every wording of a text."""
+    if text is None:
+        return ()
+    return (text,) if isinstance(text, str) else tuple(text.values())
