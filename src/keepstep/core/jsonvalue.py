@@ -11,7 +11,6 @@ import msgspec
 
 from keepstep.errors import MalformedJson
 
-
 MAX_DEPTH: Final = 80
 # Exact decimals are stored without an exponent, so 1e400000 would be 400 kB of zeros. 60 digits on either side of the
 # point hold any measured quantity and every money amount.

@@ -613,7 +613,9 @@ def _once(seen: set[str], item: str, path: str, code: str, detail: str) -> Itera
 def _option_set_faults(path: str, option_set: OptionSet) -> Iterator[Issue]:
     values: set[str] = set()
     for index, option in enumerate(choices_of(option_set)):
-        yield from _once(values, option.value, f"{path}/options/{index}/value", "duplicate-value", "Another option of this set has this value.")
+        yield from _once(
+            values, option.value, f"{path}/options/{index}/value", "duplicate-value", "Another option of this set has this value."
+        )
     constraints = option_set.constraints
     for low, high in (("min", "max"), ("min_length", "max_length"), ("min_choices", "max_choices")):
         yield from _order_fault(path, constraints, low, high)
@@ -643,7 +645,9 @@ def _pattern_fault(path: str, pattern: str) -> Iterator[Issue]:
         yield Issue(path, "pattern-invalid", f"Not a regular expression: {error}.")
         return
     if _NESTED_QUANTIFIER.search(pattern):
-        yield Issue(path, "pattern-too-slow", "A repeated group inside a repeated group can take for ever; write it without the inner repeat.")
+        yield Issue(
+            path, "pattern-too-slow", "A repeated group inside a repeated group can take for ever; write it without the inner repeat."
+        )
 
 
 # --- dump ----------------------------------------------------------------------------------------------------------
@@ -680,5 +684,3 @@ def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a structure: normative, and committed as docs/structure.schema.json."""
     schema = Structure.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Keepstep structure"} | schema
-
-

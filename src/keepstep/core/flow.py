@@ -1,0 +1,271 @@
+"""Which option sets a run is asked, what its calculations give, and which step comes next.
+
+Compiles a structure's conditions once (`flow_of`), then evaluates any number of runs. Must not know storage or validation.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple
+
+from keepstep.core.clock import Clock
+from keepstep.core.logic import Compiled, Scope, answered, compile_expression, references, truth
+from keepstep.core.structure import Calculated, OptionSet, Statement, Step, Structure
+
+Answers = Mapping[str, Mapping[str, Any]]
+"""Option set id → envelope (`{value, other?, source?, rule?, params?, flags?}`)."""
+
+ASKED: Final = "1"
+NOT_ASKED: Final = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A step or an option set in evaluation order."""
+
+    index: int
+    step_index: int
+    is_step: bool
+    id: str
+    condition: Compiled | None
+    calculation: Compiled | None
+    inputs: frozenset[str]
+    never: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A structure's conditions and calculations, compiled and in dependency order; `cycles` are the ids that no order fits."""
+
+    nodes: tuple[Node, ...]
+    cycles: tuple[str, ...]
+    has_logic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """`asked`: one "1" or "0" per option set, in the order of the structure. `calculated`: the value of each asked calculation.
+
+    `scope` holds the values that conditions, rules and options may read.
+    """
+
+    asked: str
+    calculated: Mapping[str, Any]
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an option set was not asked. `by`: the option sets that its conditions read."""
+
+    kind: Literal["condition", "not_reached", "waived", "retired"]
+    by: tuple[str, ...] = ()
+
+
+def flow_of(structure: Structure) -> Flow:
+    """The compiled flow; kept with the structure, as its cached properties are, since it is a function of it alone."""
+    cached: Flow | None = structure.__dict__.get("_flow")
+    if cached is None:
+        cached = structure.__dict__["_flow"] = _compiled_flow(structure)
+    return cached
+
+
+def _compiled_flow(structure: Structure) -> Flow:
+    nodes = tuple(_nodes(structure))
+    ordered, cycles = _ordered(nodes)
+    has_logic = any(node.condition or node.calculation or node.never for node in nodes)
+    return Flow(ordered, cycles, has_logic)
+
+
+def _nodes(structure: Structure) -> Iterator[Node]:
+    index = 0
+    for step_index, step in enumerate(structure.steps):
+        yield _step_node(step, step_index)
+        for option_set in step.option_sets:
+            yield _option_set_node(option_set, index, step, step_index)
+            index += 1
+
+
+def _condition(expression: Any) -> Compiled | None:
+    return None if expression is None else compile_expression(expression)
+
+
+def _inputs(*expressions: Any) -> frozenset[str]:
+    return frozenset(reference.option_set_id for expression in expressions for reference in references(expression))
+
+
+def _step_node(step: Step, step_index: int) -> Node:
+    return Node(
+        index=-1,
+        step_index=step_index,
+        is_step=True,
+        id=step.id,
+        condition=_condition(step.visible_if),
+        calculation=None,
+        inputs=_inputs(step.visible_if),
+        never=step.retired,
+    )
+
+
+def _option_set_node(option_set: OptionSet, index: int, step: Step, step_index: int) -> Node:
+    expression = option_set.expression if isinstance(option_set, Calculated) else None
+    inputs = _inputs(option_set.visible_if, expression) | {step.id}
+    calculation = compile_expression(expression) if isinstance(option_set, Calculated) else None
+    return Node(
+        index=index,
+        step_index=step_index,
+        is_step=False,
+        id=option_set.id,
+        condition=_condition(option_set.visible_if),
+        calculation=calculation,
+        inputs=inputs,
+        never=option_set.retired,
+    )
+
+
+def _ordered(nodes: tuple[Node, ...]) -> tuple[tuple[Node, ...], tuple[str, ...]]:
+    """Kahn's algorithm, stable in wizard order; nodes of a cycle come last and read each other as unanswered."""
+    known = {node.id for node in nodes}
+    waiting = {node.id: len(node.inputs & known) for node in nodes}
+    readers: dict[str, list[Node]] = {node.id: [] for node in nodes}
+    for node in nodes:
+        for source in node.inputs & known:
+            readers[source].append(node)
+    ready = [node for node in nodes if waiting[node.id] == 0]
+    ordered: list[Node] = []
+    for node in ready:  # grows while it is walked
+        ordered.append(node)
+        for reader in readers[node.id]:
+            waiting[reader.id] -= 1
+            if waiting[reader.id] == 0:
+                ready.append(reader)
+    cycles = tuple(node.id for node in nodes if waiting[node.id] > 0)
+    return (*ordered, *(node for node in nodes if waiting[node.id] > 0)), cycles
+
+
+# --- evaluation ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The state that an edit starts from: what was asked then, and which answers the edit changes."""
+
+    asked: str
+    changed: frozenset[str]
+
+
+def evaluate(structure: Structure, answers: Answers, clock: Clock, before: Before | None = None) -> Evaluation:
+    """What this run is asked. Without `before` every calculation is computed; with it only those whose inputs changed."""
+    flow = flow_of(structure)
+    state = _State(structure, answers, clock, before)
+    for node in flow.nodes:
+        state.visit(node)
+    return Evaluation("".join(state.asked), state.calculated, state.scope)
+
+
+class _State:
+    """One evaluation under way: it lives for one call and is never shared."""
+
+    __slots__ = ("answers", "asked", "before", "calculated", "changed", "option_sets", "others", "scope", "shown", "values")
+
+    def __init__(self, structure: Structure, answers: Answers, clock: Clock, before: Before | None) -> None:
+        self.option_sets = structure.option_sets
+        self.answers = answers
+        self.before = before
+        self.changed = set(before.changed) if before else set()
+        self.values: dict[str, Any] = {}
+        self.others: dict[str, str] = {}
+        self.calculated: dict[str, Any] = {}
+        self.shown = [True] * len(structure.steps)
+        self.asked = [NOT_ASKED] * len(structure.option_sets)
+        self.scope = Scope(clock, self.values, self.others)
+
+    def visit(self, node: Node) -> None:
+        holds = not node.never and (node.condition is None or truth(node.condition(self.scope)))
+        if node.is_step:
+            self.shown[node.step_index] = holds
+            return
+        asked = holds and self.shown[node.step_index]
+        if asked:
+            self.asked[node.index] = ASKED
+            self.read(node)
+        if self.before is not None and (self.before.asked[node.index : node.index + 1] == ASKED) != asked:
+            self.changed.add(node.id)
+
+    def read(self, node: Node) -> None:
+        envelope = self.answers.get(node.id)
+        if node.calculation is not None:
+            self.values[node.id] = self.calculated[node.id] = self.calculate(node, node.calculation, envelope)
+        elif envelope is not None:
+            if answered(envelope.get("value")):
+                self.values[node.id] = envelope["value"]
+            if envelope.get("other"):
+                self.others[node.id] = envelope["other"]
+
+    def calculate(self, node: Node, calculation: Compiled, envelope: Mapping[str, Any] | None) -> Any:
+        if self.before is not None and envelope is not None and not (node.inputs & self.changed):
+            return envelope.get("value")
+        value = calculation(self.scope)
+        if envelope is None or envelope.get("value") != value:
+            self.changed.add(node.id)
+        return value
+
+
+def reason_of(structure: Structure, option_set: OptionSet) -> Reason:
+    """Why an option set of this version was not asked, from its own and its step's conditions."""
+    step = structure.step_of[option_set.id]
+    if option_set.retired or step.retired:
+        return Reason("retired")
+    return Reason("condition", tuple(sorted(_inputs(option_set.visible_if, step.visible_if))))
+
+
+# --- steps ---------------------------------------------------------------------------------------------------------
+
+
+def steps_asked(structure: Structure, asked: str) -> tuple[Step, ...]:
+    """The steps with at least one visible question or statement, in order."""
+    return tuple(step for step, bits in _bits(structure, asked) if any(_is_shown(node, bit) for node, bit in bits))
+
+
+def _is_shown(option_set: OptionSet, bit: str) -> bool:
+    return bit == ASKED and not option_set.hidden and not isinstance(option_set, Calculated)
+
+
+def _bits(structure: Structure, asked: str) -> Iterator[tuple[Step, list[tuple[OptionSet, str]]]]:
+    start = 0
+    for step in structure.steps:
+        yield step, list(zip(step.option_sets, asked[start : start + len(step.option_sets)], strict=True))
+        start += len(step.option_sets)
+
+
+def next_step(structure: Structure, asked: str, step_id: str | None) -> Step | None:
+    """The step to show after `step_id` (None: the first one); None when the run is through."""
+    shown = steps_asked(structure, asked)
+    if step_id is None:
+        return shown[0] if shown else None
+    order = {step.id: index for index, step in enumerate(structure.steps)}
+    return next((step for step in shown if order[step.id] > order[step_id]), None)
+
+
+class Progress(NamedTuple):
+    """Reachable steps: how many have nothing left to ask, of how many."""
+
+    done: int
+    total: int
+
+
+def progress(structure: Structure, asked: str, answers: Answers) -> Progress:
+    """A step is done when each of its required questions has an answer and at least one question was looked at."""
+    shown = {step.id for step in steps_asked(structure, asked)}
+    done = sum(_is_done(bits, answers) for step, bits in _bits(structure, asked) if step.id in shown)
+    return Progress(done, len(shown))
+
+
+def _is_done(bits: list[tuple[OptionSet, str]], answers: Answers) -> bool:
+    questions = [node for node, bit in bits if _is_shown(node, bit) and not isinstance(node, Statement)]
+    seen = any(node.id in answers for node in questions) or not questions
+    return seen and all(is_answered(answers.get(node.id)) for node in questions if node.is_required)
+
+
+def is_answered(envelope: Mapping[str, Any] | None) -> bool:
+    """Whether an envelope holds an answer: a value, or "other" text."""
+    return envelope is not None and (answered(envelope.get("value")) or bool(envelope.get("other")))

@@ -1,0 +1,129 @@
+"""Canonical bytes, digests, chains and Merkle roots: what makes an alteration visible (docs/integrity.md, semantics 7 and 8).
+
+All digests are SHA-256. Must not know the database: a revision is a value here.
+"""
+
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from keepstep.core.jsonvalue import canonical_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What a revision's digest covers besides its answers. Ids are UUID text; `asked` is the bit string; times are aware."""
+
+    run_id: str
+    revision: int
+    version_id: str
+    origin_wizard_id: str
+    language: str
+    status: str
+    cause: str
+    actor: str
+    at: datetime
+    asked: str
+    evaluated_at: datetime
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What stays of a revision after erasure: each leaf's digest, and the leaf keys of the answers that remain readable."""
+
+    answer_leaves: Mapping[str, str]
+    archive_leaves: Mapping[str, str]
+    keys: Mapping[str, str]
+
+
+def structure_digest(structure: Mapping[str, Any]) -> bytes:
+    """The digest of a dumped structure."""
+    return sha256(canonical_bytes(structure)).digest()
+
+
+def leaf_key(salt: bytes, option_set_id: str) -> bytes:
+    """The key of one answer's leaf: without the salt it tells nothing about the others."""
+    return hmac.digest(salt, option_set_id.encode(), "sha256")
+
+
+def leaf_digest(key: bytes, envelope: Mapping[str, Any]) -> bytes:
+    """The digest of one answer."""
+    return sha256(key + canonical_bytes(envelope)).digest()
+
+
+def leaves_of(salt: bytes, envelopes: Mapping[str, Any]) -> dict[str, bytes]:
+    """The leaf digest of each answer (or archive entry) by its id."""
+    return {name: leaf_digest(leaf_key(salt, name), envelope) for name, envelope in envelopes.items()}
+
+
+def content_digest(header: Header, answers: Mapping[str, bytes], archive: Mapping[str, bytes], previous: bytes | None) -> bytes:
+    """The digest of a revision, from its header and leaf digests; chained to the revision before by `previous`."""
+    fields = [
+        header.run_id,
+        header.revision,
+        header.version_id,
+        header.origin_wizard_id,
+        header.language,
+        header.status,
+        header.cause,
+        header.actor,
+        instant(header.at),
+        header.asked,
+        instant(header.evaluated_at),
+        header.zone,
+    ]
+    listed = [fields, _listed(answers), _listed(archive), previous.hex() if previous else None]
+    return sha256(canonical_bytes(listed)).digest()
+
+
+def _listed(leaves: Mapping[str, bytes]) -> list[list[str]]:
+    return [[name, leaves[name].hex()] for name in sorted(leaves)]
+
+
+def instant(moment: datetime) -> str:
+    """A time as digests spell it: RFC 3339, UTC, microseconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def erased_leaves(salt: bytes, answers: Mapping[str, Any], archive: Mapping[str, Any], erase: Iterable[str]) -> Erased:
+    """What is kept when the entries named by `erase` (ids of answers, names of archive entries) go and the salt with them."""
+    gone = set(erase)
+    keys = {name: leaf_key(salt, name).hex() for name in (*answers, *archive) if name not in gone}
+    return Erased(_hexed(leaves_of(salt, answers)), _hexed(leaves_of(salt, archive)), keys)
+
+
+def _hexed(leaves: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: leaf.hex() for name, leaf in leaves.items()}
+
+
+def remaining_leaves(erased: Erased, answers: Mapping[str, Any], archive: Mapping[str, Any]) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The leaves of a partly erased revision: recomputed where content remains, taken from the tombstone where it is gone."""
+    return _merged(erased.answer_leaves, erased.keys, answers), _merged(erased.archive_leaves, erased.keys, archive)
+
+
+def _merged(stored: Mapping[str, str], keys: Mapping[str, str], envelopes: Mapping[str, Any]) -> dict[str, bytes]:
+    leaves = {name: bytes.fromhex(leaf) for name, leaf in stored.items()}
+    recomputed = {
+        name: leaf_digest(bytes.fromhex(keys[name]), envelope) if name in keys else b"unkeyed" for name, envelope in envelopes.items()
+    }
+    return leaves | recomputed
+
+
+def chained(previous: bytes | None, record: Any) -> bytes:
+    """The digest of a record in an append-only chain (erasures, checkpoints)."""
+    return sha256((previous or b"") + canonical_bytes(record)).digest()
+
+
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
+    """The root over leaf digests in the given order; leaves and nodes are told apart by a prefix, as RFC 6962 does."""
+    level = [sha256(b"\x00" + leaf).digest() for leaf in leaves]
+    if not level:
+        return sha256(b"").digest()
+    while len(level) > 1:
+        pairs = [sha256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
+        level = pairs + ([level[-1]] if len(level) % 2 else [])
+    return level[0]

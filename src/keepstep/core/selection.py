@@ -1,0 +1,514 @@
+"""One entry per selection type: which values fit, which are empty, how one reads, and its JSON Schema.
+
+A table, no inheritance. Must not know runs, revisions or conditions.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+from keepstep.core.clock import Clock
+from keepstep.core.issue import Issue, pointer
+from keepstep.core.jsonvalue import exact, unstorable_text
+from keepstep.core.logic import answered, as_datetime, to_text
+from keepstep.core.structure import (
+    OPTION_SET_BY_TYPE,
+    ChoiceFields,
+    ChoicesConstraints,
+    Date,
+    DateTime,
+    File,
+    MultipleSelect,
+    NumberConstraints,
+    OptionSet,
+    Phone,
+    Rating,
+    TextConstraints,
+    Time,
+    choices_of,
+)
+from keepstep.core.text import text_in
+
+MAX_ANSWER_TEXT: Final = 100_000
+"""Characters of one text answer. A long narrative fits many times over; a pasted file does not."""
+
+
+class Context(NamedTuple):
+    """What a check may look at besides the value: the option set, the time, and the language for own messages."""
+
+    option_set: OptionSet
+    clock: Clock
+    language: str
+    default_language: str
+
+
+Findings = Iterator[Issue]
+
+
+class Entry(NamedTuple):
+    """`check` yields every finding on a value that is not empty; `display` is its text in a language; `schema` its JSON Schema."""
+
+    check: Callable[[Any, Context], Findings]
+    display: Callable[[Any, OptionSet, str, str], str]
+    schema: Callable[[Any], dict[str, Any]]
+
+
+def check_value(value: Any, option_set: OptionSet, clock: Clock, *, language: str = "", default_language: str = "") -> tuple[Issue, ...]:
+    """Every reason why `value` does not fit this option set; () for an empty value. Pointers are relative to the value."""
+    if not answered(value):
+        return ()
+    return tuple(ENTRIES[option_set.selection_type].check(value, Context(option_set, clock, language, default_language)))
+
+
+def check_other(other: Any, option_set: OptionSet) -> tuple[Issue, ...]:
+    """Every reason why an "other" text does not fit this option set."""
+    if not isinstance(option_set, ChoiceFields) or not option_set.allow_other:
+        return (Issue("", "other-not-allowed", "This question takes no text of its own."),)
+    return tuple(_text_shape(other))
+
+
+def display(envelope: Mapping[str, Any] | None, option_set: OptionSet, language: str, default_language: str) -> str:
+    """An answer as people read it, in `language`; "" for none. A value that does not fit is shown as it was given."""
+    if envelope is None:
+        return ""
+    value, other = envelope.get("value"), envelope.get("other")
+    shown = ENTRIES[option_set.selection_type].display(value, option_set, language, default_language) if answered(value) else ""
+    return ", ".join(part for part in (shown, other) if part)
+
+
+def value_schema(option_set: OptionSet) -> dict[str, Any]:
+    """JSON Schema 2020-12 of the values that fit, as far as JSON Schema can say it."""
+    return ENTRIES[option_set.selection_type].schema(option_set)
+
+
+def normal_value(value: Any, option_set: OptionSet) -> Any:
+    """The canonical form of a value that fits: numbers without trailing zeros, choices in option order. Anything else unchanged."""
+    if isinstance(value, Decimal) or (isinstance(value, int) and not isinstance(value, bool)):
+        return exact(value)
+    if isinstance(option_set, MultipleSelect) and isinstance(value, list):
+        known = option_set.option_by_value
+        if all(isinstance(item, str) and item in known for item in value):
+            order = {option.value: index for index, option in enumerate(option_set.options)}
+            return sorted(value, key=order.__getitem__)
+    return value
+
+
+# --- findings ------------------------------------------------------------------------------------------------------
+
+
+def _own_message(context: Context, name: str, message: str) -> str:
+    text = context.option_set.constraints.messages.get(name)
+    return message if text is None else text_in(text, context.language, context.default_language) or message
+
+
+def _fails(context: Context, name: str, message: str, code: str | None = None, at: str = "") -> Issue:
+    return Issue(at, code or name.replace("_", "-"), _own_message(context, name, message))
+
+
+def _wrong_type(context: Context, message: str) -> Issue:
+    return _fails(context, "type", message, "type")
+
+
+def _text_shape(value: Any) -> Findings:
+    if not isinstance(value, str):
+        yield Issue("", "type", "Give a text.")
+    elif (reason := unstorable_text(value)) is not None:
+        yield Issue("", "text-unstorable", reason)
+    elif len(value) > MAX_ANSWER_TEXT:
+        yield Issue("", "max-length", f"Use at most {MAX_ANSWER_TEXT:,} characters.")
+
+
+# --- text ----------------------------------------------------------------------------------------------------------
+
+
+def _check_area(value: Any, context: Context) -> Findings:
+    faults = list(_text_shape(value))
+    yield from faults
+    constraints = context.option_set.constraints
+    if faults or not isinstance(constraints, TextConstraints):
+        return
+    if constraints.min_length is not None and len(value) < constraints.min_length:
+        yield _fails(context, "min_length", f"Use at least {constraints.min_length} characters; this has {len(value)}.")
+    if constraints.max_length is not None and len(value) > constraints.max_length:
+        yield _fails(context, "max_length", f"Use at most {constraints.max_length} characters; this has {len(value)}.")
+    if constraints.pattern is not None and not re.fullmatch(constraints.pattern, value):
+        yield _fails(context, "pattern", "This does not have the expected form.")
+
+
+def _check_line(value: Any, context: Context) -> Findings:
+    yield from _check_area(value, context)
+    if isinstance(value, str) and len(value.splitlines()) > 1:
+        yield _fails(context, "type", "Write this on one line.", "line-break")
+
+
+def _check_email(value: Any, context: Context) -> Findings:
+    if not isinstance(value, str):
+        yield _wrong_type(context, "Give an e-mail address, such as name@example.com.")
+        return
+    try:
+        validate_email(value, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        yield _fails(context, "type", "Give an e-mail address, such as name@example.com.", "email")
+    yield from _check_area(value, context)
+
+
+_E164: Final = re.compile(r"\+[1-9]\d{6,14}")
+
+
+def _check_phone(value: Any, context: Context) -> Findings:
+    if not isinstance(value, str) or not _E164.fullmatch(value) or not _is_possible_phone(value):
+        yield _fails(context, "type", "Give a phone number with its country code, such as +41446681800.", "phone")
+        return
+    assert isinstance(context.option_set, Phone)
+    regions = context.option_set.constraints.regions
+    if regions and not set(regions) & set(_regions(value)):
+        yield _fails(context, "regions", f"Give a phone number of {', '.join(regions)}.")
+
+
+def _is_possible_phone(value: str) -> bool:
+    """Possible, not valid: number plans change with every release of the library, stored answers do not."""
+    try:
+        return phonenumbers.is_possible_number(phonenumbers.parse(value))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def _regions(value: str) -> tuple[str, ...]:
+    return tuple(phonenumbers.region_codes_for_country_code(phonenumbers.parse(value).country_code or 0))
+
+
+def _check_url(value: Any, context: Context) -> Findings:
+    if not isinstance(value, str) or not _is_web_address(value):
+        yield _fails(context, "type", "Give a web address that starts with https:// or http://.", "url")
+        return
+    yield from _check_area(value, context)
+
+
+def _is_web_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(host) and not re.search(r"[\s\x00-\x20<>\"]", value)
+
+
+# --- choices -------------------------------------------------------------------------------------------------------
+
+
+def _check_single(value: Any, context: Context) -> Findings:
+    if not isinstance(value, str):
+        yield _wrong_type(context, "Choose one option: give its value.")
+        return
+    yield from _check_choice(value, context, "")
+
+
+def _check_choice(value: str, context: Context, at: str) -> Findings:
+    assert isinstance(context.option_set, ChoiceFields)
+    option = context.option_set.option_by_value.get(value)
+    if option is None:
+        yield _fails(context, "type", f"{value[:60]!r} is not one of the options: {_offered(context)}.", "option-unknown", at)
+    elif option.retired:
+        yield _fails(context, "type", f"{value[:60]!r} is no longer offered; choose one of: {_offered(context)}.", "option-retired", at)
+
+
+def _offered(context: Context) -> str:
+    values = [option.value for option in choices_of(context.option_set) if not option.retired]
+    more = f" and {len(values) - 12} more" if len(values) > 12 else ""
+    return (", ".join(values[:12]) or "none") + more
+
+
+def _check_multiple(value: Any, context: Context) -> Findings:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        yield _wrong_type(context, "Give a list of option values.")
+        return
+    for index, item in enumerate(value):
+        yield from _check_choice(item, context, pointer(index))
+    if len(set(value)) != len(value):
+        yield _fails(context, "type", "Name each option once.", "duplicate-choice")
+    yield from _check_choice_counts(value, context)
+
+
+def _check_choice_counts(value: list[str], context: Context) -> Findings:
+    constraints = context.option_set.constraints
+    assert isinstance(constraints, ChoicesConstraints)
+    assert isinstance(context.option_set, ChoiceFields)
+    if constraints.min_choices is not None and len(value) < constraints.min_choices:
+        yield _fails(context, "min_choices", f"Choose at least {constraints.min_choices}.")
+    if constraints.max_choices is not None and len(value) > constraints.max_choices:
+        yield _fails(context, "max_choices", f"Choose at most {constraints.max_choices}.")
+    known = context.option_set.option_by_value
+    alone = [item for item in value if item in known and known[item].exclusive]
+    if alone and len(value) > 1:
+        yield _fails(context, "type", f"{alone[0]!r} cannot be combined with another option.", "exclusive")
+
+
+# --- numbers -------------------------------------------------------------------------------------------------------
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+
+
+def _check_number(value: Any, context: Context) -> Findings:
+    if not _is_number(value):
+        yield _wrong_type(context, "Give a number, such as 12.5.")
+        return
+    yield from _check_range(value, context)
+    constraints = context.option_set.constraints
+    places = constraints.max_decimals if isinstance(constraints, NumberConstraints) else None
+    if places is not None and -_exponent(value) > places:
+        yield _fails(context, "max_decimals", f"Use at most {places} decimal places.")
+
+
+def _exponent(value: int | Decimal) -> int:
+    number = exact(value)
+    return -len(format(number, "f").partition(".")[2])
+
+
+def _check_range(value: int | Decimal, context: Context) -> Findings:
+    constraints: Any = context.option_set.constraints
+    try:
+        exact(value)
+    except ValueError as error:
+        yield _fails(context, "type", f"{str(error).capitalize()}.", "number-too-large")
+        return
+    if constraints.min is not None and value < constraints.min:
+        yield _fails(context, "min", f"Give {constraints.min} or more.")
+    if constraints.max is not None and value > constraints.max:
+        yield _fails(context, "max", f"Give {constraints.max} or less.")
+    if constraints.step is not None and (value - (constraints.min or 0)) % constraints.step != 0:
+        yield _fails(context, "step", f"Give a value in steps of {constraints.step}.")
+
+
+def _check_integer(value: Any, context: Context) -> Findings:
+    if not isinstance(value, int) or isinstance(value, bool):
+        yield _wrong_type(context, "Give a whole number, such as 12.")
+        return
+    yield from _check_range(value, context)
+
+
+def _check_rating(value: Any, context: Context) -> Findings:
+    assert isinstance(context.option_set, Rating)
+    constraints = context.option_set.constraints
+    if not isinstance(value, int) or isinstance(value, bool):
+        yield _wrong_type(context, "Give a whole number.")
+    elif not constraints.min <= value <= constraints.max:
+        yield _fails(context, "max", f"Give a whole number from {constraints.min} to {constraints.max}.", "range")
+
+
+def _check_boolean(value: Any, context: Context) -> Findings:
+    if not isinstance(value, bool):
+        yield _wrong_type(context, "Give true or false.")
+
+
+# --- dates and times -----------------------------------------------------------------------------------------------
+
+
+def _check_date(value: Any, context: Context) -> Findings:
+    assert isinstance(context.option_set, Date)
+    day = _strict_date(value)
+    if day is None:
+        yield _wrong_type(context, "Give a date as year-month-day, such as 2026-03-27.")
+        return
+    low, high = (_bound(text, context.clock) for text in (context.option_set.constraints.min, context.option_set.constraints.max))
+    if low is not None and day < low:
+        yield _fails(context, "min", f"Give {low.isoformat()} or a later date.")
+    if high is not None and day > high:
+        yield _fails(context, "max", f"Give {high.isoformat()} or an earlier date.")
+
+
+def _strict_date(value: Any) -> date | None:
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def _bound(text: str | None, clock: Clock) -> date | None:
+    """A limit of a date window: an ISO date, or `today`, `today+30`, `today-6570` (days)."""
+    if text is None or not text.startswith("today"):
+        return None if text is None else _strict_date(text)
+    try:
+        return clock.today + timedelta(days=int(text.removeprefix("today") or 0))
+    except OverflowError:
+        return None
+
+
+def _strict_time(value: Any) -> time | None:
+    if not isinstance(value, str) or not re.fullmatch(r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?", value, re.ASCII):
+        return None
+    try:
+        return time.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def _check_time(value: Any, context: Context) -> Findings:
+    assert isinstance(context.option_set, Time)
+    moment, constraints = _strict_time(value), context.option_set.constraints
+    if moment is None:
+        yield _wrong_type(context, "Give a time as hours:minutes, such as 14:30.")
+        return
+    low, high = _strict_time(constraints.min), _strict_time(constraints.max)
+    if low is not None and moment < low:
+        yield _fails(context, "min", f"Give {constraints.min} or later.")
+    if high is not None and moment > high:
+        yield _fails(context, "max", f"Give {constraints.max} or earlier.")
+
+
+def _check_datetime(value: Any, context: Context) -> Findings:
+    assert isinstance(context.option_set, DateTime)
+    moment, constraints = as_datetime(value), context.option_set.constraints
+    if moment is None:
+        yield _wrong_type(context, "Give a date and time with its offset, such as 2026-03-27T14:30:00+01:00.")
+        return
+    low, high = _moment(constraints.min, context.clock), _moment(constraints.max, context.clock)
+    if low is not None and moment < low:
+        yield _fails(context, "min", f"Give {low.isoformat()} or later.")
+    if high is not None and moment > high:
+        yield _fails(context, "max", f"Give {high.isoformat()} or earlier.")
+
+
+def _moment(text: str | None, clock: Clock) -> datetime | None:
+    return clock.at if text == "now" else as_datetime(text)
+
+
+# --- files, statements, calculations -------------------------------------------------------------------------------
+
+FILE_MEMBERS: Final = {"file_id": str, "name": str, "size": int, "media_type": str, "sha256": str}
+
+
+def _check_file(value: Any, context: Context) -> Findings:
+    assert isinstance(context.option_set, File)
+    constraints = context.option_set.constraints
+    if not isinstance(value, list) or not all(_is_file(item) for item in value):
+        yield _wrong_type(context, "Give a list of uploaded files: {file_id, name, size, media_type, sha256} as the upload answered.")
+        return
+    if len(value) > constraints.max_files:
+        yield _fails(context, "max_files", f"Give at most {constraints.max_files} file(s).")
+    for index, item in enumerate(value):
+        if constraints.max_size is not None and item["size"] > constraints.max_size:
+            yield _fails(context, "max_size", f"{item['name'][:80]} is larger than {constraints.max_size:,} bytes.", at=pointer(index))
+        if constraints.media_types and not any(_is_media(item["media_type"], wanted) for wanted in constraints.media_types):
+            yield _fails(context, "media_types", f"{item['name'][:80]} is not of an accepted type.", at=pointer(index))
+
+
+def _is_file(item: Any) -> bool:
+    return (
+        isinstance(item, dict)
+        and set(item) == set(FILE_MEMBERS)
+        and all(isinstance(item[name], kind) and not isinstance(item[name], bool) for name, kind in FILE_MEMBERS.items())
+    )
+
+
+def _is_media(media_type: str, wanted: str) -> bool:
+    return media_type == wanted or (wanted.endswith("/*") and media_type.startswith(wanted[:-1]))
+
+
+def _check_statement(value: Any, context: Context) -> Findings:
+    yield _wrong_type(context, "A statement takes no answer.")
+
+
+def _check_calculated(value: Any, context: Context) -> Findings:
+    if isinstance(value, dict):
+        yield _wrong_type(context, "A calculated answer is a text, a number, true or false, or a list of these.")
+
+
+# --- display -------------------------------------------------------------------------------------------------------
+
+
+def _display_plain(value: Any, option_set: OptionSet, language: str, default: str) -> str:
+    return to_text(value) or "" if not isinstance(value, dict) else str(value)
+
+
+def _display_choice(value: Any, option_set: OptionSet, language: str, default: str) -> str:
+    if not isinstance(option_set, ChoiceFields):
+        return _display_plain(value, option_set, language, default)
+    items = value if isinstance(value, list) else [value]
+    known = option_set.option_by_value
+    return ", ".join(text_in(known[item].label, language, default) if item in known else to_text(item) or "" for item in items)
+
+
+def _display_boolean(value: Any, option_set: OptionSet, language: str, default: str) -> str:
+    return {True: "Yes", False: "No"}[value] if isinstance(value, bool) else _display_plain(value, option_set, language, default)
+
+
+def _display_file(value: Any, option_set: OptionSet, language: str, default: str) -> str:
+    if not isinstance(value, list):
+        return _display_plain(value, option_set, language, default)
+    return ", ".join(str(item.get("name", "")) if isinstance(item, dict) else str(item) for item in value)
+
+
+# --- JSON Schema ---------------------------------------------------------------------------------------------------
+
+
+def _schema_of(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _schema_text(option_set: Any, form: str | None = None) -> dict[str, Any]:
+    rules = option_set.constraints
+    pattern = f"^(?:{rules.pattern})$" if rules.pattern else None
+    return _schema_of(
+        type="string", minLength=rules.min_length, maxLength=rules.max_length or MAX_ANSWER_TEXT, pattern=pattern, format=form
+    )
+
+
+def _schema_choice(option_set: Any) -> dict[str, Any]:
+    return {"type": "string", "enum": [option.value for option in option_set.options if not option.retired]}
+
+
+def _schema_multiple(option_set: Any) -> dict[str, Any]:
+    rules = option_set.constraints
+    return _schema_of(
+        type="array", items=_schema_choice(option_set), uniqueItems=True, minItems=rules.min_choices, maxItems=rules.max_choices
+    )
+
+
+def _schema_number(option_set: Any, kind: str) -> dict[str, Any]:
+    rules = option_set.constraints
+    step = None if rules.min else rules.step
+    return _schema_of(type=kind, minimum=rules.min, maximum=rules.max, multipleOf=step)
+
+
+def _schema_rating(option_set: Any) -> dict[str, Any]:
+    return {"type": "integer", "minimum": option_set.constraints.min, "maximum": option_set.constraints.max}
+
+
+def _schema_file(option_set: Any) -> dict[str, Any]:
+    members: dict[str, Any] = {name: {"type": "integer" if kind is int else "string"} for name, kind in FILE_MEMBERS.items()}
+    item = {"type": "object", "required": list(FILE_MEMBERS), "properties": members, "additionalProperties": False}
+    return {"type": "array", "items": item, "maxItems": option_set.constraints.max_files}
+
+
+ENTRIES: Final[dict[str, Entry]] = {
+    "text_input": Entry(_check_line, _display_plain, _schema_text),
+    "textarea": Entry(_check_area, _display_plain, _schema_text),
+    "email": Entry(_check_email, _display_plain, lambda option_set: _schema_text(option_set, "email")),
+    "phone": Entry(_check_phone, _display_plain, lambda _: {"type": "string", "pattern": rf"^{_E164.pattern}$"}),
+    "url": Entry(_check_url, _display_plain, lambda option_set: _schema_text(option_set, "uri")),
+    "single_select": Entry(_check_single, _display_choice, _schema_choice),
+    "dropdown": Entry(_check_single, _display_choice, _schema_choice),
+    "multiple_select": Entry(_check_multiple, _display_choice, _schema_multiple),
+    "number": Entry(_check_number, _display_plain, lambda option_set: _schema_number(option_set, "number")),
+    "integer": Entry(_check_integer, _display_plain, lambda option_set: _schema_number(option_set, "integer")),
+    "slider": Entry(_check_integer, _display_plain, lambda option_set: _schema_number(option_set, "integer")),
+    "rating": Entry(_check_rating, _display_plain, _schema_rating),
+    "boolean": Entry(_check_boolean, _display_boolean, lambda _: {"type": "boolean"}),
+    "date": Entry(_check_date, _display_plain, lambda _: {"type": "string", "format": "date"}),
+    "time": Entry(_check_time, _display_plain, lambda _: {"type": "string", "pattern": r"^\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"}),
+    "datetime": Entry(_check_datetime, _display_plain, lambda _: {"type": "string", "format": "date-time"}),
+    "file": Entry(_check_file, _display_file, _schema_file),
+    "statement": Entry(_check_statement, lambda *_: "", lambda _: {"type": "null"}),
+    "calculated": Entry(_check_calculated, _display_plain, lambda _: {"type": ["string", "number", "boolean", "array"]}),
+}
+assert set(ENTRIES) == set(OPTION_SET_BY_TYPE), "each selection type has one entry"
