@@ -8,7 +8,7 @@ from keepstep.errors import Forbidden
 
 Role = Literal["admin", "editor", "analyst"]
 Scope = Literal["read", "submit", "edit", "admin"]
-Channel = Literal["api", "cli", "page", "system"]
+Channel = Literal["web", "api", "cli", "job", "system"]
 Permission = Literal["view", "submit", "edit", "administer"]
 
 ALLOWED: Final[Mapping[Role, frozenset[Permission]]] = {
