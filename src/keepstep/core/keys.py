@@ -1,0 +1,100 @@
+"""Keys and option values that belong to somebody: which are free, which stay reserved for ever, which become aliases.
+
+Answers and clients find a question by its key and an option by its value, so neither is ever given to another meaning.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from keepstep.core.shelf import Shelved, option_id, shelved_option_sets
+from keepstep.core.structure import OptionSet, Structure, choices_of, dump
+from keepstep.errors import KeyReserved, OptionValueReserved
+
+_LONGEST: Final = 64
+_NO_VALUES: Final[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """What the wizard used before: the option set that owns each key, and the values once used in each option set (by id)."""
+
+    keys: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+NOTHING_RESERVED: Final = Reserved()
+
+
+def free_key(name: str, taken: Collection[str], fallback: str) -> str:
+    """A key spelled like `name` that nobody has: "Full Name" → "full-name", else "full-name-2", …"""
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    stem = re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-")[:_LONGEST].rstrip("-")
+    stem = stem if stem[:1].isalpha() else f"{fallback}-{stem}".rstrip("-")[:_LONGEST]
+    if stem not in taken:
+        return stem
+    numbered = (f"{stem[: _LONGEST - 1 - len(str(number))]}-{number}" for number in range(2, len(taken) + 3))
+    return next(key for key in numbered if key not in taken)
+
+
+def owners_of_keys(structure: Structure, shelf: tuple[Shelved, ...], reserved: Reserved) -> dict[str, str]:
+    """The option set that owns each key: in the draft, on its shelf, or once in the wizard."""
+    owners = dict(reserved.keys)
+    for node in shelved_option_sets(shelf):
+        owners |= dict.fromkeys([node["key"], *node.get("key_aliases", [])], node["id"])
+    return owners | {alias: item.id for item in structure.option_sets for alias in (item.key, *item.key_aliases)}
+
+
+def aliases_after(old: OptionSet, new: OptionSet) -> tuple[str, ...]:
+    """The key aliases of an option set whose key may have changed: no key that it ever had is dropped."""
+    former = dict.fromkeys((*old.key_aliases, old.key, *new.key_aliases))
+    return tuple(key for key in former if key != new.key)
+
+
+def check_keys(old: Structure, new: Structure, owners: Mapping[str, str]) -> None:
+    """Raises KeyReserved when an option set takes a key that another one has or had."""
+    for option_set in new.option_sets:
+        if option_set is old.option_set_by_id.get(option_set.id):
+            continue
+        for key in (option_set.key, *option_set.key_aliases):
+            if owners.get(key, option_set.id) != option_set.id:
+                raise KeyReserved(
+                    f"The key {key!r} belongs to another option set of this wizard ({owners[key]}); exports and clients "
+                    "that know it must not read other answers under it. Choose another key."
+                )
+
+
+def check_values(old: Structure, new: Structure, shelf: tuple[Shelved, ...], reserved: Reserved) -> None:
+    """Raises OptionValueReserved when a value once used comes as a new option.
+
+    The same value with the same label as on the shelf is that option coming back.
+    """
+    labels = dict(_shelved_labels(shelf))
+    for option_set in new.option_sets:
+        before = old.option_set_by_id.get(option_set.id)
+        if option_set is before:
+            continue
+        present = {option.value for option in choices_of(before)} if before is not None else _NO_VALUES
+        used = reserved.values.get(option_set.id, _NO_VALUES)
+        for option in choices_of(option_set):
+            shelved = labels.get(option_id(option_set.id, option.value))
+            if option.value not in present and (option.value in used or shelved is not None) and shelved != dump(option)["label"]:
+                raise reserved_value(option.value)
+
+
+def reserved_value(value: str) -> OptionValueReserved:
+    return OptionValueReserved(
+        f"An option of this set once had the value {value!r}, and stored answers may mean it. "
+        "Restore that option, or give the new one another value."
+    )
+
+
+def _shelved_labels(shelf: tuple[Shelved, ...]) -> Iterator[tuple[str, Any]]:
+    for node in shelved_option_sets(shelf):
+        for option in node.get("options", []):
+            yield option_id(node["id"], option["value"]), option["label"]
+    for item in shelf:
+        if item.kind == "option":
+            yield item.id, item.node["label"]
