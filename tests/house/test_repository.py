@@ -112,12 +112,23 @@ def test_no_tracked_file_is_larger_than_a_megabyte() -> None:
     assert [str(path.relative_to(ROOT)) for path in tracked_files() if path.stat().st_size > MEGABYTE] == []
 
 
+def imported_by(source: str) -> set[str]:
+    """Every module that the source may import, by its full name; `from a import b` counts as `a` and as `a.b`."""
+    nodes = list(ast.walk(ast.parse(source)))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    origins = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    return plain | origins | {f"{node.module}.{alias.name}" for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+
+
 def test_the_core_imports_only_pure_libraries() -> None:
     allowed = sys.stdlib_module_names | {"email_validator", "keepstep", "msgspec", "phonenumbers", "pydantic"}
-    nodes = [node for path in CORE.rglob("*.py") for node in ast.walk(ast.parse(text_of(path)))]
-    imported = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
-    imported |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported = set().union(*(imported_by(text_of(path)) for path in CORE.rglob("*.py")))
     assert {module.partition(".")[0] for module in imported} - allowed == set()
+    assert {module for module in imported if module.startswith("urllib.") and not module.startswith("urllib.parse")} == set()
+
+
+def test_the_search_for_imports_finds_each_form() -> None:
+    assert imported_by("import a.b\nfrom c import d") == {"a.b", "c", "c.d"}
 
 
 def contracts_over(folder: Path, planted: dict[str, str]) -> subprocess.CompletedProcess[str]:
