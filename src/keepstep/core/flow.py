@@ -3,7 +3,7 @@
 Compiles a structure's conditions once (`flow_of`), then evaluates any number of runs. Must not know storage or validation.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
@@ -140,6 +140,65 @@ def _ordered(nodes: tuple[Node, ...]) -> tuple[tuple[Node, ...], tuple[str, ...]
                 ready.append(reader)
     cycles = tuple(node.id for node in nodes if waiting[node.id] > 0)
     return (*ordered, *(node for node in nodes if waiting[node.id] > 0)), cycles
+
+
+def cycles_in(structure: Structure) -> tuple[tuple[str, ...], ...]:
+    """Each circle of steps and option sets that depend on each other, as ids in wizard order.
+
+    `Flow.cycles` has besides what merely waits for a circle. A step comes before its option sets, so a step whose
+    condition reads its own questions is the first of its circle.
+    """
+    flow = flow_of(structure)
+    stuck = set(flow.cycles)
+    inputs = {node.id: node.inputs & stuck for node in flow.nodes if node.id in stuck}
+    position = {node_id: index for index, node_id in enumerate(flow.cycles)}
+    circles = (tuple(sorted(circle, key=position.__getitem__)) for circle in _circles(inputs))
+    return tuple(sorted(circles, key=lambda circle: position[circle[0]]))
+
+
+def _circles(inputs: Mapping[str, Collection[str]]) -> Iterator[set[str]]:
+    """Kosaraju's algorithm: the strongly connected sets in which a path leads back."""
+    readers: dict[str, list[str]] = {node_id: [] for node_id in inputs}
+    for node_id, sources in inputs.items():
+        for source in sources:
+            readers[source].append(node_id)
+    placed: set[str] = set()
+    for start in reversed(_depth_first(inputs)):
+        if start not in placed:
+            circle = _reached(start, readers, placed)
+            placed |= circle
+            if len(circle) > 1 or start in inputs[start]:
+                yield circle
+
+
+def _depth_first(edges: Mapping[str, Collection[str]]) -> list[str]:
+    """Every node after all that can be reached from it."""
+    finished: dict[str, None] = {}
+    seen: set[str] = set()
+    for start in edges:
+        trail = [] if start in seen else [(start, iter(edges[start]))]
+        seen.add(start)
+        while trail:
+            node_id, rest = trail[-1]
+            following = next((other for other in rest if other not in seen), None)
+            if following is None:
+                finished[node_id] = None
+                trail.pop()
+            else:
+                seen.add(following)
+                trail.append((following, iter(edges[following])))
+    return list(finished)
+
+
+def _reached(start: str, edges: Mapping[str, Collection[str]], barred: Collection[str]) -> set[str]:
+    seen = {start}
+    pending = [start]
+    while pending:
+        for node_id in edges[pending.pop()]:
+            if node_id not in seen and node_id not in barred:
+                seen.add(node_id)
+                pending.append(node_id)
+    return seen
 
 
 # --- evaluation ----------------------------------------------------------------------------------------------------

@@ -252,14 +252,19 @@ def _modulo(args: list[Compiled], scope: Scope) -> Value:
     return _folded(ARITHMETIC.remainder)(args, scope)
 
 
-def _extreme(pick: Callable[..., Any]) -> Apply:
+def _extreme(sign: int) -> Apply:
+    """The greatest (1) or least (-1) of what is answered: of numbers, or of dates and times; None of a mixture."""
+
     def apply(args: list[Compiled], scope: Scope) -> Value:
         values = [item for arg in args for item in _flat(arg(scope)) if answered(item)]
-        numbers = [number for value in values if (number := as_number(value)) is not None]
-        if len(numbers) == len(values):
-            return pick(numbers, default=None)
-        dates = [value for value in values if as_date(value) is not None]
-        return pick(dates) if len(dates) == len(values) else None
+        numbers = [as_number(value) for value in values]
+        if None in numbers and not all(as_date(value) for value in values):
+            return None
+        best, *rest = (values if None in numbers else numbers) or [None]
+        for value in rest:
+            if compare(value, best) == sign:
+                best = value
+        return best
 
     return apply
 
@@ -388,8 +393,8 @@ OPERATORS: Final[dict[str, Operator]] = {
     "*": Operator(1, None, _folded(ARITHMETIC.multiply)),
     "/": Operator(2, 2, _folded(ARITHMETIC.divide)),
     "%": Operator(2, 2, _modulo),
-    "min": Operator(1, None, _extreme(min)),
-    "max": Operator(1, None, _extreme(max)),
+    "min": Operator(1, None, _extreme(-1)),
+    "max": Operator(1, None, _extreme(1)),
     "sum_of": Operator(1, None, _sum_of),
     "round": Operator(1, 2, _round),
     "floor": Operator(1, 1, _integral(ROUND_FLOOR)),
@@ -500,11 +505,22 @@ def _references(expression: Any) -> Iterator[Reference]:
 
 
 def _compared(args: list[Any]) -> Iterator[Reference]:
-    read = [item["var"] for item in args if isinstance(item, Mapping) and isinstance(item.get("var"), str) and item["var"] != "."]
-    codes = [code for item in args for code in (item if isinstance(item, list) else [item]) if isinstance(code, str)]
+    read = [target for item in args if (target := _read(item)) is not None]
+    # A number is compared with a code that spells it, so `1` reads the option "1" as well as `"1"` does.
+    literals = [code for item in args for code in (item if isinstance(item, list | tuple) else [item])]
+    codes = [to_text(code) or "" for code in literals if isinstance(code, str | int | Decimal) and not isinstance(code, bool)]
     for option_set_id in read:
         for code in codes:
             yield Reference(option_set_id, code)
+
+
+def _read(expression: Any) -> str | None:
+    """The option set whose value this expression is, or None."""
+    if not isinstance(expression, Mapping) or len(expression) != 1:
+        return None
+    target = expression.get("var")
+    target = target[0] if isinstance(target, list | tuple) and len(target) == 1 else target
+    return target if isinstance(target, str) and target != "." else None
 
 
 def references_itself(expression: Any) -> bool:

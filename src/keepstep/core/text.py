@@ -1,7 +1,7 @@
 """Localised text: a string in a wizard of one language, else a map from language to string. Must not know any node."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, StringConstraints
 
@@ -51,3 +51,13 @@ def texts_of(text: Text | None) -> tuple[str, ...]:
     if text is None:
         return ()
     return (text,) if isinstance(text, str) else tuple(text.values())
+
+
+# Longer names would fill a sentence or a menu; the whole text stands where it belongs.
+_SHOWN: Final = 60
+
+
+def quoted(text: Text | None, default: str) -> str:
+    """A text as a sentence names it: in the default language, on one line, in quotes, cut at 60 characters."""
+    full = " ".join(text_in(text, default, default).split())
+    return f"“{full if len(full) <= _SHOWN else full[: _SHOWN - 1] + '…'}”"

@@ -1,0 +1,224 @@
+"""What is wrong with a structure as a wizard: what stops it from being published, and what its author should look at.
+
+`structure.parse` refuses what cannot be worked with at all; here are the findings of a draft under construction. Must not
+know drafts, stored answers or other versions.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from keepstep.core.flow import cycles_in, flow_of
+from keepstep.core.folding import known_value, never_true
+from keepstep.core.issue import Issue, pointer
+from keepstep.core.logic import faults_in, references, references_itself
+from keepstep.core.mismatches import mismatches_in
+from keepstep.core.places import Mention, Place, TextPlace, expressions_in, mentions, piped_references, texts_in
+from keepstep.core.structure import Calculated, ChoiceFields, OptionSet, Statement, Step, Structure
+from keepstep.core.text import quoted, texts_of
+
+__all__ = ["Finding", "Mention", "mentions", "piped_references", "problems_in"]
+
+Severity = Literal["stops", "warns"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One problem: where it is in the structure (`issue.pointer`), and whether it stops publishing.
+
+    `node_id` is the step or option set to open, "" for the wizard itself and its endings.
+    """
+
+    issue: Issue
+    severity: Severity
+    node_id: str
+
+
+def problems_in(structure: Structure) -> tuple[Finding, ...]:
+    """Every problem, in the order of the wizard within each kind. Empty: it can be published and needs no second look.
+
+    Only malformed expressions, dangling references, cycles and steps that nobody can reach stop publishing.
+    """
+    places = tuple(expressions_in(structure))
+    malformed = {place.pointer: findings for place in places if (findings := tuple(_malformed(place)))}
+    sound = tuple(place for place in places if place.pointer not in malformed)
+    never = _never_asked(structure, {place.node_id for place in places if place.pointer in malformed})
+    return (
+        *(finding for findings in malformed.values() for finding in findings),
+        *(finding for place in sound for finding in _reference_findings(place, structure)),
+        *_cycle_findings(structure),
+        *_step_findings(structure, never),
+        *_question_findings(structure, never),
+        *(finding for place in sound for finding in _mismatch_findings(place, structure)),
+        *(finding for place in texts_in(structure) for finding in _text_findings(place, structure)),
+    )
+
+
+def _stops(place: Place | TextPlace, code: str, detail: str, at: str = "") -> Finding:
+    return Finding(Issue(place.pointer + at, code, detail), "stops", place.node_id)
+
+
+def _warns(place: Place | TextPlace, code: str, detail: str, at: str = "") -> Finding:
+    return Finding(Issue(place.pointer + at, code, detail), "warns", place.node_id)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+# --- expressions ---------------------------------------------------------------------------------------------------
+
+
+def _malformed(place: Place) -> Iterator[Finding]:
+    for fault in faults_in(place.expression):
+        yield _stops(place, fault.code, f"{_capital(place.where)}: {fault.detail}", fault.pointer)
+    if place.kind != "rule" and references_itself(place.expression):
+        detail = f'{_capital(place.where)} reads the value under test, {{"var": "."}}; only the rules of a question have one.'
+        yield _stops(place, "value-under-test", detail)
+
+
+def _reference_findings(place: Place, structure: Structure) -> Iterator[Finding]:
+    for option_set_id, value in sorted(references(place.expression), key=lambda item: (item.option_set_id, item.value or "")):
+        option_set = structure.option_set_by_id.get(option_set_id)
+        if value is not None:
+            yield from _value_findings(place, option_set, value, structure)
+        elif option_set is None:
+            detail = f"{_capital(place.where)} reads an option set that this wizard does not have ({option_set_id})."
+            yield _stops(place, "reference-missing", f"{detail} Restore it, or change this place.")
+        elif isinstance(option_set, Statement):
+            name = quoted(option_set.name, structure.default_language)
+            yield _warns(place, "reads-statement", f"{_capital(place.where)} reads {name}, a statement: it never has an answer.")
+        elif option_set.retired or structure.step_of[option_set_id].retired:
+            name = quoted(option_set.name, structure.default_language)
+            yield _warns(place, "reads-retired", f"{_capital(place.where)} reads {name}, which is retired: it reads as unanswered.")
+
+
+def _value_findings(place: Place, option_set: OptionSet | None, value: str, structure: Structure) -> Iterator[Finding]:
+    # An empty text is no option but a mistake of its own, which `mismatches` names.
+    if not isinstance(option_set, ChoiceFields) or value == "":
+        return
+    name = quoted(option_set.name, structure.default_language)
+    option = option_set.option_by_value.get(value)
+    if option is None:
+        detail = f"{_capital(place.where)} compares {name} with {value[:60]!r}, which is none of its options."
+        yield _stops(place, "reference-value-missing", f"{detail} Restore that option, or change this place.")
+    elif option.retired:
+        label = quoted(option.label, structure.default_language)
+        yield _warns(place, "reads-retired-option", f"{_capital(place.where)} compares {name} with {label}, which is no longer offered.")
+
+
+def _mismatch_findings(place: Place, structure: Structure) -> Iterator[Finding]:
+    for detail in mismatches_in(place.expression, structure):
+        yield _warns(place, "type-mismatch", f"{_capital(place.where)}: {detail}")
+    if place.kind == "rule" and never_true(place.expression):
+        yield _warns(place, "rule-never-holds", f"{_capital(place.where)} can never hold, so no answer would fit.")
+
+
+# --- cycles and reach ----------------------------------------------------------------------------------------------
+
+
+# Names in the sentence about one circle; more would not be read.
+_NAMED: Final = 8
+
+
+def _cycle_findings(structure: Structure) -> Iterator[Finding]:
+    default = structure.default_language
+    paths = {step.id: pointer("steps", index) for index, step in enumerate(structure.steps)}
+    paths |= {
+        item.id: paths[step.id] + pointer("option_sets", index) for step in structure.steps for index, item in enumerate(step.option_sets)
+    }
+    for circle in cycles_in(structure):
+        nodes = [structure.step_by_id.get(node_id) or structure.option_set_by_id[node_id] for node_id in circle]
+        names = " → ".join(quoted(node.name, default) for node in [*nodes, nodes[0]])
+        detail = (
+            f"These depend on each other in a circle, so no order answers them: {names}. Take one of the conditions or calculations out."
+        )
+        if len(nodes) == 1:
+            detail = f"{quoted(nodes[0].name, default)} depends on its own answer. Take that reference out."
+        elif isinstance(nodes[0], Step) and all(structure.step_of.get(node.id) is nodes[0] for node in nodes[1:]):
+            asked = ", ".join(quoted(node.name, default) for node in nodes[1:])
+            step = quoted(nodes[0].name, default)
+            detail = f"The condition of the step {step} reads its own questions ({asked}), which are only asked once it holds."
+        yield Finding(Issue(paths[circle[0]], "cycle", detail), "stops", circle[0])
+
+
+def _never_asked(structure: Structure, broken: set[str]) -> frozenset[str]:
+    """The steps and option sets that no run is ever asked: retired, or with a condition that cannot hold, also by way of others.
+
+    Walks in dependency order, so that what reads only the unaskable is found in one pass.
+    """
+    never: set[str] = set()
+    # What is never answered, though perhaps shown.
+    silent = {item.id for item in structure.option_sets if isinstance(item, Statement)}
+    for node in flow_of(structure).nodes:
+        own = structure.step_by_id.get(node.id) or structure.option_set_by_id[node.id]
+        above = None if isinstance(own, Step) else structure.step_of[own.id].id
+        sound = own.id not in broken
+        if own.retired or above in never or (sound and own.visible_if is not None and never_true(own.visible_if, silent)):
+            never.add(own.id)
+            silent.add(own.id)
+        elif sound and isinstance(own, Calculated) and known_value(own.expression, silent) == (None,):
+            silent.add(own.id)
+    return frozenset(never)
+
+
+def _step_findings(structure: Structure, never: frozenset[str]) -> Iterator[Finding]:
+    if not any(step.option_sets for step in structure.steps):
+        yield Finding(Issue("/steps", "no-questions", "This wizard asks nothing yet: add a step with a question."), "warns", "")
+    for index, step in enumerate(structure.steps):
+        name = quoted(step.name, structure.default_language)
+        at = pointer("steps", index)
+        if step.retired:
+            continue
+        if step.id in never:
+            detail = f"Nobody can reach the step {name}: its condition can never hold. Change the condition, or retire the step."
+            yield Finding(Issue(f"{at}/visible_if", "step-unreachable", detail), "stops", step.id)
+        elif step.option_sets and all(item.id in never for item in step.option_sets):
+            why = (
+                "all its questions are retired" if all(item.retired for item in step.option_sets) else "none of its questions can be asked"
+            )
+            yield Finding(
+                Issue(at, "step-unreachable", f"Nobody can reach the step {name}: {why}. Retire the step as well."), "stops", step.id
+            )
+        elif not step.option_sets:
+            yield Finding(Issue(at, "step-empty", f"The step {name} has no questions, so it is not shown."), "warns", step.id)
+
+
+def _question_findings(structure: Structure, never: frozenset[str]) -> Iterator[Finding]:
+    for step_index, step in enumerate(structure.steps):
+        for index, option_set in enumerate(step.option_sets):
+            if option_set.retired or step.retired:
+                continue
+            at = pointer("steps", step_index, "option_sets", index)
+            name = quoted(option_set.name, structure.default_language)
+            if option_set.id in never and step.id not in never:
+                detail = f"{name} is never asked: its condition can never hold."
+                yield Finding(Issue(f"{at}/visible_if", "never-asked", detail), "warns", option_set.id)
+            if isinstance(option_set, ChoiceFields) and all(option.retired for option in option_set.options) and not option_set.allow_other:
+                yield Finding(
+                    Issue(f"{at}/options", "no-options", f"{name} offers no options, so nobody can answer it."), "warns", option_set.id
+                )
+
+
+# --- texts ---------------------------------------------------------------------------------------------------------
+
+
+def _text_findings(place: TextPlace, structure: Structure) -> Iterator[Finding]:
+    piped = dict.fromkeys(option_set_id for wording in texts_of(place.text) for option_set_id in piped_references(wording))
+    for option_set_id in piped:
+        option_set = structure.option_set_by_id.get(option_set_id)
+        if option_set is None:
+            detail = f"{_capital(place.where)} shows the answer of an option set that this wizard does not have ({option_set_id})."
+            yield _stops(place, "reference-missing", f"{detail} Restore it, or take it out of the text.")
+        elif isinstance(option_set, Statement):
+            name = quoted(option_set.name, structure.default_language)
+            yield _warns(place, "reads-statement", f"{_capital(place.where)} shows the answer of {name}, a statement: it never has one.")
+    missing = _missing_languages(place.text, structure)
+    if missing and not place.retired:
+        yield _warns(place, "untranslated", f"{_capital(place.where)} is not translated into {', '.join(missing)}.")
+
+
+def _missing_languages(text: Any, structure: Structure) -> tuple[str, ...]:
+    if not isinstance(text, dict) or not any(text.values()):
+        return ()
+    return tuple(language for language in structure.languages if not text.get(language))
