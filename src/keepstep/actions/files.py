@@ -1,0 +1,133 @@
+"""Files: upload to a wizard, then name them in an answer. Bytes go to the blob store first, so a row never names missing bytes."""
+
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import filetype
+from sqlalchemy import insert, update
+
+from keepstep.actions.context import Context
+from keepstep.core.flow import Answers
+from keepstep.core.issue import Issue, pointer
+from keepstep.core.jsonvalue import unstorable_text
+from keepstep.core.structure import File
+from keepstep.core.validate import Given
+from keepstep.db.blobs import BlobStore
+from keepstep.db.tables import files
+from keepstep.db.transaction import Read, Write
+from keepstep.errors import RequestInvalid
+from keepstep.queries.files import StoredFile, files_by_id
+from keepstep.queries.versions import Version
+from keepstep.queries.wizards import get_wizard
+
+MAX_NAME: Final = 200
+_UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|\u202a-\u202e\u2066-\u2069]+")
+_MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,90}")
+# What tells a kind by its first bytes; more than any signature that the library knows.
+HEAD: Final = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file on its way in: its bytes, and the name and media type that the client claims."""
+
+    content: AsyncIterator[bytes]
+    name: str
+    claimed: str
+
+
+async def store_file(ctx: Context, tx: Write, wizard_ref: str, blobs: BlobStore, upload: Upload) -> StoredFile:
+    """The upload, stored. Its media type is told from its content where the content tells it, else as claimed.
+
+    Raises TooLarge when it exceeds the store's limit, RequestInvalid when it is empty.
+    """
+    wizard = await get_wizard(tx, ctx.actor, wizard_ref, permission="submit")
+    head = bytearray()
+    blob = await blobs.write(_watched(upload.content, head))
+    if blob.size == 0:
+        raise RequestInvalid("The file is empty.", errors=[{"pointer": "/file", "code": "empty", "detail": "Choose a file with content."}])
+    stored = StoredFile(
+        ctx.make_id(), wizard.id, None, safe_name(upload.name), blob.size, media_type_of(bytes(head), upload.claimed), blob.sha256
+    )
+    row = {"id": stored.id, "wizard_id": wizard.id, "sha256": bytes.fromhex(blob.sha256), "size": blob.size}
+    row |= {"media_type": stored.media_type, "name": stored.name, "uploaded_at": ctx.now, "uploaded_by": ctx.actor.id}
+    await tx.execute(insert(files).values(**row))
+    return stored
+
+
+async def _watched(upload: AsyncIterator[bytes], head: bytearray) -> AsyncIterator[bytes]:
+    async for chunk in upload:
+        if len(head) < HEAD:
+            head.extend(chunk[: HEAD - len(head)])
+        yield chunk
+
+
+def safe_name(name: str) -> str:
+    """The file's own name without folders, control characters, and marks that reverse the reading direction."""
+    kept = _UNSAFE.sub("_", name.replace("\\", "/").rsplit("/", 1)[-1]).strip(" .")
+    if unstorable_text(kept):
+        kept = kept.encode(errors="replace").decode()
+    return kept[:MAX_NAME] or "file"
+
+
+def media_type_of(head: bytes, claimed: str) -> str:
+    """By content first: a page named photo.jpg is no picture. A claim is believed only where content says nothing."""
+    kind = filetype.guess(head)
+    if kind is not None:
+        return str(kind.mime)
+    if head.lstrip()[:1] == b"<" or not _MEDIA_TYPE.fullmatch(claimed.lower()):
+        return "text/plain" if _is_text(head) else "application/octet-stream"
+    # The library knows every picture, sound and film format that browsers do: without its signature it is none.
+    return claimed.lower() if claimed.lower().split("/")[0] in ("text", "application") else "application/octet-stream"
+
+
+def _is_text(head: bytes) -> bool:
+    return b"\x00" not in head and head.decode(errors="ignore") != ""
+
+
+# --- files in answers ----------------------------------------------------------------------------------------------
+
+
+def _named(version: Version, answers: Answers) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
+    """Each file that a given answer names: option set id, position, the object."""
+    for option_set_id, envelope in answers.items():
+        if isinstance(version.structure.option_set_by_id.get(option_set_id), File) and isinstance(envelope.get("value"), list):
+            for position, item in enumerate(envelope["value"]):
+                if isinstance(item, dict) and isinstance(item.get("file_id"), str):
+                    yield option_set_id, position, item
+
+
+async def with_files(tx: Read, version: Version, given: Given) -> Given:
+    """The given answers with each file's own name, size, media type and digest in place of what the client says of them."""
+    named = list(_named(version, given.answers))
+    if not named:
+        return given
+    known = await files_by_id(tx, {item["file_id"] for _, _, item in named if _is_uuid(item["file_id"])})
+    answers = {name: dict(envelope) for name, envelope in given.answers.items()}
+    issues = list(given.issues)
+    for option_set_id, position, item in named:
+        stored = known.get(item["file_id"])
+        if stored is None or stored.wizard_id != version.origin_wizard_id:
+            key = version.structure.option_set_by_id[option_set_id].key
+            issues.append(Issue(pointer(key, position), "file-unknown", "Upload the file first, then name its file_id."))
+        else:
+            answers[option_set_id]["value"] = [*answers[option_set_id]["value"]]
+            answers[option_set_id]["value"][position] = stored.to_json()
+    return Given(answers, tuple(issues))
+
+
+def _is_uuid(text: str) -> bool:
+    return re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) is not None
+
+
+async def attach_files(tx: Write, version: Version, run_id: str, answers: Answers) -> None:
+    """The named files belong to this run from now on. Raises RequestInvalid when one belongs to another run."""
+    ids = sorted({item["file_id"] for _, _, item in _named(version, answers)})
+    if not ids:
+        return
+    free = (files.c.id.in_(ids), (files.c.run_id.is_(None)) | (files.c.run_id == run_id))
+    if await tx.execute(update(files).where(*free).values(run_id=run_id)) != len(ids):
+        detail = "A file belongs to one run; upload it again for this one."
+        raise RequestInvalid(detail, errors=[{"pointer": "/answers", "code": "file-of-another-run", "detail": detail}])

@@ -1,0 +1,122 @@
+"""One saved state of a run as rows: shared by every action that stores a revision, one at a time or by COPY."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from keepstep.core.flow import Answers, Evaluation
+from keepstep.core.integrity import Header, content_digest, leaves_of
+from keepstep.core.issue import Issue
+from keepstep.core.structure import Structure
+from keepstep.core.validate import same_answer
+from keepstep.db.tables import Cause, RunStatus
+from keepstep.queries.versions import Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRevision:
+    """What a revision holds before it is stored. `previous_digest` is None for the first one alone."""
+
+    run_id: str
+    revision: int
+    version: Version
+    language: str
+    status: RunStatus
+    answers: Answers
+    archive: Mapping[str, Any]
+    asked: str
+    evaluated_at: datetime
+    zone: str
+    cause: Cause
+    actor: str | None
+    at: datetime
+    previous_digest: bytes | None
+
+
+COLUMNS: Final = (
+    "run_id",
+    "revision",
+    "wizard_version_id",
+    "language",
+    "status",
+    "answers",
+    "archive",
+    "asked",
+    "evaluated_at",
+    "evaluated_zone",
+    "cause",
+    "actor",
+    "at",
+    "salt",
+    "content_digest",
+    "previous_digest",
+)
+
+
+def header_of(new: NewRevision) -> Header:
+    """The part of a revision that its digest covers besides the answers."""
+    return Header(
+        run_id=new.run_id,
+        revision=new.revision,
+        version_id=new.version.id,
+        origin_wizard_id=new.version.origin_wizard_id,
+        language=new.language,
+        status=new.status,
+        cause=new.cause,
+        actor=new.actor or "",
+        at=new.at,
+        asked=new.asked,
+        evaluated_at=new.evaluated_at,
+        zone=new.zone,
+    )
+
+
+def revision_row(new: NewRevision, salt: bytes) -> dict[str, Any]:
+    """The row of `run_revisions` (COLUMNS in order), digest included."""
+    digest = content_digest(header_of(new), leaves_of(salt, new.answers), leaves_of(salt, new.archive), new.previous_digest)
+    return {
+        "run_id": new.run_id,
+        "revision": new.revision,
+        "wizard_version_id": new.version.id,
+        "language": new.language,
+        "status": new.status,
+        "answers": new.answers,
+        "archive": new.archive,
+        "asked": new.asked,
+        "evaluated_at": new.evaluated_at,
+        "evaluated_zone": new.zone,
+        "cause": new.cause,
+        "actor": new.actor,
+        "at": new.at,
+        "salt": salt,
+        "content_digest": digest,
+        "previous_digest": new.previous_digest,
+    }
+
+
+def stored_answers(
+    answers: Answers, structure: Structure, evaluation: Evaluation, flags: Mapping[str, tuple[Issue, ...]]
+) -> dict[str, dict[str, Any]]:
+    """The envelopes to store, in the order of the structure: what was given, what was calculated, and the flags of this state."""
+    stored: dict[str, dict[str, Any]] = {}
+    for option_set in structure.option_sets:
+        envelope = _envelope(option_set.id, answers, evaluation)
+        marks = [{"code": issue.code, "detail": issue.detail} for issue in flags.get(option_set.id, ())]
+        if envelope is None and marks:
+            envelope = {"value": None}
+        if envelope is not None:
+            unmarked = {name: member for name, member in envelope.items() if name != "flags"}
+            stored[option_set.id] = unmarked | {"flags": marks} if marks else unmarked
+    return stored
+
+
+def _envelope(option_set_id: str, answers: Answers, evaluation: Evaluation) -> dict[str, Any] | None:
+    given = answers.get(option_set_id)
+    if option_set_id not in evaluation.calculated:
+        return None if given is None else dict(given)
+    value = evaluation.calculated[option_set_id]
+    if given is not None and same_answer(given, {"value": value}):
+        return dict(given)
+    # A calculation without a result was asked and gave nothing: it is left out, like a question that nobody answered.
+    return None if value is None and given is None else {"value": value, "source": "calculated"}

@@ -1,0 +1,177 @@
+"""Runs over HTTP: start, read, save, complete, revisions, trash (docs/api.md)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import Path, Query, Request
+from pydantic import AwareDatetime, Field
+
+from keepstep.actions.runs import (
+    RunRequest,
+    Saved,
+    complete_run,
+    restore_revision,
+    save_answers,
+    start_run,
+    trash_run,
+    untrash_run,
+)
+from keepstep.core.issue import to_errors
+from keepstep.core.jsonvalue import unstorable_text
+from keepstep.core.structure import ID_PATTERN
+from keepstep.errors import RequestInvalid
+from keepstep.queries.responses import answers_by_key, run_json, run_summary
+from keepstep.queries.runs import RunFilter, RunState, get_run, get_run_at, list_revisions, list_runs, position_of, wizard_of
+from keepstep.queries.wizards import get_wizard
+from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, WriteTx
+from keepstep.web.etags import Seen, tag_header
+from keepstep.web.exactjson import ExactJson, RequestBody, api_router, with_headers
+from keepstep.web.lists import DEFAULT_LIMIT, Cursor, Limit, Listing
+
+router = api_router("Runs")
+
+RunId = Annotated[str, Path(pattern=ID_PATTERN, description="The run's id: a UUID in lower case.")]
+WizardRef = Annotated[str, Path(max_length=200, description="The wizard's id or slug.")]
+RevisionNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="A revision of the run, from 1.")]
+ANSWER_FILTER: Final = "answer["
+
+
+class StartRun(RequestBody):
+    """A run to start. Send `id` to be able to send the same request again without starting a second run."""
+
+    id: Annotated[str, Field(pattern=ID_PATTERN)] | None = None
+    version_number: Annotated[int, Field(ge=1, lt=2**31)] | None = Field(
+        None, description="Editors and imports only; else the active version."
+    )
+    answers: dict[str, Any] = Field(default_factory=dict, description="Option set id or key → value, or `{value, other}`.")
+    complete: bool = Field(False, description="Complete at once: the whole run is validated.")
+    language: Annotated[str, Field(max_length=40)] | None = None
+    respondent: Annotated[str, Field(max_length=320)] | None = Field(None, description="Who answers, in your own terms.")
+
+
+class SaveAnswers(RequestBody):
+    """Answers to merge into a run by option set; null clears one."""
+
+    answers: dict[str, Any]
+
+
+@router.post("/api/v1/wizards/{wizard_ref}/runs", status_code=201, summary="Start a run")
+async def start(ctx: CurrentContext, tx: WriteTx, wizard_ref: WizardRef, body: StartRun) -> ExactJson:
+    """Starts a run on the active version; 200 instead of 201 when this very request started it before."""
+    request = RunRequest(**{name: getattr(body, name) for name in StartRun.model_fields})
+    if request.respondent is not None and (reason := unstorable_text(request.respondent)):
+        raise RequestInvalid(reason, errors=[{"pointer": "/respondent", "code": "text-unstorable", "detail": reason}])
+    saved = await start_run(ctx, tx, wizard_ref, request)
+    answer = await _saved(tx, saved, status=201 if saved.created else 200)
+    answer.headers["Location"] = f"/api/v1/runs/{saved.state.id}"
+    return answer
+
+
+async def _saved(tx: ReadTx, saved: Saved, *, status: int = 200) -> ExactJson:
+    body = run_summary(saved.state, await wizard_of(tx, saved.state.origin_wizard_id)) | {"issues": to_errors(saved.issues)}
+    return with_headers(body, status=status, headers=tag_header(saved.state.etag))
+
+
+@router.get("/api/v1/wizards/{wizard_ref}/runs", summary="List runs")
+async def list_(
+    ctx: CurrentContext,
+    tx: ReadTx,
+    resources: ResourcesDep,
+    request: Request,
+    wizard_ref: WizardRef,
+    version: Annotated[int | None, Query(ge=1, lt=2**31)] = None,
+    status: Annotated[Literal["in_progress", "completed", "abandoned"] | None, Query()] = None,
+    updated_after: Annotated[AwareDatetime | None, Query(description="Runs changed since, oldest change first.")] = None,
+    trashed: Annotated[bool, Query(description="The runs in the trash instead.")] = False,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> ExactJson:
+    """A page of runs with their answers by key. `answer[<key or id>]=<value>` keeps the runs with that answer."""
+    wizard = await get_wizard(tx, ctx.actor, wizard_ref, permission="view", removed=True)
+    chosen = RunFilter(version, status, updated_after, trashed, _answer_filters(request))
+    listing = Listing("runs", {"wizard": wizard.id} | _filters_json(chosen), resources.secret)
+    found = await list_runs(tx, wizard.id, chosen, limit=limit + 1, after=listing.after(cursor))
+    shown, following = listing.page(found, limit, position=lambda state: position_of(state, chosen))
+    of = await wizard_of(tx, wizard.id)
+    return ExactJson({"items": [run_summary(state, of) | {"answers": answers_by_key(state)} for state in shown], "next": following})
+
+
+def _answer_filters(request: Request) -> Sequence[tuple[str, str]]:
+    named = [(name, value) for name, value in request.query_params.multi_items() if name.startswith(ANSWER_FILTER) and name.endswith("]")]
+    for name, value in named:
+        if unstorable_text(name + value):
+            raise RequestInvalid("A filter may not contain the NUL character.")
+    return [(name[len(ANSWER_FILTER) : -1], value) for name, value in named]
+
+
+def _filters_json(chosen: RunFilter) -> Mapping[str, Any]:
+    after: datetime | None = chosen.updated_after
+    filters: dict[str, Any] = {"version": chosen.version, "status": chosen.status, "trashed": chosen.trashed}
+    return filters | {"updated_after": after.isoformat() if after else None, "answers": [list(pair) for pair in chosen.answers]}
+
+
+@router.get("/api/v1/runs/{run_id}", summary="One run")
+async def read(ctx: CurrentContext, tx: ReadTx, run_id: RunId) -> ExactJson:
+    """The run as it was asked and answered, in its own version."""
+    return await _whole(tx, await get_run(tx, ctx.actor, run_id))
+
+
+async def _whole(tx: ReadTx, state: RunState) -> ExactJson:
+    return with_headers(run_json(state, await wizard_of(tx, state.origin_wizard_id)), headers=tag_header(state.etag))
+
+
+@router.patch("/api/v1/runs/{run_id}/answers", summary="Save answers")
+async def save(ctx: CurrentContext, tx: WriteTx, run_id: RunId, body: SaveAnswers, seen: Seen) -> ExactJson:
+    """In progress: the working copy. Completed: a new revision, validated against the run's own version."""
+    return await _saved(tx, await save_answers(ctx, tx, run_id, body.answers, seen))
+
+
+@router.post("/api/v1/runs/{run_id}/complete", summary="Complete a run")
+async def complete(ctx: CurrentContext, tx: WriteTx, run_id: RunId, seen: Seen) -> ExactJson:
+    """Validates the whole run and stores it as a revision."""
+    return await _saved(tx, await complete_run(ctx, tx, run_id, seen))
+
+
+@router.get("/api/v1/runs/{run_id}/revisions", summary="A run's history")
+async def revisions(ctx: CurrentContext, tx: ReadTx, run_id: RunId) -> ExactJson:
+    """Every stored state of the run, oldest first."""
+    lines = await list_revisions(tx, ctx.actor, run_id)
+    items = [
+        {
+            "revision": line.revision,
+            "version_number": line.version_number,
+            "status": line.status,
+            "cause": line.cause,
+            "actor": line.actor,
+            "at": line.at,
+            "digest": line.digest.hex(),
+            "erased": line.erased,
+        }
+        for line in lines
+    ]
+    return ExactJson({"items": items, "next": None})
+
+
+@router.get("/api/v1/runs/{run_id}/revisions/{revision}", summary="A run as one revision stored it")
+async def revision_(ctx: CurrentContext, tx: ReadTx, run_id: RunId, revision: RevisionNumber) -> ExactJson:
+    """The run as it was then, in the version that it had then."""
+    return await _whole(tx, await get_run_at(tx, ctx.actor, run_id, revision))
+
+
+@router.post("/api/v1/runs/{run_id}/revisions/{revision}/restore", summary="Restore a revision")
+async def restore_at(ctx: CurrentContext, tx: WriteTx, run_id: RunId, revision: RevisionNumber, seen: Seen) -> ExactJson:
+    """The old state as a new revision; everything in between stays in the history."""
+    return await _saved(tx, await restore_revision(ctx, tx, run_id, revision, seen))
+
+
+@router.delete("/api/v1/runs/{run_id}", summary="Move a run to the trash")
+async def trash(ctx: CurrentContext, tx: WriteTx, run_id: RunId) -> ExactJson:
+    """Out of lists and exports; restorable at any time."""
+    return await _saved(tx, Saved(await trash_run(ctx, tx, run_id)))
+
+
+@router.post("/api/v1/runs/{run_id}/restore", summary="Take a run out of the trash")
+async def untrash(ctx: CurrentContext, tx: WriteTx, run_id: RunId) -> ExactJson:
+    """The run, as it was."""
+    return await _saved(tx, Saved(await untrash_run(ctx, tx, run_id)))
