@@ -1,0 +1,160 @@
+"""What this installation is set to: the environment as one checked value, and what the entry points open from it.
+
+Read by the entry points alone, which pass it down. Must not know what the settings are used for further down.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import platformdirs
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from keepstep.actions.context import Context
+from keepstep.core.permissions import Actor
+from keepstep.errors import SettingInvalid
+
+MEGABYTE: Final = 1024 * 1024
+# HMAC-SHA256 gains nothing from a longer key, and a shorter one can be guessed.
+SECRET_LENGTH: Final = 32
+
+# Each setting with the default that docs/operations.md states; tests/house compares the two.
+DEFAULTS: Final[Mapping[str, str]] = {
+    "KEEPSTEP_HOME": "",
+    "KEEPSTEP_DATABASE_URL": "",
+    "KEEPSTEP_SECRET_KEY": "",
+    "KEEPSTEP_BASE_URL": "http://127.0.0.1:8000",
+    "KEEPSTEP_ZONE": "UTC",
+    "KEEPSTEP_MAX_BODY": "10",
+    "KEEPSTEP_MAX_FILE": "50",
+    "KEEPSTEP_POOL_SIZE": "5",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one process. `max_body` and `max_file` in bytes; `database_url` None for the embedded PostgreSQL."""
+
+    home: Path
+    database_url: str | None = field(repr=False)
+    secret_key: str | None = field(repr=False)
+    base_url: str
+    zone: str
+    max_body: int
+    max_file: int
+    pool_size: int
+
+    @property
+    def files(self) -> Path:
+        """The folder of uploaded files."""
+        return self.home / "files"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What an entry point opens once and hands down: the database, the key that signs, the time and where ids come from.
+
+    `now` gives an aware time, in the local time of `settings.zone`; `make_id` a new UUIDv7 as text; `make_salt` 16 random bytes.
+    """
+
+    engine: AsyncEngine
+    settings: Settings
+    secret: bytes = field(repr=False)
+    now: Callable[[], datetime]
+    make_id: Callable[[], str]
+    make_salt: Callable[[], bytes]
+
+    def context(self, actor: Actor) -> Context:
+        """What an action of this actor gets, as of now."""
+        return Context(
+            actor=actor, now=self.now(), zone=self.settings.zone, make_id=self.make_id, make_salt=self.make_salt, secret=self.secret
+        )
+
+
+def settings_from(environment: Mapping[str, str]) -> Settings:
+    """The settings that an environment names, defaults for the rest. Raises SettingInvalid, naming the variable and the remedy."""
+    given = {name: environment.get(name, "").strip() or default for name, default in DEFAULTS.items()}
+    return Settings(
+        home=Path(given["KEEPSTEP_HOME"] or platformdirs.user_data_dir("keepstep", appauthor=False)).expanduser().absolute(),
+        database_url=given["KEEPSTEP_DATABASE_URL"] or None,
+        secret_key=_secret_key(given["KEEPSTEP_SECRET_KEY"]),
+        base_url=_base_url(given["KEEPSTEP_BASE_URL"]),
+        zone=_zone(given["KEEPSTEP_ZONE"]),
+        max_body=_whole("KEEPSTEP_MAX_BODY", given["KEEPSTEP_MAX_BODY"], most=1024) * MEGABYTE,
+        max_file=_whole("KEEPSTEP_MAX_FILE", given["KEEPSTEP_MAX_FILE"], most=10_240) * MEGABYTE,
+        pool_size=_whole("KEEPSTEP_POOL_SIZE", given["KEEPSTEP_POOL_SIZE"], most=1000),
+    )
+
+
+def secret_of(settings: Settings) -> bytes:
+    """The key that signs cursors and confirm tokens: the one that is set, else the one kept in the home, made on first use."""
+    if settings.secret_key:
+        return settings.secret_key.encode()
+    return secret_in(settings.home)
+
+
+def secret_in(home: Path) -> bytes:
+    """The key kept in a home, readable by its owner alone. Raises SettingInvalid when it cannot be kept or is damaged."""
+    path = home / "secret.key"
+    try:
+        if not path.exists():
+            _keep_secret(path)
+        kept = path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise SettingInvalid(
+            f"The secret key cannot be kept in {path}: {error.strerror}. Set KEEPSTEP_HOME to a folder of yours."
+        ) from error
+    if len(kept) < SECRET_LENGTH:
+        raise SettingInvalid(f"{path} is too short for a secret key. Restore it from a backup, or remove it and have a new one made.")
+    return kept.encode()
+
+
+def _keep_secret(path: Path) -> None:
+    """Two processes may start at once on a new home: the file gets its name only when it is complete, and the first one stays."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".secret-{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(48) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return
+    finally:
+        draft.unlink()
+
+
+def _secret_key(text: str) -> str | None:
+    if text and len(text) < SECRET_LENGTH:
+        raise SettingInvalid(f"KEEPSTEP_SECRET_KEY needs at least {SECRET_LENGTH} characters. Leave it unset to have one made and kept.")
+    return text or None
+
+
+def _base_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+        raise SettingInvalid("KEEPSTEP_BASE_URL must be the address people use, such as https://forms.example.org.")
+    return text.rstrip("/")
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SettingInvalid(f"KEEPSTEP_ZONE must be the name of a time zone, such as Europe/Berlin; {name!r} is none.") from error
+    return name
+
+
+def _whole(name: str, text: str, *, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
+        raise SettingInvalid(f"{name} must be a whole number from 1 to {most}; {text!r} is not.")
+    return int(text)

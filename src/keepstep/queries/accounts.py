@@ -1,0 +1,220 @@
+"""Who there is and what they may do: users, their tokens and grants, and the record of what was done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, Select, bindparam, func, select, tuple_
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.elements import ColumnElement
+
+from keepstep.core.permissions import Actor
+from keepstep.db.tables import api_tokens, audit_events, grants, users, wizards
+from keepstep.db.transaction import Read
+from keepstep.errors import TokenNotFound, UserNotFound
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user without the password."""
+
+    id: str
+    email: str
+    name: str
+    role: str
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token without its secret, which is stored nowhere."""
+
+    id: str
+    user_id: str
+    name: str
+    scopes: Sequence[str]
+    created_at: datetime
+    created_by: str | None
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a user may do on one wizard. `wizard_name` is None when the wizard's row is gone."""
+
+    user_id: str
+    wizard_id: str
+    wizard_name: str | None
+    role: str
+    granted_at: datetime
+    granted_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One entry of the record; `actor` is None for the system, `actor_name` None for somebody who is no longer known."""
+
+    id: str
+    at: datetime
+    actor: str | None
+    actor_name: str | None
+    channel: str
+    action: str
+    subject_kind: str
+    subject_id: str | None
+    wizard_id: str | None
+    run_id: str | None
+    details: Any
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Whom a token speaks for, and until when at most."""
+
+    actor: Actor
+    expires_at: datetime | None
+
+
+_GRANTS_OF_USER: Final = (
+    select(func.jsonb_object_agg(grants.c.wizard_id, grants.c.role)).where(grants.c.user_id == users.c.id).scalar_subquery()
+)
+# Built once: this runs before every request that the cache of the web does not answer.
+_SIGNED_IN: Final = (
+    select(
+        users.c.id,
+        users.c.name,
+        users.c.role,
+        api_tokens.c.scopes,
+        api_tokens.c.expires_at,
+        func.coalesce(_GRANTS_OF_USER, func.jsonb_build_object(), type_=JSONB).label("grants"),
+    )
+    .join_from(api_tokens, users)
+    .where(
+        api_tokens.c.digest == bindparam("digest"),
+        api_tokens.c.revoked_at.is_(None),
+        func.coalesce(api_tokens.c.expires_at > bindparam("now"), True),
+        users.c.disabled_at.is_(None),
+    )
+)
+_USER: Final = select(users.c.id, users.c.email, users.c.name, users.c.role, users.c.created_at, users.c.disabled_at)
+_TOKEN: Final = select(
+    api_tokens.c.id,
+    api_tokens.c.user_id,
+    api_tokens.c.name,
+    api_tokens.c.scopes,
+    api_tokens.c.created_at,
+    api_tokens.c.created_by,
+    api_tokens.c.expires_at,
+    api_tokens.c.last_used_at,
+    api_tokens.c.revoked_at,
+)
+
+
+async def find_signed_in(tx: Read, digest: bytes, now: datetime) -> SignedIn | None:
+    """Whom the token with this SHA-256 speaks for; None for one that is unknown, expired or revoked, or of a disabled user."""
+    row = await tx.one_or_none(_SIGNED_IN, {"digest": digest, "now": now})
+    if row is None:
+        return None
+    actor = Actor(id=row.id, name=row.name, role=row.role, channel="api", scopes=frozenset(row.scopes), grants=row.grants)
+    return SignedIn(actor, row.expires_at)
+
+
+async def get_user(tx: Read, user_id: str) -> User:
+    """Raises UserNotFound."""
+    user = await find_user(tx, user_id)
+    if user is None:
+        raise UserNotFound
+    return user
+
+
+async def find_user(tx: Read, user_id: str) -> User | None:
+    return _user(await tx.one_or_none(_USER.where(users.c.id == user_id)))
+
+
+async def find_user_by_email(tx: Read, email: str) -> User | None:
+    """By the stored form of the address, which is in lower case."""
+    return _user(await tx.one_or_none(_USER.where(users.c.email == email)))
+
+
+async def list_users(tx: Read, *, after: Sequence[str] | None, limit: int) -> Sequence[User]:
+    """In order of their addresses, from behind the address `after`."""
+    statement = _USER.order_by(users.c.email).limit(limit)
+    if after is not None:
+        statement = statement.where(users.c.email > after[0])
+    return [User(**row._asdict()) for row in await tx.rows(statement)]
+
+
+async def password_hash(tx: Read, user_id: str) -> str | None:
+    """The argon2 hash, None where no password is set."""
+    found: str | None = await tx.scalar(select(users.c.password_hash).where(users.c.id == user_id))
+    return found
+
+
+async def get_token(tx: Read, token_id: str) -> Token:
+    """Raises TokenNotFound."""
+    token = await find_token(tx, token_id)
+    if token is None:
+        raise TokenNotFound
+    return token
+
+
+async def find_token(tx: Read, token_id: str) -> Token | None:
+    row = await tx.one_or_none(_TOKEN.where(api_tokens.c.id == token_id))
+    return Token(**row._asdict()) if row else None
+
+
+async def list_tokens(tx: Read, user_id: str, *, after: Sequence[str] | None, limit: int) -> Sequence[Token]:
+    """Newest first: the ids are made in order of time. Revoked and expired ones included."""
+    statement = _TOKEN.where(api_tokens.c.user_id == user_id).order_by(api_tokens.c.id.desc()).limit(limit)
+    if after is not None:
+        statement = statement.where(api_tokens.c.id < after[0])
+    return [Token(**row._asdict()) for row in await tx.rows(statement)]
+
+
+async def list_grants(tx: Read, user_id: str, *, after: Sequence[str] | None, limit: int) -> Sequence[Grant]:
+    statement = _grant_rows().where(grants.c.user_id == user_id).order_by(grants.c.wizard_id).limit(limit)
+    if after is not None:
+        statement = statement.where(grants.c.wizard_id > after[0])
+    return [Grant(**row._asdict()) for row in await tx.rows(statement)]
+
+
+async def find_grant(tx: Read, user_id: str, wizard_id: str) -> Grant | None:
+    row = await tx.one_or_none(_grant_rows().where(grants.c.user_id == user_id, grants.c.wizard_id == wizard_id))
+    return Grant(**row._asdict()) if row else None
+
+
+async def is_wizard(tx: Read, wizard_id: str) -> bool:
+    """Whether there is, or was before its removal, a wizard with this id."""
+    return bool(await tx.scalar(select(wizards.c.id).where(wizards.c.id == wizard_id)))
+
+
+async def list_audit_events(
+    tx: Read, *, wizard_id: str | None, run_id: str | None, before: tuple[datetime, str] | None, limit: int
+) -> Sequence[AuditEvent]:
+    """Newest first, from behind the position (time, id) `before`; of one wizard or run where given."""
+    event = audit_events.c
+    columns: Sequence[ColumnElement[Any]] = (event.id, event.at, event.actor, users.c.name.label("actor_name"), event.channel, event.action)
+    more: Sequence[ColumnElement[Any]] = (event.subject_kind, event.subject_id, event.wizard_id, event.run_id, event.details)
+    # A left join: the record outlives whoever it speaks of.
+    statement = select(*columns, *more).select_from(audit_events.outerjoin(users, users.c.id == event.actor))
+    if wizard_id is not None:
+        statement = statement.where(event.wizard_id == wizard_id)
+    if run_id is not None:
+        statement = statement.where(event.run_id == run_id)
+    if before is not None:
+        statement = statement.where(tuple_(event.at, event.id) < before)
+    return [AuditEvent(**row._asdict()) for row in await tx.rows(statement.order_by(event.at.desc(), event.id.desc()).limit(limit))]
+
+
+def _grant_rows() -> Select[Any]:
+    return select(
+        grants.c.user_id, grants.c.wizard_id, wizards.c.name.label("wizard_name"), grants.c.role, grants.c.granted_at, grants.c.granted_by
+    ).select_from(grants.outerjoin(wizards, wizards.c.id == grants.c.wizard_id))
+
+
+def _user(row: Row[Any] | None) -> User | None:
+    return User(**row._asdict()) if row else None

@@ -1,0 +1,94 @@
+"""The application: its routers, its errors and its documents, over the resources that the entry point opened."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
+
+from keepstep import __version__
+from keepstep.config import Resources
+from keepstep.web.api import accounts, system
+from keepstep.web.edge import Edge
+from keepstep.web.metrics import Metrics
+from keepstep.web.problems import answer_problems
+from keepstep.web.session import SignedInCache
+
+ROUTERS: Final[Sequence[APIRouter]] = (accounts.router, system.router)
+
+_DESCRIPTION: Final = (
+    "Wizards whose stored answers survive every change of the wizard. Send `Authorization: Bearer <token>`; everything that goes wrong "
+    "answers as a problem (RFC 9457) whose `code` says what it is. docs/api.md tells what holds for all routes."
+)
+
+
+def create_app(resources: Resources) -> FastAPI:
+    """The ASGI application. Whoever opened the resources closes them, after the application."""
+    metrics = Metrics()
+    https = resources.settings.base_url.startswith("https://")
+    app = _Api(
+        title="Keepstep",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_url="/api/openapi.json",
+        # FastAPI's own pages load scripts from elsewhere; /api/docs is made here (web/api/system.py).
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+        middleware=[Middleware(Edge, metrics=metrics, make_id=resources.make_id, https=https)],
+        # Nobody configured it, and it would cost on every request.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+    )
+    app.state.resources = resources
+    app.state.metrics = metrics
+    app.state.signed_in_cache = SignedInCache()
+    answer_problems(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
+def operation_id(route: APIRoute) -> str:
+    """Such as `accounts-list_users`: what generated clients name their functions after."""
+    return f"{route.tags[0]}-{route.name}" if route.tags else route.name
+
+
+class _Api(FastAPI):
+    """FastAPI with what its description of the API lacks: how to sign in, and the shape of a problem."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            components = schema.setdefault("components", {})
+            components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+            components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+            schema["security"] = [{"bearer": []}]
+        assert self.openapi_schema is not None
+        return self.openapi_schema
+
+
+PROBLEM_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "What stopped a request (RFC 9457). Some problems have further members, which docs/problems.md names.",
+    "required": ["type", "title", "status", "detail", "code", "instance"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "instance": {"type": "string", "format": "uri-reference"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "code", "detail"],
+                "properties": {name: {"type": "string"} for name in ("pointer", "code", "detail", "in", "parameter")},
+            },
+        },
+    },
+    "additionalProperties": True,
+}

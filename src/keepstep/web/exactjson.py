@@ -1,0 +1,117 @@
+"""How a request's JSON is read and an answer's written: numbers exact, the body limited, what is not JSON refused.
+
+Must not know what the values mean. Every route of the API is an `ExactRoute`; `api_router` makes routers of them.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import APIRouter, params
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from keepstep.config import Resources, Settings
+from keepstep.core import jsonvalue
+from keepstep.errors import Unsupported
+from keepstep.web.limits import within
+
+# Documents the errors of every route, and keeps FastAPI from describing its own form of a 422, which is never sent.
+PROBLEM_ANSWER: Final[dict[int | str, dict[str, Any]]] = {
+    "default": {
+        "description": "A problem (RFC 9457): `code` says which one.",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+}
+
+
+class ExactJson(Response):
+    """An answer in JSON: Decimals as plain numbers, times as RFC 3339. Every route returns one, because FastAPI's own way
+    of writing a dict goes through float.
+    """
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return jsonvalue.dump_bytes(content)
+
+
+class RequestBody(BaseModel):
+    """A body that refuses members it does not know, so that a misspelt one is reported instead of ignored.
+
+    A member that holds answers or any other JSON value is declared `Any` and stays as exact as it was parsed.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ExactRequest(Request):
+    """A request whose body is read up to a limit and whose JSON is parsed exactly."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, limit: int) -> None:
+        super().__init__(scope, receive, send)
+        self._limit = limit
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        async for piece in within(self._limit, super().stream(), announced=self.headers.get("content-length")):
+            yield piece
+
+    async def json(self) -> Any:
+        """Raises MalformedJson, TooLarge, or Unsupported for another media type."""
+        if not hasattr(self, "_json"):
+            body = await self.body()
+            _require_json(self.headers.get("content-type"))
+            self._json = jsonvalue.loads(body)
+        return self._json
+
+
+class ExactRoute(APIRoute):
+    """A route that reads its body exactly and up to `max_body`."""
+
+    @classmethod
+    def limit(cls, settings: Settings) -> int:
+        """How many bytes of a body are read."""
+        return settings.max_body
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+        limit = type(self).limit
+        takes_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
+
+        async def handle(request: Request) -> Response:
+            resources: Resources = request.app.state.resources
+            # The exit stacks of FastAPI live in the scope, so a second request over the same scope shares them.
+            exact = ExactRequest(request.scope, request.receive, request._send, limit=limit(resources.settings))  # noqa: SLF001 - no public name
+            # Here rather than inside FastAPI, which turns whatever parsing raises into a 400 without a reason.
+            if takes_json and await exact.body():
+                await exact.json()
+            return await answer(exact)
+
+        return handle
+
+
+class UploadRoute(ExactRoute):
+    """A route that takes a file: its body is read up to `max_file`."""
+
+    @classmethod
+    def limit(cls, settings: Settings) -> int:
+        return settings.max_file
+
+
+def api_router(tag: str, *, route_class: type[ExactRoute] = ExactRoute) -> APIRouter:
+    """A router of exact routes, under one heading of the documentation."""
+    tags: Sequence[str] = [tag]
+    return APIRouter(tags=list(tags), route_class=route_class, responses=PROBLEM_ANSWER, redirect_slashes=False)
+
+
+def _require_json(content_type: str | None) -> None:
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not (media_type.startswith("application/") and media_type.endswith("+json")):
+        raise Unsupported("Send JSON, and say so: Content-Type: application/json.", accepted=["application/json"])
+
+
+def with_headers(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> ExactJson:
+    """An exact answer with this status and these headers."""
+    return ExactJson(value, status_code=status, headers=dict(headers or {}))

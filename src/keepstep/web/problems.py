@@ -1,0 +1,145 @@
+"""Which status a problem has and how it is written: RFC 9457, one shape for everything that goes wrong.
+
+The only place with status numbers. FastAPI's and Starlette's own errors become problems here, too.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from keepstep.core import jsonvalue
+from keepstep.core.issue import pointer
+from keepstep.errors import Kind, MalformedJson, MethodNotAllowed, Problem, RequestInvalid, RouteNotFound, TooLarge, Unsupported
+from keepstep.web.etags import quoted
+
+STATUS: Final[Mapping[Kind, int]] = {
+    "malformed": 400,
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "conflict": 409,
+    "gone": 410,
+    "stale": 412,
+    "too_large": 413,
+    "unsupported": 415,
+    "invalid": 422,
+    "precondition_required": 428,
+    "limited": 429,
+    "internal": 500,
+    "unavailable": 503,
+}
+# Long enough for a deadlock or a restart of the database to pass, short enough that nobody waits for nothing.
+RETRY_AFTER: Final = "2"
+MEDIA_TYPE: Final = "application/problem+json"
+_OWN: Final = frozenset({"type", "title", "status", "detail", "code", "instance", "errors"})
+
+
+def status_of(problem: Problem) -> int:
+    """405 is the one status that a kind does not give: HTTP has a number of its own for a method."""
+    return 405 if isinstance(problem, MethodNotAllowed) else STATUS[problem.kind]
+
+
+def problem_body(problem: Problem, *, instance: str) -> dict[str, Any]:
+    """The members of RFC 9457, then `code`, `errors` where there are any, and the problem's own ones beside them."""
+    body: dict[str, Any] = {
+        "type": f"/api/problems/{problem.code}",
+        "title": problem.title,
+        "status": status_of(problem),
+        "detail": problem.detail,
+        "code": problem.code,
+        "instance": instance,
+    }
+    if problem.errors:
+        body["errors"] = problem.errors
+    return body | {name: value for name, value in problem.extra.items() if name not in _OWN}
+
+
+def problem_response(problem: Problem, *, instance: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer to a request that a problem stopped. `instance` is the path of the request, without its query."""
+    return Response(
+        jsonvalue.dump_bytes(problem_body(problem, instance=instance)),
+        status_code=status_of(problem),
+        headers={**_headers_of(problem), **(headers or {})},
+        media_type=MEDIA_TYPE,
+    )
+
+
+def answer_problems(app: FastAPI) -> None:
+    """Every error of this application answers as a problem."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
+
+
+async def _on_problem(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Problem)
+    return problem_response(problem, instance=request.url.path)
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return problem_response(_invalid(error.errors()), instance=request.url.path)
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem_response(_of_http(error), instance=request.url.path, headers=error.headers)
+
+
+async def _on_disconnect(request: Request, _error: Exception) -> Response:
+    # Nobody is there to read it; the log of requests shows what happened.
+    return problem_response(RequestInvalid("The connection ended before the whole body had come."), instance=request.url.path)
+
+
+def _headers_of(problem: Problem) -> dict[str, str]:
+    match problem.kind:
+        case "unauthenticated":
+            return {"WWW-Authenticate": 'Bearer realm="keepstep"'}
+        case "unavailable" | "limited":
+            return {"Retry-After": RETRY_AFTER}
+        case "stale" | "precondition_required" if "etag" in problem.extra:
+            return {"ETag": quoted(problem.extra["etag"])}
+        case _:
+            return {}
+
+
+def _of_http(error: HTTPException) -> Problem:
+    """What Starlette and FastAPI refuse on their own, before or around a route."""
+    match error.status_code:
+        case 404:
+            return RouteNotFound()
+        case 405:
+            return MethodNotAllowed()
+        case 413:
+            return TooLarge()
+        case 415:
+            return Unsupported()
+        case 400:
+            return MalformedJson(str(error.detail))
+        case _:
+            return RequestInvalid(str(error.detail))
+
+
+def _invalid(errors: Sequence[Mapping[str, Any]]) -> RequestInvalid:
+    found = [_error(each) for each in errors]
+    return RequestInvalid(
+        "; ".join(f"{each['pointer'] or each.get('parameter', 'body')}: {each['detail']}" for each in found), errors=found
+    )
+
+
+def _error(error: Mapping[str, Any]) -> dict[str, str]:
+    """A finding of pydantic as `{pointer, code, detail}`; one about the query, the path or a header names its `parameter`.
+
+    The value itself is left out: it may be an answer, and answers do not go into logs.
+    """
+    place, *path = error["loc"] or ("body",)
+    found = {"pointer": "", "code": str(error["type"]).replace("_", "-"), "detail": str(error["msg"])}
+    if place == "body":
+        return found | {"pointer": pointer(*path)}
+    return found | {"in": str(place), "parameter": ".".join(map(str, path))}
