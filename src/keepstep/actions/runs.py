@@ -5,13 +5,13 @@ new revision.
 """
 
 import hmac
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from keepstep.actions.audit import audit_run
 from keepstep.actions.context import Context
 from keepstep.actions.files import attach_files, with_files
 from keepstep.actions.preconditions import require_seen
@@ -383,7 +383,7 @@ async def restore_revision(ctx: Context, tx: Write, run_id: str, revision: int, 
     completed_at = (state.completed_at or ctx.now) if wanted.status == "completed" else None
     restored = replace(wanted, head_revision=state.head_revision, completed_at=completed_at)
     stored = await append_revision(ctx, tx, restored, "restore")
-    await _audit(ctx, tx, "run.revision_restored", stored, {"revision": revision, "as": stored.revision})
+    await audit_run(ctx, tx, "run.revision_restored", (run_id, state.origin_wizard_id), revision=revision, stored_as=stored.revision)
     return Saved(stored)
 
 
@@ -407,9 +407,5 @@ async def _set_trashed(ctx: Context, tx: Write, run_id: str, *, trashed: bool) -
         return state
     at = ctx.now if trashed else None
     await tx.execute(update(wizard_runs).where(wizard_runs.c.id == run_id).values(trashed_at=at, updated_at=ctx.now))
-    await _audit(ctx, tx, "run.trashed" if trashed else "run.restored", state, {})
+    await audit_run(ctx, tx, "run.trashed" if trashed else "run.restored", (run_id, state.origin_wizard_id))
     return replace(state, trashed_at=at, updated_at=ctx.now)
-
-
-async def _audit(ctx: Context, tx: Write, action: str, state: RunState, details: Mapping[str, Any]) -> None:
-    raise NotImplementedError
