@@ -305,8 +305,6 @@ def _checked(envelope: Envelope, result: Derived, conversion: Conversion, clock:
     issues = _issues(rest, value, conversion, clock)
     if issues:
         return Conflict(issues[0].code, issues[0].detail, envelope.get("value"), issues)
-    if conversion.kind == "·" and not result.used:
-        return Converted(envelope)
     return Converted(enveloped(envelope, value, result, conversion), envelope if result.lossy else None)
 
 
