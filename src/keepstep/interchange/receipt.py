@@ -94,3 +94,67 @@ def joined(first: Receipt, second: Receipt) -> Receipt:
         suggestions=first.suggestions + second.suggestions,
         ids={**first.ids, **second.ids},
     )
+
+
+# --- while an import is under way ----------------------------------------------------------------------------------
+
+Cell = tuple[str, int, str]
+"""Sheet, row and heading."""
+_Verdict = tuple[int, str, str]
+_KEPT: Final = (0, "", "")
+
+
+class Ledger:
+    """The account of an import while it is under way: every cell is entered once at the start and judged at least once.
+
+    Of several verdicts on a cell the gravest counts; a cell without one has no equal here.
+    """
+
+    def __init__(self, cells: Mapping[Cell, str]) -> None:
+        self._names = dict(cells)
+        self._verdicts: dict[Cell, _Verdict] = {}
+        self._questions: list[Line] = []
+
+    def keep(self, cell: Cell) -> None:
+        """It means the same here."""
+        self._judge(cell, _KEPT)
+
+    def approximate(self, cell: Cell, code: str, detail: str) -> None:
+        """It is taken over, with a difference."""
+        self._judge(cell, (1, code, detail))
+
+    def refuse(self, cell: Cell, code: str, detail: str) -> None:
+        """It has no effect here."""
+        self._judge(cell, (2, code, detail))
+
+    def ask(self, cell: Cell, code: str, detail: str) -> None:
+        """Only a person can tell what is meant."""
+        self._questions.append(self._line(cell, code, detail, cells=0))
+
+    def _line(self, cell: Cell, code: str, detail: str, *, cells: int) -> Line:
+        sheet, row, column = cell
+        return Line(Place(sheet, row, self._names[cell], column), code, detail, cells)
+
+    def _judge(self, cell: Cell, verdict: _Verdict) -> None:
+        if cell not in self._names:
+            raise KeyError(cell)
+        self._verdicts[cell] = max(self._verdicts.get(cell, verdict), verdict, key=lambda item: item[0])
+
+    def is_kept(self, cell: Cell) -> bool:
+        """Whether it means the same here, as far as judged."""
+        return self._verdicts.get(cell) == _KEPT
+
+    def receipt(self, more: Receipt) -> Receipt:
+        """The account of all cells, with `more` of what belongs to no cell of the ledger."""
+        kept: Counter[str] = Counter()
+        lines: dict[int, list[Line]] = {1: [], 2: []}
+        for cell in self._names:
+            sheet, _, column = cell
+            detail = f"The column {column!r} has no equal here; the cell is stored word for word."
+            rank, code, detail = self._verdicts.get(cell, (2, "column-not-supported", detail))
+            if rank == 0:
+                kept[f"{sheet}/{column}"] += 1
+            else:
+                lines[rank].append(self._line(cell, code, detail, cells=1))
+        mine = Receipt(kept, tuple(lines[1]), tuple(lines[2]), questions=tuple(self._questions))
+        return joined(mine, more)

@@ -172,7 +172,7 @@ def _workbook(filename: str, book: Mapping[str, Any], cells: tuple[Cell, ...]) -
     if "survey" not in book:
         listed = ", ".join(repr(name) for name in names.values()) or "none"
         raise FileUnreadable(f"{filename or 'The workbook'} has no sheet named 'survey' (it has {listed}): this is not an XLSForm.")
-    sheets = {name: _sheet(name, book) for name in SUPPORTED_SHEET_NAMES if name in book}
+    sheets = {name: _sheet(name, book) for name in sorted(SUPPORTED_SHEET_NAMES, reverse=True) if name in book}
     alone = next(iter(names)) if len(names) == 1 else None
     unread: list[Line] = []
     formulas: dict[tuple[str, str], int] = {}

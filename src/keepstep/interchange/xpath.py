@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
 from keepstep.core.jsonvalue import parse_number
@@ -111,6 +111,7 @@ _CONNECTIVES: Final = 1
 MAX_LINKS: Final = 400
 
 
+@lru_cache(maxsize=4_096)
 def parse(text: str) -> Node:
     """The tree of an expression. Raises NotUnderstood, naming the place."""
     if len(text) > MAX_LENGTH:

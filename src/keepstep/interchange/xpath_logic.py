@@ -12,7 +12,7 @@ from typing import Any, Final
 from typing import Literal as OneOf
 
 from keepstep.core.jsonvalue import parse_number
-from keepstep.core.logic import faults_in
+from keepstep.core.logic import faults_in, to_text
 from keepstep.interchange.xpath import Call, Dot, Literal, Negative, Node, NotUnderstood, Operation, Path, Question, parse
 
 Kind = OneOf["text", "number", "date", "datetime", "time", "list", "truth", "trigger", "file", "any"]
@@ -21,11 +21,17 @@ Kind = OneOf["text", "number", "date", "datetime", "time", "list", "truth", "tri
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """An expression with what is known of its value. `is_answer`: it reads one answer, which may be missing."""
+    """An expression with what is known of its value.
+
+    `is_answer`: it reads one answer, which may be missing. `codes`: the codes that this answer can have, if it is a choice.
+    `other`: what reads the text of its own choice "other", where it has one.
+    """
 
     expression: Any
     kind: Kind
     is_answer: bool = False
+    codes: frozenset[str] | None = None
+    other: Any = None
 
     @property
     def is_literal(self) -> bool:
@@ -43,11 +49,12 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """The expression and its kind; or the reason why there is none, as a clause."""
+    """The expression and its kind; or the reason why there is none, as a clause. `strange`: codes that no list has."""
 
     expression: Any = None
     kind: Kind = "any"
     reason: str = ""
+    strange: tuple[str, ...] = ()
 
 
 def translate(text: str, names: Names) -> Translation:
@@ -57,7 +64,21 @@ def translate(text: str, names: Names) -> Translation:
     except NotUnderstood as reason:
         return Translation(reason=str(reason))
     faults = faults_in(term.expression)
-    return Translation(reason=faults[0].detail) if faults else Translation(term.expression, term.kind)
+    if faults:
+        return Translation(reason=faults[0].detail.rstrip("."))
+    return Translation(term.expression, term.kind, strange=tuple(dict.fromkeys(_strange_codes(term.expression))))
+
+
+def _strange_codes(expression: Any) -> Iterator[str]:
+    if isinstance(expression, list):
+        for item in expression:
+            yield from _strange_codes(item)
+    if not isinstance(expression, dict):
+        return
+    for name, args in expression.items():
+        if name in ("text", "number") and len(args) == 1 and isinstance(args[0], str | int | Decimal):
+            yield str(args[0])
+        yield from _strange_codes(args)
 
 
 def all_of(expressions: list[Any]) -> Any:
@@ -217,13 +238,15 @@ def _equal(left: Term, right: Term) -> Any:
     # In XPath `= ''` is how a form asks whether something is unanswered.
     if right.is_literal and right.expression is None:
         return _not(_answered(left))
+    if right.is_literal and _is_own_other(left, right):
+        return {"answered": [left.other]}
     if "trigger" in (left.kind, right.kind):
         return _equal_to_trigger(left, right)
     if "truth" in (left.kind, right.kind):
         return {"==": [{"!!": [left.expression]}, {"!!": [right.expression]}]}
     if "file" in (left.kind, right.kind):
         raise NotUnderstood("a file cannot be compared")
-    equal = {"==": [_listed(left), _listed(right)]}
+    equal = {"==": [_listed(left), _code(left, right) if right.is_literal else _listed(right)]}
     # Two unanswered questions are equal in XPath (both read as the empty text), and never here.
     if left.is_answer and right.is_answer:
         return {"or": [equal, {"and": [_not(_answered(left)), _not(_answered(right))]}]}
@@ -240,6 +263,21 @@ def _equal_to_trigger(left: Term, right: Term) -> Any:
     if other.is_literal and other.expression == "OK":
         return {"==": [trigger.expression, True]}
     raise NotUnderstood("an acknowledgement can only be compared with 'OK' or ''")
+
+
+def _is_own_other(answer: Term, code: Term) -> bool:
+    """`or_other` adds the code "other" there; here that choice is the text beside the value."""
+    return answer.other is not None and code.expression == "other" and "other" not in (answer.codes or ())
+
+
+def _code(answer: Term, code: Term) -> Any:
+    """A written out code. One that the list of choices does not have is marked as a mere text.
+
+    Only imported answers can have it; as a code it would name an option that is missing, and stop publishing.
+    """
+    if answer.codes is None or to_text(code.expression) in answer.codes:
+        return code.expression
+    return {"text" if isinstance(code.expression, str) else "number": [code.expression]}
 
 
 def _listed(term: Term) -> Any:
@@ -344,7 +382,9 @@ def _call(node: Call, names: Names) -> Term:
 def _selected(terms: Terms) -> Term:
     """Codes are texts, also where a form writes them as numbers."""
     answer, code = terms
-    wanted = str(code.expression) if isinstance(code.expression, int | Decimal) else code.expression
+    if code.is_literal and _is_own_other(answer, code):
+        return Term({"answered": [answer.other]}, "truth")
+    wanted = code.expression if not code.is_literal else _code(answer, Term(to_text(code.expression), "text"))
     if answer.kind == "trigger":
         return Term(_equal_to_trigger(answer, code), "truth")
     if answer.kind in ("file", "truth"):
