@@ -4,11 +4,11 @@ Every edit gets its inverse from here, so that "undo gives back exactly the form
 beneath later edits of other nodes. Must not know which edit was made.
 """
 
-from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
 
 from keepstep.core.nodes import dump_own
+from keepstep.core.order import longest_increasing
 from keepstep.core.shelf import Shelved, option_id
 from keepstep.core.structure import Frozen, Option, OptionSet, Step, Structure, choices_of, dump, parse
 from keepstep.errors import StructureInvalid, UndoBlocked
@@ -68,13 +68,10 @@ def ids_in(node: Mapping[str, Any]) -> Iterator[str]:
 def touched_by(revert: Revert) -> frozenset[str]:
     """The ids of all nodes that going back would change."""
     placed = (*revert.steps, *revert.option_sets)
+    inside = {identity for item in placed for identity in item.inside}
     nested = {identity for item in placed if item.node is not None and "id" in item.node for identity in ids_in(item.node)}
-    named = (
-        {item.id for item in placed}
-        | {identity for item in placed for identity in item.inside}
-        | {option_id(item.parent, item.id) for item in revert.options}
-    )
-    return frozenset(nested | named | ({WIZARD} if revert.wizard is not None else set()))
+    options = {option_id(item.parent, item.id) for item in revert.options}
+    return frozenset({item.id for item in placed} | inside | nested | options | ({WIZARD} if revert.wizard is not None else set()))
 
 
 # --- the difference ------------------------------------------------------------------------------------------------
@@ -157,24 +154,6 @@ def _displaced(target: Sequence[str], present: Sequence[str], moved: frozenset[s
     rank = {key: index for index, key in enumerate(wanted)}
     staying = longest_increasing([rank[key] for key in present])
     return frozenset(common - {wanted[index] for index in staying})
-
-
-def longest_increasing(numbers: Sequence[int]) -> tuple[int, ...]:
-    """A longest strictly increasing subsequence, in O(n log n)."""
-    tails: list[int] = []
-    tail_at: list[int] = []
-    previous: list[int] = []
-    for index, number in enumerate(numbers):
-        length = bisect_left(tails, number)
-        previous.append(tail_at[length - 1] if length else -1)
-        tails[length : length + 1] = [number]
-        tail_at[length : length + 1] = [index]
-    chain: list[int] = []
-    at = tail_at[-1] if tail_at else -1
-    while at >= 0:
-        chain.append(numbers[at])
-        at = previous[at]
-    return tuple(reversed(chain))
 
 
 # --- going back ----------------------------------------------------------------------------------------------------
