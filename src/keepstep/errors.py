@@ -211,6 +211,12 @@ class EmailTaken(Problem):
     kind, code, title = "conflict", "email-taken", "This e-mail address is in use"
 
 
+class LastAdmin(Problem):
+    """Nobody else may administer, so this user stays an enabled admin. Make another admin first."""
+
+    kind, code, title = "conflict", "last-admin", "Somebody has to be the admin"
+
+
 class IdConflict(Problem):
     """Something else is stored under the id that this request gives. Use a new id."""
 

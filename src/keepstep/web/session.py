@@ -1,11 +1,11 @@
 """Who sends a request: the bearer token of its header, looked up by its digest. Must not know what the request wants."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
+from keepstep.actions.accounts import token_digest
 from keepstep.config import Resources
 from keepstep.core.permissions import Actor
 from keepstep.db.transaction import open_read
@@ -50,14 +50,9 @@ class SignedInCache:
         self._kept.clear()
 
 
-def digest_of(token: str) -> bytes:
-    """What is stored of a token. Its 256 random bits cannot be guessed from a fast hash, unlike a password."""
-    return hashlib.sha256(token.encode()).digest()
-
-
 async def signed_in(header: str | None, resources: Resources, cache: SignedInCache) -> Actor:
     """Whom an Authorization header speaks for. Raises Unauthenticated, in the same words whatever is wrong with the token."""
-    digest = digest_of(_token_in(header))
+    digest = token_digest(_token_in(header))
     found = cache.find(digest) or await _looked_up(digest, resources, cache)
     if found is None or (found.expires_at is not None and found.expires_at <= resources.now()):
         raise Unauthenticated("This token is unknown, expired or revoked.")
