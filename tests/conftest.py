@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["tests.db_fixtures"]
+
 ROOT = Path(__file__).parents[1]
 
 # Laws over a real database take milliseconds for each example and vary with the machine: a deadline would only be noise.

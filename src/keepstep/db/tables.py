@@ -1,0 +1,439 @@
+"""Which tables there are, as SQLAlchemy Core metadata: what statements are written against.
+
+The tables themselves are made by the schema revisions in db/schema; a test keeps the two equal. Guards, views and
+privileges lie beside them (guards.py, views.py, roles.py). Ids are text in Python, like everywhere in the core.
+"""
+
+from typing import Any, Final, Literal
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ColumnElement,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    cast,
+    text,
+    type_coerce,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, BIT, BYTEA, JSONB, TIMESTAMP, UUID
+from sqlalchemy.types import TypeDecorator
+
+metadata: Final = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+class Id(TypeDecorator[str]):
+    """A UUID that is text in Python. The core, the API and every digest know ids as text, and a UUID object never equals its text."""
+
+    impl = UUID(as_uuid=False)
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return None if value is None else str(value)
+
+
+class Bits(TypeDecorator[str]):
+    """A bit string: "0101" in Python, four bits and a length in the database. Sent and read as text, because the drivers
+    have a class of their own each, and one of them takes no empty bit string.
+    """
+
+    impl = BIT(varying=True)
+    cache_ok = True
+
+    def bind_expression(self, bindparam: Any) -> ColumnElement[Any]:
+        return cast(type_coerce(bindparam, Text), BIT(varying=True))
+
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return cast(column, Text)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:
+        """Text arrives, so there is nothing to convert."""
+
+
+# None is SQL NULL, never the JSON value null: a column of this type means "nothing here" by it.
+Json: Final = JSONB(none_as_null=True)
+Moment: Final = TIMESTAMP(timezone=True)
+
+
+def _id(name: str, *, nullable: bool = False, primary_key: bool = False) -> Column[str]:
+    return Column(name, Id, nullable=nullable, primary_key=primary_key)
+
+
+def _at(name: str, *, nullable: bool = False) -> Column[Any]:
+    return Column(name, Moment, nullable=nullable)
+
+
+def _one_of(column: str, *values: str) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _is_digest(column: str) -> CheckConstraint:
+    return CheckConstraint(f"octet_length({column}) = 32", name=column)
+
+
+def _is_object(column: str) -> CheckConstraint:
+    return CheckConstraint(f"jsonb_typeof({column}) = 'object'", name=column)
+
+
+RunStatus = Literal["in_progress", "completed", "abandoned"]
+Cause = Literal["respondent", "editor", "migration", "undo", "import", "restore", "checkpoint", "reopen", "system"]
+Role = Literal["admin", "editor", "analyst"]
+Scope = Literal["read", "submit", "edit", "admin"]
+
+# --- wizards: small tables, the same on every node of a cluster -----------------------------------------------------
+
+wizards: Final = Table(
+    "wizards",
+    metadata,
+    _id("id", primary_key=True),
+    Column("slug", Text, unique=True),
+    Column("name", Text, nullable=False),
+    Column("draft", Json),
+    Column("shelf", Json),
+    Column("draft_revision", BigInteger, nullable=False),
+    _id("active_version_id", nullable=True),
+    Column("settings", Json),
+    _at("created_at"),
+    _id("created_by", nullable=True),
+    _at("updated_at"),
+    _at("trashed_at", nullable=True),
+    _at("removed_at", nullable=True),
+    # Only a version of this very wizard can be its active one.
+    ForeignKeyConstraint(
+        ["id", "active_version_id"],
+        ["wizard_versions.origin_wizard_id", "wizard_versions.id"],
+        name="fk_wizards_active_version_id",
+        use_alter=True,
+    ),
+    # A removed wizard keeps its row, its name and its grants, and nothing else.
+    CheckConstraint(
+        "num_nonnulls(slug, draft, shelf, settings) = CASE WHEN removed_at IS NULL THEN 4 ELSE 0 END", name="emptied_when_removed"
+    ),
+    CheckConstraint("draft_revision >= 0", name="draft_revision"),
+)
+
+draft_edits: Final = Table(
+    "draft_edits",
+    metadata,
+    # No foreign key: the log of a wizard outlives its row.
+    _id("wizard_id", primary_key=True),
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("edit", Json, nullable=False),
+    Column("inverse", Json, nullable=False),
+    Column("undoes", BigInteger),
+    _id("actor", nullable=True),
+    _at("at"),
+    _one_of("kind", "edit", "undo", "redo"),
+    CheckConstraint("(kind = 'edit') = (undoes IS NULL)", name="undoes"),
+)
+
+wizard_versions: Final = Table(
+    "wizard_versions",
+    metadata,
+    _id("id", primary_key=True),
+    _id("origin_wizard_id"),
+    Column("wizard_id", Id, ForeignKey("wizards.id", ondelete="SET NULL")),
+    Column("version_number", Integer, nullable=False),
+    Column("structure", Json, nullable=False),
+    Column("digest", BYTEA, nullable=False),
+    Column("change_summary", Text),
+    Column("changes", Json, nullable=False),
+    Column("based_on", Integer),
+    Column("rolled_back_to", Integer),
+    Column("in_progress_policy", Text, nullable=False),
+    _at("created_at"),
+    _id("created_by", nullable=True),
+    UniqueConstraint("wizard_id", "version_number"),
+    # wizard_id may be gone; the number must stay unique then, too.
+    UniqueConstraint("origin_wizard_id", "version_number"),
+    UniqueConstraint("origin_wizard_id", "id"),
+    CheckConstraint("wizard_id = origin_wizard_id", name="wizard_id"),
+    CheckConstraint("version_number >= 1", name="version_number"),
+    _one_of("in_progress_policy", "finish", "offer", "migrate"),
+    _is_object("structure"),
+    _is_digest("digest"),
+)
+
+version_option_sets: Final = Table(
+    "version_option_sets",
+    metadata,
+    Column("version_id", Id, ForeignKey("wizard_versions.id", ondelete="RESTRICT"), primary_key=True),
+    _id("option_set_id", primary_key=True),
+    _id("step_id"),
+    Column("position", Integer, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("option_set_snapshot", Json, nullable=False),
+    Column("step_snapshot", Json, nullable=False),
+    UniqueConstraint("version_id", "position"),
+    UniqueConstraint("version_id", "key"),
+    CheckConstraint("position >= 0", name="position"),
+    Index(None, "option_set_id"),
+)
+
+nodes: Final = Table(
+    "nodes",
+    metadata,
+    _id("id", primary_key=True),
+    Column("kind", Text, nullable=False),
+    _id("origin_wizard_id"),
+    _at("first_seen"),
+    _one_of("kind", "step", "option_set"),
+    Index(None, "origin_wizard_id"),
+)
+
+option_values: Final = Table(
+    "option_values",
+    metadata,
+    Column("option_set_id", Id, ForeignKey("nodes.id", ondelete="RESTRICT"), primary_key=True),
+    Column("value", Text, primary_key=True),
+)
+
+reserved_keys: Final = Table(
+    "reserved_keys",
+    metadata,
+    _id("origin_wizard_id", primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("option_set_id", Id, ForeignKey("nodes.id", ondelete="RESTRICT"), nullable=False),
+    Index(None, "option_set_id"),
+)
+
+# --- runs: every key starts with the run's id, so that they can lie on many nodes ------------------------------------
+
+wizard_runs: Final = Table(
+    "wizard_runs",
+    metadata,
+    _id("id", primary_key=True),
+    _id("origin_wizard_id"),
+    Column("wizard_id", Id, ForeignKey("wizards.id", ondelete="SET NULL")),
+    Column("wizard_version_id", Id, ForeignKey("wizard_versions.id", ondelete="RESTRICT"), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("save_number", Integer, nullable=False),
+    Column("working_answers", Json),
+    Column("language", Text, nullable=False),
+    Column("respondent", Text),
+    # Keyed digest of the request that made the run, so that sending it again is told from another one under the same id.
+    Column("request_digest", BYTEA),
+    _id("saved_by", nullable=True),
+    _at("started_at"),
+    _at("updated_at"),
+    _at("completed_at", nullable=True),
+    _at("trashed_at", nullable=True),
+    _at("erased_at", nullable=True),
+    _one_of("status", "in_progress", "completed", "abandoned"),
+    _is_digest("request_digest"),
+    CheckConstraint("wizard_id = origin_wizard_id", name="wizard_id"),
+    CheckConstraint("revision >= 0 AND save_number >= 0", name="counters"),
+    # An abandoned run can be resumed, so it keeps its working copy; a completed one lives in its revisions alone.
+    CheckConstraint("(status = 'completed') = (working_answers IS NULL)", name="working_answers"),
+    CheckConstraint("status <> 'completed' OR (revision >= 1 AND completed_at IS NOT NULL)", name="completed"),
+    # Lists of one wizard's runs, by id and by last change; counts by version; and what the daily job looks for.
+    Index(None, "origin_wizard_id", "id"),
+    Index(None, "origin_wizard_id", "updated_at", "id"),
+    Index(None, "wizard_version_id", "status"),
+    Index("ix_wizard_runs_in_progress", "updated_at", postgresql_where=text("status = 'in_progress'")),
+)
+
+run_revisions: Final = Table(
+    "run_revisions",
+    metadata,
+    Column("run_id", Id, ForeignKey("wizard_runs.id", ondelete="RESTRICT"), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("wizard_version_id", Id, ForeignKey("wizard_versions.id", ondelete="RESTRICT"), nullable=False),
+    Column("language", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("answers", Json, nullable=False),
+    Column("archive", Json, nullable=False),
+    Column("asked", Bits, nullable=False),
+    _at("evaluated_at"),
+    # The zone that "today" was taken in; PostgreSQL keeps the moment of a timestamp and not its zone.
+    Column("evaluated_zone", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    _id("actor", nullable=True),
+    _id("job_id", nullable=True),
+    _at("at"),
+    Column("salt", BYTEA),
+    Column("content_digest", BYTEA, nullable=False),
+    Column("previous_digest", BYTEA),
+    Column("leaves", Json),
+    CheckConstraint("revision >= 1", name="revision"),
+    _one_of("status", "in_progress", "completed", "abandoned"),
+    _one_of("cause", "respondent", "editor", "migration", "undo", "import", "restore", "checkpoint", "reopen", "system"),
+    _is_object("answers"),
+    _is_object("archive"),
+    # A revision is checked by its salt, or, once something was erased from it, by its leaves.
+    CheckConstraint("(salt IS NULL) = (leaves IS NOT NULL)", name="salt_or_leaves"),
+    CheckConstraint("octet_length(salt) >= 16", name="salt"),
+    CheckConstraint("(revision = 1) = (previous_digest IS NULL)", name="chain"),
+    _is_digest("content_digest"),
+    _is_digest("previous_digest"),
+)
+
+erasures: Final = Table(
+    "erasures",
+    metadata,
+    # No foreign key: what was erased is on record even where the run is not.
+    _id("run_id", primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("option_set_ids", ARRAY(Text)),
+    Column("leaves", Json, nullable=False),
+    Column("reason", Text, nullable=False),
+    _id("actor", nullable=True),
+    _at("at"),
+    _id("audit_event_id"),
+    Column("digest", BYTEA, nullable=False),
+    Column("previous_digest", BYTEA),
+    CheckConstraint("(number = 1) = (previous_digest IS NULL) AND number >= 1", name="chain"),
+    _is_object("leaves"),
+    _is_digest("digest"),
+    _is_digest("previous_digest"),
+)
+
+edits: Final = Table(
+    "edits",
+    metadata,
+    Column("run_id", Id, ForeignKey("wizard_runs.id", ondelete="RESTRICT"), primary_key=True),
+    _id("id", primary_key=True),
+    _id("actor"),
+    Column("base_revision", Integer, nullable=False),
+    Column("answers", Json, nullable=False),
+    _at("created_at"),
+    _at("updated_at"),
+    # A person has one open edit of a run; opening it on a second device goes on where the first one was.
+    UniqueConstraint("run_id", "actor"),
+    _is_object("answers"),
+)
+
+files: Final = Table(
+    "files",
+    metadata,
+    _id("id", primary_key=True),
+    # Set once, when an answer of a run names the file. No foreign key: an upload comes before its run, and the table
+    # does not distribute with the runs.
+    _id("run_id", nullable=True),
+    _id("wizard_id"),
+    Column("sha256", BYTEA, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    _at("uploaded_at"),
+    _id("uploaded_by", nullable=True),
+    _is_digest("sha256"),
+    CheckConstraint("size >= 0", name="size"),
+    Index(None, "run_id"),
+    Index(None, "sha256"),
+)
+
+# --- proof and people ------------------------------------------------------------------------------------------------
+
+checkpoints: Final = Table(
+    "checkpoints",
+    metadata,
+    _id("id", primary_key=True),
+    _at("at"),
+    Column("cause", Text, nullable=False),
+    Column("root", BYTEA, nullable=False),
+    Column("counts", Json, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("signature", BYTEA, nullable=False),
+    _one_of("cause", "daily", "backup", "job", "request"),
+    _is_digest("root"),
+    Index(None, "at"),
+)
+
+users: Final = Table(
+    "users",
+    metadata,
+    _id("id", primary_key=True),
+    Column("email", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("password_hash", Text),
+    _at("created_at"),
+    _at("disabled_at", nullable=True),
+    CheckConstraint("email = lower(email)", name="email"),
+    _one_of("role", "admin", "editor", "analyst"),
+)
+
+sessions: Final = Table(
+    "sessions",
+    metadata,
+    Column("digest", BYTEA, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    _at("created_at"),
+    _at("expires_at"),
+    _is_digest("digest"),
+    Index(None, "user_id"),
+    Index(None, "expires_at"),
+)
+
+api_tokens: Final = Table(
+    "api_tokens",
+    metadata,
+    _id("id", primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("digest", BYTEA, nullable=False, unique=True),
+    Column("scopes", ARRAY(Text), nullable=False),
+    _at("created_at"),
+    _id("created_by", nullable=True),
+    _at("expires_at", nullable=True),
+    # Written by a job from time to time, never on the path of a request.
+    _at("last_used_at", nullable=True),
+    _at("revoked_at", nullable=True),
+    CheckConstraint("scopes <@ ARRAY['read', 'submit', 'edit', 'admin'] AND cardinality(scopes) > 0", name="scopes"),
+    _is_digest("digest"),
+    Index(None, "user_id"),
+)
+
+grants: Final = Table(
+    "grants",
+    metadata,
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    # No foreign key: whoever could read the runs of a wizard still can when its row is gone.
+    _id("wizard_id", primary_key=True),
+    Column("role", Text, nullable=False),
+    _at("granted_at"),
+    _id("granted_by", nullable=True),
+    _one_of("role", "admin", "editor", "analyst"),
+    Index(None, "wizard_id"),
+)
+
+audit_events: Final = Table(
+    "audit_events",
+    metadata,
+    _id("id", primary_key=True),
+    _at("at"),
+    _id("actor", nullable=True),
+    Column("channel", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject_kind", Text, nullable=False),
+    Column("subject_id", Text),
+    _id("wizard_id", nullable=True),
+    _id("run_id", nullable=True),
+    Column("details", Json, nullable=False),
+    _one_of("channel", "web", "api", "cli", "job", "system"),
+    _is_object("details"),
+    Index(None, "wizard_id", "at", "id"),
+    Index(None, "run_id", "at", "id"),
+    Index(None, "at", "id"),
+)

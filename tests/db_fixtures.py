@@ -1,0 +1,121 @@
+"""A real PostgreSQL for tests: one server for each session, one migrated template, a fresh database for each test that asks.
+
+Loaded as a plugin by conftest.py. The server forgets a crash for speed; tests of durability start one of their own.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from keepstep.db.embedded import EmbeddedServer, start_embedded
+from keepstep.db.engine import DRIVER, Driver, open_engine
+from keepstep.db.roles import OWNER_ROLE
+from keepstep.db.upgrade import upgrade
+
+TEMPLATE = "keepstep"
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of a test's own. `url` is what Keepstep gets; `superuser_url` passes every privilege, though no trigger."""
+
+    name: str
+    url: str
+    superuser_url: str
+
+
+def in_database(url: str, name: str) -> str:
+    """The same server and login, another database."""
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[EmbeddedServer]:
+    """The session's server. Its home has a short path, because a Unix socket's name must be short."""
+    home = Path(tempfile.mkdtemp(prefix="ks-"))
+    with start_embedded(home, forgetful=True) as server:
+        yield server
+    shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def superuser(database_server: EmbeddedServer) -> Iterator[psycopg.Connection[Any]]:
+    """A connection that makes and drops databases."""
+    with psycopg.connect(in_database(database_server.superuser_url, "postgres"), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def template(database_server: EmbeddedServer) -> str:
+    """The name of a database that the real schema revisions have made."""
+
+    async def make() -> None:
+        engine = open_engine(database_server.url, role=None)
+        await upgrade(engine)
+        await engine.dispose()
+
+    # In a thread of its own, because a test's event loop may be running here already.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, make()).result()
+    return TEMPLATE
+
+
+@pytest.fixture
+def database(database_server: EmbeddedServer, superuser: psycopg.Connection[Any], template: str) -> Iterator[Database]:
+    """A fresh database with the present schema."""
+    yield from _made(database_server, superuser, template)
+
+
+@pytest.fixture
+def empty_database(database_server: EmbeddedServer, superuser: psycopg.Connection[Any]) -> Iterator[Database]:
+    """A fresh database with nothing in it."""
+    yield from _made(database_server, superuser, "template0")
+
+
+def _made(server: EmbeddedServer, superuser: psycopg.Connection[Any], template: str) -> Iterator[Database]:
+    name = f"test_{next(_numbers)}"
+    superuser.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER keepstep")
+    yield Database(name, in_database(server.url, name), in_database(server.superuser_url, name))
+    superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def driver() -> Driver:
+    """The driver that Keepstep uses. A test of both parametrises this name."""
+    return DRIVER
+
+
+@pytest.fixture
+async def engine(database: Database, driver: Driver) -> AsyncIterator[AsyncEngine]:
+    """As the application: keepstep_app."""
+    engine = open_engine(database.url, driver=driver)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def owner_engine(database: Database, driver: Driver) -> AsyncIterator[AsyncEngine]:
+    """As the owner of every table."""
+    engine = open_engine(database.url, driver=driver, role=OWNER_ROLE)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def superuser_engine(database: Database, driver: Driver) -> AsyncIterator[AsyncEngine]:
+    """As the superuser of the server."""
+    engine = open_engine(database.superuser_url, driver=driver, role=None)
+    yield engine
+    await engine.dispose()

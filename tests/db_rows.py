@@ -1,0 +1,92 @@
+"""Rows to test the database with: a wizard with one version, runs and revisions of it, whose digests really follow."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import insert, update
+
+from keepstep.core import integrity
+from keepstep.db import tables
+from keepstep.db.transaction import Write
+
+NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+DIGEST = b"\x01" * 32
+SALT = b"\x02" * 32
+
+
+def new_id() -> str:
+    return str(uuid4())
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A published wizard with one step and two questions: Email (asked) and Color (not asked)."""
+
+    wizard: str
+    version: str
+    step: str
+    email: str
+    color: str
+
+
+async def add_survey(write: Write, slug: str = "survey") -> Survey:
+    survey = Survey(*(new_id() for _ in range(5)))
+    await write.execute(insert(tables.wizards).values(wizard_row(survey.wizard, slug)))
+    await write.execute(insert(tables.wizard_versions).values(version_row(survey.version, survey.wizard, 1)))
+    for position, (option_set, key) in enumerate(((survey.email, "email"), (survey.color, "color"))):
+        row = {"version_id": survey.version, "option_set_id": option_set, "step_id": survey.step, "position": position, "key": key}
+        snapshots = {"option_set_snapshot": {"id": option_set, "name": key.title()}, "step_snapshot": {"id": survey.step}}
+        await write.execute(insert(tables.version_option_sets).values(row | snapshots))
+    await write.execute(update(tables.wizards).where(tables.wizards.c.id == survey.wizard).values(active_version_id=survey.version))
+    return survey
+
+
+def wizard_row(wizard: str, slug: str) -> dict[str, Any]:
+    draft = {"name": "Survey", "draft": {}, "shelf": [], "draft_revision": 1, "settings": {}}
+    return {"id": wizard, "slug": slug, "created_at": NOW, "updated_at": NOW} | draft
+
+
+def version_row(version: str, wizard: str, number: int) -> dict[str, Any]:
+    content = {"structure": {}, "digest": DIGEST, "changes": [], "in_progress_policy": "finish"}
+    return {"id": version, "origin_wizard_id": wizard, "wizard_id": wizard, "version_number": number, "created_at": NOW} | content
+
+
+def run_row(survey: Survey, **values: Any) -> dict[str, Any]:
+    """A completed run at revision 1, or what `values` say."""
+    ids = {"id": new_id(), "origin_wizard_id": survey.wizard, "wizard_id": survey.wizard, "wizard_version_id": survey.version}
+    state = {"status": "completed", "revision": 1, "save_number": 0, "working_answers": None, "language": "en", "respondent": None}
+    times = {"started_at": NOW, "updated_at": NOW, "completed_at": NOW}
+    return ids | state | times | values
+
+
+def revision_row(survey: Survey, run: str, **values: Any) -> dict[str, Any]:
+    """Revision 1 with an e-mail address, or what `values` say."""
+    answers = {survey.email: {"value": "john@example.com"}}
+    what = {"run_id": run, "revision": 1, "wizard_version_id": survey.version, "language": "en", "status": "completed"}
+    content = {"answers": answers, "archive": {}, "asked": "10", "evaluated_at": NOW, "evaluated_zone": "UTC"}
+    proof = {"cause": "respondent", "actor": None, "at": NOW, "salt": SALT, "content_digest": DIGEST, "previous_digest": None}
+    return what | content | proof | values
+
+
+async def add_run(write: Write, survey: Survey, **answers: Any) -> str:
+    """The id of a completed run; `answers` replace the e-mail address of its revision 1."""
+    run = run_row(survey)
+    await write.execute(insert(tables.wizard_runs).values(run))
+    await write.execute(insert(tables.run_revisions).values(revision_row(survey, run["id"], **answers)))
+    return str(run["id"])
+
+
+async def add_revision(write: Write, survey: Survey, run: str, number: int, **values: Any) -> None:
+    """Revision `number`, and the head moved to it."""
+    values = {"revision": number, "previous_digest": DIGEST, "cause": "editor"} | values
+    await write.execute(insert(tables.run_revisions).values(revision_row(survey, run, **values)))
+    await write.execute(update(tables.wizard_runs).where(tables.wizard_runs.c.id == run).values(revision=number))
+
+
+def leaves_after(stored: Any, gone: tuple[str, ...] | None) -> dict[str, Any]:
+    """What stays of a stored revision when the answers named by `gone` (None: all) are erased."""
+    names = (*stored.answers, *stored.archive) if gone is None else gone
+    erased = integrity.erased_leaves(stored.salt, stored.answers, stored.archive, names)
+    return {"answers": dict(erased.answer_leaves), "archive": dict(erased.archive_leaves), "keys": dict(erased.keys)}
