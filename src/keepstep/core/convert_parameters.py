@@ -154,7 +154,7 @@ def _zone(given: Any, conversion: Conversion, path: str) -> Faults:
 
 
 def _region(given: Any, conversion: Conversion, path: str) -> Faults:
-    if given not in regions():
+    if not isinstance(given, str) or given not in regions():
         yield _wrong(path, "region is a country code of two letters, such as CH.")
 
 
@@ -177,13 +177,17 @@ def _delimiter(given: Any, conversion: Conversion, path: str) -> Faults:
         yield _wrong(path, fault)
 
 
+def _is_one_of(code: Any, option_set: OptionSet) -> bool:
+    return isinstance(code, str) and isinstance(option_set, ChoiceFields) and code in option_set.option_by_value
+
+
 def _targets(given: Any, conversion: Conversion, path: str) -> Faults:
     """A table from texts to options of the target."""
     if not isinstance(given, Mapping) or not isinstance(conversion.target, ChoiceFields):
         yield _wrong(path, "This is a table from texts or option values to options of the target.")
         return
     for text, code in given.items():
-        if code not in conversion.target.option_by_value:
+        if not _is_one_of(code, conversion.target):
             yield Issue(path + pointer(text), "option-unknown", f"The target has no option {code!r}.")
 
 
@@ -211,15 +215,15 @@ def _table_values(conversion: Conversion, table: Any, clock: Clock) -> Faults:
 
 
 def _pick(given: Any, conversion: Conversion, path: str) -> Faults:
-    codes = {option.value for option in choices_of(conversion.source)}
-    if given not in ("first", "last") and not (isinstance(given, list | tuple) and given and codes.issuperset(given)):
+    ranking = isinstance(given, list | tuple) and given and all(_is_one_of(code, conversion.source) for code in given)
+    if given not in ("first", "last") and not ranking:
         yield _wrong(path, "pick is first or last (in option order), or a list of options in order of preference.")
 
 
 def _derive(given: Any, conversion: Conversion, path: str) -> Faults:
     match given:
         case {"contains": code, **rest} if not rest and conversion.target.selection_type == "boolean":
-            if code not in {option.value for option in choices_of(conversion.source)}:
+            if not _is_one_of(code, conversion.source):
                 yield Issue(path + "/contains", "option-unknown", f"The source has no option {code!r}.")
         case {"count": True, **rest} if not rest and conversion.target.selection_type != "boolean":
             pass
@@ -230,9 +234,8 @@ def _derive(given: Any, conversion: Conversion, path: str) -> Faults:
 
 
 def _scores(given: Mapping[str, Any], conversion: Conversion, path: str) -> Faults:
-    codes = {option.value for option in choices_of(conversion.source)}
     for code, score in given.items():
-        if code not in codes:
+        if not _is_one_of(code, conversion.source):
             yield Issue(path + pointer(code), "option-unknown", f"The source has no option {code!r}.")
         if not is_number(score):
             yield _wrong(path + pointer(code), "A score is a number.")
@@ -242,9 +245,8 @@ def _buckets(given: Any, conversion: Conversion, path: str) -> Faults:
     if not isinstance(given, list | tuple) or not given or not all(_is_bucket(bucket) for bucket in given):
         yield _wrong(path, "buckets is a list of {from, below, option}; from is included, below is not, null is no limit.")
         return
-    assert isinstance(conversion.target, ChoiceFields)
     for index, bucket in enumerate(given):
-        if bucket["option"] not in conversion.target.option_by_value:
+        if not _is_one_of(bucket["option"], conversion.target):
             yield Issue(path + pointer(index, "option"), "option-unknown", f"The target has no option {bucket['option']!r}.")
         if any(_overlap(bucket, earlier) for earlier in given[:index]):
             yield _wrong(path + pointer(index), "This range overlaps an earlier one.")

@@ -60,7 +60,8 @@ def whole_in(value: int | Decimal) -> Result:
 
 def plain_decimal(value: int | Decimal) -> str:
     """The canonical text of an exact number: no exponent, no trailing zeros, no group separators."""
-    return format(exact(value), "f") if isinstance(value, Decimal) else str(value)
+    number = exact(value)
+    return format(number, "f") if isinstance(number, Decimal) else str(number)
 
 
 # --- words ---------------------------------------------------------------------------------------------------------
