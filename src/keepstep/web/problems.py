@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from keepstep.core import jsonvalue
 from keepstep.core.issue import pointer
-from keepstep.errors import Kind, MalformedJson, MethodNotAllowed, Problem, RequestInvalid, RouteNotFound, TooLarge, Unsupported
+from keepstep.errors import Kind, MethodNotAllowed, Problem, RequestInvalid, RouteNotFound, TooLarge, Unsupported
 from keepstep.web.etags import quoted
 
 STATUS: Final[Mapping[Kind, int]] = {
@@ -111,6 +111,9 @@ def _headers_of(problem: Problem) -> dict[str, str]:
 
 def _of_http(error: HTTPException) -> Problem:
     """What Starlette and FastAPI refuse on their own, before or around a route."""
+    if isinstance(error.__cause__, Problem):
+        # FastAPI wraps whatever came up while it read a form: the limit of a body, for one.
+        return error.__cause__
     match error.status_code:
         case 404:
             return RouteNotFound()
@@ -120,8 +123,6 @@ def _of_http(error: HTTPException) -> Problem:
             return TooLarge()
         case 415:
             return Unsupported()
-        case 400:
-            return MalformedJson(str(error.detail))
         case _:
             return RequestInvalid(str(error.detail))
 
