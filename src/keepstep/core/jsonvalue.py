@@ -3,18 +3,27 @@
 Must not know what the values mean.
 """
 
+import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
 from keepstep.errors import MalformedJson
 
-MAX_DEPTH: Final = 80
+# Whatever is stored must be readable again: a member of a structure may be as deep as MAX_MEMBER_DEPTH, and the structure,
+# the edit and the request around it add to that.
+MAX_DEPTH: Final = 128
+MAX_MEMBER_DEPTH: Final = 80
 # Exact decimals are stored without an exponent, so 1e400000 would be 400 kB of zeros. 60 digits on either side of the
 # point hold any measured quantity and every money amount.
 MAX_DIGITS: Final = 60
+_TOO_LARGE: Final = 10**MAX_DIGITS
+_PLAIN: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
+
+# Characters: digits on both sides of the point, a sign, and some zeros in front.
+_LONGEST_NUMBER: Final = 3 * MAX_DIGITS
 
 _decoder = msgspec.json.Decoder(float_hook=lambda text: exact(Decimal(text)))
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -27,7 +36,7 @@ def exact(number: Decimal | int) -> Decimal | int:
     Raises ValueError for NaN, Infinity and for more than 60 digits before or after the point.
     """
     if isinstance(number, int):
-        if abs(number) >= 10**MAX_DIGITS:
+        if abs(number) >= _TOO_LARGE:
             raise ValueError(f"a number has at most {MAX_DIGITS} digits before the point")
         return number
     if not number.is_finite():
@@ -44,14 +53,11 @@ def exact(number: Decimal | int) -> Decimal | int:
 
 
 def parse_number(text: str) -> Decimal | int:
-    """The canonical number that a plain decimal text spells ("007" and "1.50" too); ValueError for anything else."""
-    stripped = text.strip()
-    if not stripped or not stripped.isascii() or not set(stripped) <= set("0123456789.+-eE"):
-        raise ValueError("not a number")
-    try:
-        return exact(Decimal(stripped))
-    except InvalidOperation as error:
-        raise ValueError("not a number") from error
+    """The canonical number that a plain decimal text spells ("007" and "1.50" too); ValueError for anything else, exponents included."""
+    stripped = text.strip() if len(text) <= _LONGEST_NUMBER else ""
+    if not _PLAIN.fullmatch(stripped):
+        raise ValueError("not a plain decimal number")
+    return exact(Decimal(stripped))
 
 
 def loads(data: bytes | str) -> Any:
@@ -88,6 +94,8 @@ def canonical_bytes(value: Any) -> bytes:
 def _normal(value: Any) -> Any:
     if isinstance(value, Decimal):
         return exact(value)
+    if isinstance(value, float):
+        raise TypeError("a float has no canonical form; numbers are int or Decimal")
     if isinstance(value, Mapping):
         return {key: _normal(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -105,24 +113,34 @@ def _unstorable(data: bytes | str, value: Any) -> str | None:
     return unstorable(value)
 
 
-def unstorable(value: Any) -> str | None:
-    """Why a JSON value cannot be stored exactly (depth, NUL, lone surrogate, huge number), as a sentence, or None."""
+def unstorable(value: Any, depth: int = MAX_DEPTH) -> str | None:
+    """Why a JSON value cannot be stored exactly (nesting, NUL, lone surrogate, huge number, float), as a sentence, or None."""
     pending: list[tuple[Any, int]] = [(value, 1)]
     while pending:
-        item, depth = pending.pop()
-        if depth > MAX_DEPTH:
-            return f"JSON may be nested at most {MAX_DEPTH} levels deep."
-        if isinstance(item, str):
-            reason = unstorable_text(item)
-            if reason:
-                return reason
-        elif isinstance(item, int) and abs(item) >= 10**MAX_DIGITS:
-            return f"A number has at most {MAX_DIGITS} digits before the point."
-        elif isinstance(item, dict):
-            pending.extend((key, depth) for key in item)
-            pending.extend((child, depth + 1) for child in item.values())
+        item, level = pending.pop()
+        if level > depth:
+            return f"JSON may be nested at most {depth} levels deep."
+        if isinstance(item, dict):
+            pending.extend((key, level) for key in item)
+            pending.extend((child, level + 1) for child in item.values())
         elif isinstance(item, list | tuple):
-            pending.extend((child, depth + 1) for child in item)
+            pending.extend((child, level + 1) for child in item)
+        elif (reason := _unstorable_scalar(item)) is not None:
+            return reason
+    return None
+
+
+def _unstorable_scalar(item: Any) -> str | None:
+    if isinstance(item, str):
+        return unstorable_text(item)
+    if item is None or isinstance(item, bool):
+        return None
+    if not isinstance(item, int | Decimal):
+        return f"{type(item).__name__} is no type of an exact JSON value."
+    try:
+        exact(item)
+    except ValueError as error:
+        return f"{str(error)[:1].upper()}{str(error)[1:]}."
     return None
 
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from keepstep.core.jsonvalue import exact, unstorable
+from keepstep.core.jsonvalue import MAX_MEMBER_DEPTH, exact, unstorable
+from keepstep.core.patterns import MAX_PATTERN
 from keepstep.core.text import Plain, Text
 
 SCHEMA_VERSION: Final = 1
@@ -26,12 +27,12 @@ LANGUAGE_PATTERN: Final = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"
 
 def _exact(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | Decimal | float):
-        return value
+        raise ValueError("Give a number")  # noqa: TRY004 — the model turns a ValueError into a finding, a TypeError into a crash
     return exact(Decimal(repr(value)) if isinstance(value, float) else value)
 
 
 def _plain_json(value: Any) -> Any:
-    reason = unstorable(value)
+    reason = unstorable(value, MAX_MEMBER_DEPTH)
     if reason:
         raise ValueError(reason)
     return value
@@ -41,11 +42,20 @@ Key = Annotated[str, Field(pattern=KEY_PATTERN)]
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
 Language = Annotated[str, Field(pattern=LANGUAGE_PATTERN)]
 Code = Annotated[Plain, Field(min_length=1, max_length=200)]
-Number = Annotated[int | Decimal, BeforeValidator(_exact), WithJsonSchema({"type": "number"})]
-Count = Annotated[int, Field(ge=0, le=10**9)]
+# Strict, since a lax reading would take "no" for false, true for 1 and "3" for 3.
+Flag = Annotated[bool, Field(strict=True)]
+Whole = Annotated[int, Field(strict=True)]
+Number = Annotated[
+    Annotated[int, Field(strict=True)] | Annotated[Decimal, Field(strict=True)],
+    BeforeValidator(_exact),
+    WithJsonSchema({"type": "number"}),
+]
+Count = Annotated[Whole, Field(ge=0, le=10**9)]
 Expression = Annotated[Any, AfterValidator(_plain_json)]
 """A JsonLogic expression (docs/logic.md): an operator object, a literal, or None for "no condition"."""
-Pattern = Annotated[Plain, Field(max_length=1_000)]
+Literals = Annotated[Any, AfterValidator(_plain_json)]
+"""A JSON value as answers have it."""
+Pattern = Annotated[Plain, Field(max_length=MAX_PATTERN)]
 Members = Annotated[dict[str, Any], AfterValidator(_plain_json)]
 
 
@@ -91,7 +101,7 @@ class NumberConstraints(Constraints):
     min: Number | None = None
     max: Number | None = None
     step: Number | None = Field(default=None, gt=0)
-    max_decimals: Annotated[int, Field(ge=0, le=60)] | None = None
+    max_decimals: Annotated[Whole, Field(ge=0, le=60)] | None = None
 
 
 class IntegerConstraints(Constraints):
@@ -101,14 +111,14 @@ class IntegerConstraints(Constraints):
 
 
 class SliderConstraints(Constraints):
-    min: int = 0
-    max: int = 100
-    step: Annotated[int, Field(gt=0)] = 1
+    min: Whole = 0
+    max: Whole = 100
+    step: Annotated[Whole, Field(gt=0)] = 1
 
 
 class RatingConstraints(Constraints):
-    min: Annotated[int, Field(ge=0)] = 1
-    max: Annotated[int, Field(le=100)] = 5
+    min: Annotated[Whole, Field(ge=0)] = 1
+    max: Annotated[Whole, Field(le=100)] = 5
 
 
 class DateConstraints(Constraints):
@@ -132,8 +142,8 @@ class ChoicesConstraints(Constraints):
 
 
 class FileConstraints(Constraints):
-    max_files: Annotated[int, Field(ge=1, le=100)] = 1
-    max_size: Annotated[int, Field(ge=1)] | None = None
+    max_files: Annotated[Whole, Field(ge=1, le=100)] = 1
+    max_size: Annotated[Whole, Field(ge=1)] | None = None
     media_types: tuple[Annotated[str, Field(pattern=r"^[a-z0-9.+-]+/([a-z0-9.+-]+|\*)$")], ...] = ()
 
 
@@ -142,8 +152,8 @@ class Option(Frozen):
 
     value: Code
     label: Text
-    retired: bool = False
-    exclusive: bool = False
+    retired: Flag = False
+    exclusive: Flag = False
     visible_if: Expression = None
     source: Source | None = None
 
@@ -156,12 +166,12 @@ class OptionSetFields(Frozen):
     name: Text
     help: Text | None = None
     key_aliases: tuple[Key, ...] = ()
-    is_required: bool = False
+    is_required: Flag = False
     visible_if: Expression = None
-    default: Any = None
-    retired: bool = False
-    hidden: bool = False
-    personal_data: bool = False
+    default: Literals = None
+    retired: Flag = False
+    hidden: Flag = False
+    personal_data: Flag = False
     unit: Text | None = None
     presentation: Members = Field(default_factory=dict)
     source: Source | None = None
@@ -196,7 +206,7 @@ class ChoiceFields(OptionSetFields):
     """What the three types with options have besides."""
 
     options: Annotated[tuple[Option, ...], Field(max_length=MAX_OPTIONS)] = ()
-    allow_other: bool = False
+    allow_other: Flag = False
 
     @cached_property
     def option_by_value(self) -> dict[str, Option]:
@@ -316,7 +326,7 @@ class Step(Frozen):
     name: Text
     help: Text | None = None
     visible_if: Expression = None
-    retired: bool = False
+    retired: Flag = False
     option_sets: tuple[Annotated[OptionSet, Field(discriminator="selection_type")], ...] = ()
     presentation: Members = Field(default_factory=dict)
     source: Source | None = None
