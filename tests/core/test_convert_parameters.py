@@ -69,7 +69,7 @@ def test_good_parameters_have_no_fault(source: str, target: str, params: dict[st
         ("multiple_select", "number", {"derive": {"scores": {"z": 1}}}, [("/derive/scores/z", "option-unknown")]),
         ("multiple_select", "number", {"derive": {"scores": {"a": "x"}}}, [("/derive/scores/a", "parameter-invalid")]),
         ("number", "dropdown", {"buckets": [{"below": 3, "option": "z"}]}, [("/buckets/0/option", "option-unknown")]),
-        ("number", "dropdown", {"buckets": [{"below": 3, "option": "a"}, {"from": 2, "option": "b"}]}, [("/buckets/1", "parameter-invalid")]),
+        ("number", "dropdown", {"buckets": [{"below": 3, "option": "a"}, {"option": "b"}]}, [("/buckets/1", "parameter-invalid")]),
         ("number", "date", {"epoch": "yesterday", "unit": "fortnights"}, [("/epoch", "parameter-invalid"), ("/unit", "parameter-invalid")]),
         ("integer", "date", {"pattern": "YYYYMMDD", "unit": "days"}, [("/pattern", "parameter-conflict")]),
         ("number", "time", {"epoch": "1970-01-01", "unit": "hours"}, [("/epoch", "parameter-invalid")]),
