@@ -1,0 +1,94 @@
+"""What a wizard ever used, on record for ever: ids of nodes, values of options, keys (semantics 11, 13, 14).
+
+Written with every draft, so that no id, value or key can come to mean something else. Must not know which edit was made.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Table
+from sqlalchemy.dialects.postgresql import insert
+
+from keepstep.actions.context import Context
+from keepstep.core.keys import NOTHING_RESERVED, Reserved
+from keepstep.core.structure import OptionSet, Structure, choices_of
+from keepstep.db.tables import nodes, option_values, reserved_keys
+from keepstep.db.transaction import Write
+from keepstep.errors import IdConflict, IdTaken
+from keepstep.queries.drafts import owners_of
+
+# Below it, one statement for all rows is cheaper; above it, COPY.
+_FEW: Final = 50
+
+
+async def register(
+    ctx: Context, tx: Write, wizard_id: str, old: Structure | None, new: Structure, reserved: Reserved = NOTHING_RESERVED
+) -> None:
+    """Puts on record what `new` uses and `old` did not. Raises IdTaken for an id of another wizard, IdConflict for one of another kind."""
+    kinds = dict(_kinds(new))
+    former = dict(_kinds(old)) if old is not None else {}
+    unseen = {node_id: kind for node_id, kind in kinds.items() if former.get(node_id) != kind}
+    await _register_nodes(ctx, tx, wizard_id, unseen, _places(new) if unseen else {})
+    changed = [item for item in new.option_sets if old is None or old.option_set_by_id.get(item.id) is not item]
+    await _store(
+        tx, option_values, [pair for pair in _values(changed) if pair["value"] not in reserved.values.get(pair["option_set_id"], ())]
+    )
+    keys = [
+        {"origin_wizard_id": wizard_id, "key": key, "option_set_id": item.id} for item in changed for key in (item.key, *item.key_aliases)
+    ]
+    await _store(tx, reserved_keys, [row for row in keys if row["key"] not in reserved.keys])
+
+
+async def _register_nodes(ctx: Context, tx: Write, wizard_id: str, unseen: Mapping[str, str], places: Mapping[str, str]) -> None:
+    owners = await owners_of(tx, unseen.keys())
+    foreign = [node_id for node_id, owner in owners.items() if owner.wizard_id != wizard_id]
+    if foreign:
+        detail = "This id belongs to another wizard. A copy of a structure gets new ids: leave them out, or import it."
+        errors = [{"pointer": places[node_id], "code": "id-taken", "detail": detail} for node_id in foreign[:200]]
+        raise IdTaken(f"{len(foreign)} ids belong to another wizard; first: {foreign[0]}. {detail}", errors=errors)
+    for node_id, owner in owners.items():
+        if owner.kind != unseen[node_id]:
+            raise IdConflict(f"{node_id} was the id of {_WORDS[owner.kind]} in this wizard; it cannot become {_WORDS[unseen[node_id]]}.")
+    rows = [
+        {"id": node_id, "kind": kind, "origin_wizard_id": wizard_id, "first_seen": ctx.now}
+        for node_id, kind in unseen.items()
+        if node_id not in owners
+    ]
+    if rows:
+        # Not "on conflict do nothing": another wizard may be taking the same id at this moment, and only one may have it.
+        await _insert(tx, nodes, rows)
+
+
+_WORDS: Final = {"step": "a step", "option_set": "an option set"}
+
+
+def _kinds(structure: Structure) -> Iterator[tuple[str, str]]:
+    yield from ((step.id, "step") for step in structure.steps)
+    yield from ((item.id, "option_set") for item in structure.option_sets)
+
+
+def _places(structure: Structure) -> dict[str, str]:
+    """A JSON pointer for each node's id."""
+    places = {step.id: f"/steps/{index}/id" for index, step in enumerate(structure.steps)}
+    for index, step in enumerate(structure.steps):
+        places |= {item.id: f"/steps/{index}/option_sets/{at}/id" for at, item in enumerate(step.option_sets)}
+    return places
+
+
+def _values(option_sets: Sequence[OptionSet]) -> Iterator[dict[str, str]]:
+    for item in option_sets:
+        yield from ({"option_set_id": item.id, "value": option.value} for option in choices_of(item))
+
+
+async def _insert(tx: Write, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    if len(rows) > _FEW:
+        columns = list(rows[0])
+        await tx.copy(table, columns, [[row[name] for name in columns] for row in rows])
+    else:
+        await tx.execute(insert(table).values(list(rows)))
+
+
+async def _store(tx: Write, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows that may be there already: a value that comes back from the shelf was on record before."""
+    for start in range(0, len(rows), 1_000):
+        await tx.execute(insert(table).values(list(rows[start : start + 1_000])).on_conflict_do_nothing())

@@ -1,0 +1,171 @@
+"""Drafts as values: the structure under construction with its shelf, its log of edits, and what the wizard ever used.
+
+Must not know how an edit is made: that is `core.edit`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from sqlalchemy import Row, Select, select
+
+from keepstep.core.edits import Draft, draft_from_json, from_json, touches
+from keepstep.core.keys import Reserved
+from keepstep.core.permissions import Actor, Permission
+from keepstep.core.revert import Revert
+from keepstep.core.shelf import NodeKind
+from keepstep.db.tables import draft_edits, nodes, option_values, reserved_keys, users, wizards
+from keepstep.db.transaction import Read
+from keepstep.errors import NodeNotFound
+from keepstep.queries.wizards import Wizard, admitted, no_wizard, not_removed, referred, wizard_of_row, wizard_select
+
+# How far back undo looks. The log itself is kept whole.
+UNDO_DEPTH: Final = 500
+# Edits that an answer about a stale state names; a client that is further behind reads the draft anew anyway.
+MOST_NAMED: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class WizardDraft:
+    """A wizard and its draft at `wizard.draft_revision`."""
+
+    wizard: Wizard
+    draft: Draft
+
+    @property
+    def etag(self) -> str:
+        return str(self.wizard.draft_revision)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedEdit:
+    """One line of a draft's log. `undoes`: the revision of the edit that an undo takes back or a redo makes again."""
+
+    revision: int
+    kind: Literal["edit", "undo", "redo"]
+    name: str
+    undoes: int | None
+    actor: str | None
+    at: datetime
+
+    @property
+    def origin(self) -> int:
+        """The revision of the edit that this line is about."""
+        return self.revision if self.undoes is None else self.undoes
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOwner:
+    """Where a node id belongs: the wizard that it was first seen in."""
+
+    wizard_id: str
+    kind: Literal["step", "option_set"]
+
+
+# --- the draft -----------------------------------------------------------------------------------------------------
+
+DRAFT_SELECT: Final = wizard_select(wizards.c.draft, wizards.c.shelf)
+
+
+async def get_draft(tx: Read, actor: Actor, ref: str, permission: Permission = "view") -> WizardDraft:
+    """The wizard's draft as it is now. Raises WizardNotFound, WizardRemoved, Forbidden."""
+    return await _draft(tx, actor, ref, permission, DRAFT_SELECT)
+
+
+async def get_draft_locked(tx: Read, actor: Actor, ref: str) -> WizardDraft:
+    """As `get_draft`, with the lock that a change of the draft needs; runs may start meanwhile. For editors."""
+    return await _draft(tx, actor, ref, "edit", DRAFT_SELECT.with_for_update(of=wizards, key_share=True))
+
+
+async def _draft(tx: Read, actor: Actor, ref: str, permission: Permission, statement: Select[Any]) -> WizardDraft:
+    row = None if "\x00" in ref else await tx.one_or_none(statement.where(referred(ref)))
+    if row is None:
+        raise no_wizard(ref)
+    wizard = not_removed(admitted(wizard_of_row(row), actor, ref, permission))
+    return WizardDraft(wizard, draft_of_row(row))
+
+
+def draft_of_row(row: Row[Any]) -> Draft:
+    """The draft in the columns `draft` and `shelf`."""
+    return draft_from_json({"structure": row.draft, "shelf": row.shelf})
+
+
+# --- the log -------------------------------------------------------------------------------------------------------
+
+_LINE: Final = (draft_edits.c.revision, draft_edits.c.kind, draft_edits.c.name, draft_edits.c.undoes, draft_edits.c.actor, draft_edits.c.at)
+
+
+async def recent_edits(tx: Read, wizard_id: str, revision: int) -> tuple[LoggedEdit, ...]:
+    """The last edits up to this revision, oldest first: as many as undo looks at."""
+    wanted = (draft_edits.c.wizard_id == wizard_id, draft_edits.c.revision <= revision, draft_edits.c.revision > revision - UNDO_DEPTH)
+    rows = await tx.rows(select(*_LINE).where(*wanted).order_by(draft_edits.c.revision))
+    return tuple(_logged(row) for row in rows)
+
+
+def _logged(row: Row[Any]) -> LoggedEdit:
+    return LoggedEdit(revision=row.revision, kind=row.kind, name=row.name, undoes=row.undoes, actor=row.actor, at=row.at)
+
+
+async def inverse_at(tx: Read, wizard_id: str, revision: int) -> Revert:
+    """What takes back the edit that led to this revision."""
+    statement = select(draft_edits.c.inverse).where(draft_edits.c.wizard_id == wizard_id, draft_edits.c.revision == revision)
+    return _reverting(await tx.scalar(statement))
+
+
+async def touched_at(tx: Read, wizard_id: str, revisions: Collection[int]) -> Mapping[int, frozenset[str]]:
+    """What each of these edits touched, by revision."""
+    if not revisions:
+        return {}
+    wanted = (draft_edits.c.wizard_id == wizard_id, draft_edits.c.revision.in_(sorted(revisions)))
+    rows = await tx.rows(select(draft_edits.c.revision, draft_edits.c.inverse).where(*wanted))
+    return {row.revision: touches(_reverting(row.inverse)) for row in rows}
+
+
+def _reverting(data: Any) -> Revert:
+    inverse = from_json(data)
+    assert isinstance(inverse, Revert)  # what `core.edit.apply` gives, always
+    return inverse
+
+
+async def edits_since(tx: Read, wizard_id: str, revision: int) -> Sequence[Mapping[str, Any]]:
+    """What was done after this revision and by whom, newest first: `{revision, edit, by, at}`; the newest 20."""
+    columns = (draft_edits.c.revision, draft_edits.c.name, draft_edits.c.actor, draft_edits.c.at, users.c.name.label("by"))
+    joined = draft_edits.outerjoin(users, users.c.id == draft_edits.c.actor)
+    wanted = (draft_edits.c.wizard_id == wizard_id, draft_edits.c.revision > revision)
+    statement = select(*columns).select_from(joined).where(*wanted).order_by(draft_edits.c.revision.desc()).limit(MOST_NAMED)
+    return [{"revision": row.revision, "edit": row.name, "by": _by(row), "at": row.at} for row in await tx.rows(statement)]
+
+
+def _by(row: Row[Any]) -> Mapping[str, Any] | None:
+    return None if row.actor is None else {"id": row.actor, "name": row.by}
+
+
+# --- what the wizard ever used -------------------------------------------------------------------------------------
+
+
+async def reserved_of(tx: Read, wizard_id: str) -> Reserved:
+    """Every key and option value that the wizard ever used, with its owner. Two queries."""
+    keys = await tx.rows(select(reserved_keys.c.key, reserved_keys.c.option_set_id).where(reserved_keys.c.origin_wizard_id == wizard_id))
+    owned = option_values.join(nodes, nodes.c.id == option_values.c.option_set_id)
+    statement = select(option_values.c.option_set_id, option_values.c.value).select_from(owned)
+    values: dict[str, set[str]] = {}
+    for row in await tx.rows(statement.where(nodes.c.origin_wizard_id == wizard_id)):
+        values.setdefault(row.option_set_id, set()).add(row.value)
+    return Reserved({row.key: row.option_set_id for row in keys}, {owner: frozenset(used) for owner, used in values.items()})
+
+
+async def owners_of(tx: Read, ids: Collection[str]) -> Mapping[str, NodeOwner]:
+    """The owner of each of these ids that any wizard ever used."""
+    if not ids:
+        return {}
+    rows = await tx.rows(select(nodes.c.id, nodes.c.origin_wizard_id, nodes.c.kind).where(nodes.c.id.in_(sorted(ids))))
+    return {row.id: NodeOwner(row.origin_wizard_id, row.kind) for row in rows}
+
+
+async def wizard_of_node(tx: Read, node_id: str, kind: NodeKind) -> str:
+    """The id of the wizard that this step or option set belongs to, on the shelf or not. Raises NodeNotFound."""
+    owner = (await owners_of(tx, {node_id})).get(node_id)
+    if owner is None or owner.kind != kind:
+        raise NodeNotFound(f"There is no {kind.replace('_', ' ')} {node_id}.")
+    return owner.wizard_id
