@@ -106,10 +106,15 @@ def _own_calculated(text: str, option_set: OptionSet) -> Any:
     return _json_list(text) if text.startswith("[") else _calculated(text, option_set)
 
 
-def _own_choices(text: str, _: OptionSet) -> Any:
-    if text.startswith("[") and isinstance(read := _json_list(text), list):
-        return read
+def _own_choices(text: str, option_set: OptionSet) -> Any:
+    """Joined choices; a JSON list only where it holds something that is no text, which is how such a misfit was written."""
+    assert isinstance(option_set, MultipleSelect)
     parts = parts_in(text, CHOICE_DELIMITER)
+    if isinstance(parts, Derived) and all(part in option_set.option_by_value for part in parts.value):
+        return parts.value
+    read = _json_list(text) if text.startswith("[") else text
+    if isinstance(read, list) and not all(isinstance(item, str) for item in read):
+        return read
     return parts.value if isinstance(parts, Derived) else text
 
 

@@ -129,7 +129,7 @@ def _recognised(names: list[str], structure: Structure, older: Mapping[int, Stru
 
 def _header(stream: BinaryIO, form: Form, options: ReadOptions, tally: Tally) -> list[str]:
     """The column names. Nameless ones are called "column 7"; repeated ones are refused, or numbered where lenient."""
-    first = next(records_in(stream, form))
+    first = next(records_in(stream, form), Record(1, []))
     names = _stripped(first.cells)
     if len(names) > MAX_COLUMNS:
         raise FileUnreadable(f"Line 1: {len(names):,} columns; at most {MAX_COLUMNS:,} are read. Split the file by columns.")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+from keepstep.core.jsonvalue import unstorable_text
 from keepstep.errors import FileUnreadable
 
 # A wizard may have 4,000 option sets; with states, other texts and a column per option an export of it stays below this.
@@ -106,8 +107,9 @@ def records_in(stream: BinaryIO, form: Form) -> Iterator[Record]:
 
 
 def _checked(record: Record) -> Record:
-    if "\x00" in "".join(record.cells):
-        raise FileUnreadable(f"Line {record.line}: a NUL character, which no text may contain. The file is damaged or not a text file.")
+    reason = unstorable_text("".join(record.cells))
+    if reason:
+        raise FileUnreadable(f"Line {record.line}: {reason} The file is damaged, no text file, or of another encoding.")
     return record
 
 

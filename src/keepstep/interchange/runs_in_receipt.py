@@ -25,8 +25,8 @@ class ColumnAccount:
 
     def to_json(self) -> dict[str, Any]:
         """`{name, role, option_set_id, cells, answers, flagged, metadata, archived}`."""
-        own = {"name": self.name, "role": self.role, "option_set_id": self.option_set_id, "cells": self.cells}
-        return own | {fate: self.fates.get(fate, 0) for fate in FATES}
+        own: dict[str, Any] = {"name": self.name, "role": self.role, "option_set_id": self.option_set_id, "cells": self.cells}
+        return own | {str(fate): self.fates.get(fate, 0) for fate in FATES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class RunsReceipt:
     def totals(self) -> dict[str, int]:
         """Numbers of runs and cells, and of cells by fate."""
         fates = {fate: sum(column.fates.get(fate, 0) for column in self.columns) for fate in FATES}
-        return {"runs": self.runs, "cells": self.cells, "blanks": self.blanks, **fates}
+        return {"runs": self.runs, "cells": self.cells, "blanks": self.blanks} | {str(fate): count for fate, count in fates.items()}
 
     @property
     def is_complete(self) -> bool:
