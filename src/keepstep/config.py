@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from keepstep.actions.context import Context
 from keepstep.core.permissions import Actor
+from keepstep.db.blobs import BlobStore
 from keepstep.errors import SettingInvalid
 
 MEGABYTE: Final = 1024 * 1024
@@ -69,6 +70,11 @@ class Resources:
     now: Callable[[], datetime]
     make_id: Callable[[], str]
     make_salt: Callable[[], bytes]
+
+    @property
+    def blobs(self) -> BlobStore:
+        """Where the bytes of uploaded files lie."""
+        return BlobStore(self.settings.files, self.settings.max_file)
 
     def context(self, actor: Actor) -> Context:
         """What an action of this actor gets, as of now."""

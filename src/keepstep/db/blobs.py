@@ -1,0 +1,106 @@
+"""Where the bytes of uploaded files lie: a folder, each content under its own digest, so that equal files are stored once.
+
+Must not know which answers name a file.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import anyio
+import anyio.to_thread
+
+from keepstep.errors import DatabaseUnavailable, FileNotFound, TooLarge
+
+CHUNK: Final = 256 * 1024
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Stored content: its SHA-256 in hex and its size in bytes."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlobStore:
+    """A folder of contents. `limit` is the largest content in bytes that it takes."""
+
+    folder: Path
+    limit: int
+
+    async def write(self, content: AsyncIterator[bytes]) -> Blob:
+        """The content, stored and durable. Raises TooLarge as soon as the limit is passed; nothing is kept then."""
+        path = self.folder / "incoming" / secrets.token_hex(16)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            blob = await self._received(path, content)
+            await anyio.to_thread.run_sync(_keep, path, self._path(blob.sha256))
+        except OSError as error:
+            raise DatabaseUnavailable(f"The file store {self.folder} cannot be written to: {error.strerror}.") from error
+        finally:
+            path.unlink(missing_ok=True)
+        return blob
+
+    async def _received(self, path: Path, content: AsyncIterator[bytes]) -> Blob:
+        digest, size = hashlib.sha256(), 0
+        async with await anyio.open_file(path, "xb") as file:
+            async for piece in content:
+                size += len(piece)
+                if size > self.limit:
+                    raise TooLarge(f"A file may have at most {self.limit:,} bytes.")
+                digest.update(piece)
+                await file.write(piece)
+            await file.flush()
+            await anyio.to_thread.run_sync(os.fsync, file.wrapped.fileno())
+        return Blob(digest.hexdigest(), size)
+
+    async def read(self, sha256: str) -> AsyncIterator[bytes]:
+        """The content in pieces. Raises FileNotFound when it is not there."""
+        try:
+            async with await anyio.open_file(self._path(sha256), "rb") as file:
+                while piece := await file.read(CHUNK):
+                    yield piece
+        except FileNotFoundError as error:
+            raise FileNotFound("The content of this file is not in the store.") from error
+
+    async def is_intact(self, sha256: str) -> bool:
+        """Whether the content is there and still has this digest."""
+        digest = hashlib.sha256()
+        try:
+            async for piece in self.read(sha256):
+                digest.update(piece)
+        except FileNotFound:
+            return False
+        return digest.hexdigest() == sha256
+
+    def has(self, sha256: str) -> bool:
+        return self._path(sha256).is_file()
+
+    def delete(self, sha256: str) -> None:
+        """Removes the content; nothing happens when it is not there. The caller knows that no file names it any more."""
+        self._path(sha256).unlink(missing_ok=True)
+
+    def _path(self, sha256: str) -> Path:
+        if not _DIGEST.fullmatch(sha256):
+            raise FileNotFound("A content is named by its SHA-256 in hex.")
+        # Two levels, so that no folder holds more than some thousand names.
+        return self.folder / sha256[:2] / sha256[2:4] / sha256
+
+
+def _keep(path: Path, target: Path) -> None:
+    """The rename makes a content visible whole or not at all; the folder is synced so that it outlives a power cut."""
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
