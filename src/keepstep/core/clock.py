@@ -11,6 +11,10 @@ class Clock:
     at: datetime
     zone: str = "UTC"
 
+    def __post_init__(self) -> None:
+        if self.at.tzinfo is None:
+            raise ValueError("a clock needs an aware time: which day it is depends on the zone")
+
     @property
     def today(self) -> date:
         """The date in `zone`."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 from keepstep.core.clock import Clock
-from keepstep.core.logic import Compiled, Scope, answered, compile_expression, references, truth
+from keepstep.core.logic import Compiled, Scope, answered, compile_expression, references
 from keepstep.core.structure import Calculated, OptionSet, Statement, Step, Structure
 
 Answers = Mapping[str, Mapping[str, Any]]
@@ -45,12 +45,14 @@ class Flow:
 class Evaluation:
     """`asked`: one "1" or "0" per option set, in the order of the structure. `calculated`: the value of each asked calculation.
 
-    `scope` holds the values that conditions, rules and options may read.
+    `scope` holds the values that conditions, rules and options may read. `differs`: the imported calculations, kept as
+    they came, that would come to something else.
     """
 
     asked: str
     calculated: Mapping[str, Any]
     scope: Scope
+    differs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,49 +208,61 @@ def _reached(start: str, edges: Mapping[str, Collection[str]], barred: Collectio
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """The state that an edit starts from: what was asked then, and which answers the edit changes."""
+    """The state that an edit starts from: what was asked then, and which answers the edit changes.
 
-    asked: str
+    `asked` None: no edit at all, a stored state is looked at again, so that every stored calculation is taken as it is.
+    """
+
+    asked: str | None
     changed: frozenset[str]
 
 
+AS_STORED: Final = Before(None, frozenset())
+
+
 def evaluate(structure: Structure, answers: Answers, clock: Clock, before: Before | None = None) -> Evaluation:
-    """What this run is asked. Without `before` every calculation is computed; with it only those whose inputs changed."""
+    """What this run is asked. Without `before` every calculation is computed but the imported ones; with it those whose inputs changed."""
     flow = flow_of(structure)
     state = _State(structure, answers, clock, before)
     for node in flow.nodes:
         state.visit(node)
-    return Evaluation("".join(state.asked), state.calculated, state.scope)
+    return Evaluation("".join(state.asked), state.calculated, state.scope, frozenset(state.differs))
 
 
 class _State:
     """One evaluation under way: it lives for one call and is never shared."""
 
-    __slots__ = ("answers", "asked", "before", "calculated", "changed", "option_sets", "others", "scope", "shown", "values")
+    __slots__ = ("answers", "asked", "before", "calculated", "changed", "differs", "others", "scope", "shown", "values")
 
     def __init__(self, structure: Structure, answers: Answers, clock: Clock, before: Before | None) -> None:
-        self.option_sets = structure.option_sets
         self.answers = answers
         self.before = before
         self.changed = set(before.changed) if before else set()
         self.values: dict[str, Any] = {}
         self.others: dict[str, str] = {}
         self.calculated: dict[str, Any] = {}
+        self.differs: set[str] = set()
         self.shown = [True] * len(structure.steps)
         self.asked = [NOT_ASKED] * len(structure.option_sets)
         self.scope = Scope(clock, self.values, self.others)
 
     def visit(self, node: Node) -> None:
-        holds = not node.never and (node.condition is None or truth(node.condition(self.scope)))
+        condition = node.condition
+        holds = not node.never and (condition is None or bool(condition(self.scope)))
         if node.is_step:
             self.shown[node.step_index] = holds
             return
         asked = holds and self.shown[node.step_index]
+        # Before the answer is read: a calculation that is asked anew must not take up what it came to long ago.
+        if self.before is not None and self.before.asked is not None and self.was_asked(node, self.before.asked) != asked:
+            self.changed.add(node.id)
         if asked:
             self.asked[node.index] = ASKED
-            self.read(node)
-        if self.before is not None and (self.before.asked[node.index : node.index + 1] == ASKED) != asked:
-            self.changed.add(node.id)
+            if node.calculation is not None or node.id in self.answers:
+                self.read(node)
+
+    def was_asked(self, node: Node, asked: str) -> bool:
+        return asked[node.index : node.index + 1] == ASKED
 
     def read(self, node: Node) -> None:
         envelope = self.answers.get(node.id)
@@ -261,12 +275,26 @@ class _State:
                 self.others[node.id] = envelope["other"]
 
     def calculate(self, node: Node, calculation: Compiled, envelope: Mapping[str, Any] | None) -> Any:
-        if self.before is not None and envelope is not None and not (node.inputs & self.changed):
-            return envelope.get("value")
+        stored = None if envelope is None else envelope.get("value")
+        if self.is_kept(node, envelope):
+            if self.before is None and not same_value(stored, calculation(self.scope)):
+                self.differs.add(node.id)
+            return stored
         value = calculation(self.scope)
-        if envelope is None or envelope.get("value") != value:
+        if not same_value(stored, value):
             self.changed.add(node.id)
         return value
+
+    def is_kept(self, node: Node, envelope: Mapping[str, Any] | None) -> bool:
+        """Whether the stored result stands, "no result" included: today is another day, but nothing that it depends on changed."""
+        if self.before is None:
+            return envelope is not None and envelope.get("source") == "import"
+        return node.id not in self.changed and not (node.inputs & self.changed)
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Whether two values are the same answer. `True == 1` in Python; as answers they differ."""
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
 def reason_of(structure: Structure, option_set: OptionSet) -> Reason:

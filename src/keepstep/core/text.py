@@ -43,7 +43,7 @@ def text_in(text: Text | None, language: str, default: str) -> str:
         return ""
     if isinstance(text, str):
         return text
-    return text.get(language) or text.get(default) or next(iter(text.values()), "")
+    return text.get(language) or text.get(default) or next(filter(None, text.values()), "")
 
 
 def texts_of(text: Text | None) -> tuple[str, ...]:

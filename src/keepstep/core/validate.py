@@ -5,18 +5,21 @@ Must not know revisions' storage; `previous` is just the answers that were there
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
-from keepstep.core.flow import ASKED, Answers, Evaluation, is_answered
+from keepstep.core.flow import ASKED, Answers, Evaluation, is_answered, same_value
 from keepstep.core.issue import Issue, pointer
 from keepstep.core.jsonvalue import unstorable
-from keepstep.core.logic import Scope, compile_expression, evaluate_expression, truth
+from keepstep.core.logic import Compiled, Scope, answered, compile_expression, truth
 from keepstep.core.selection import check_other, check_value, normal_value
-from keepstep.core.structure import Calculated, ChoiceFields, OptionSet, Statement, Structure, choices_of
+from keepstep.core.structure import Calculated, OptionSet, Statement, Structure, choices_of
 from keepstep.core.text import text_in
 
 Mode = Literal["save", "complete", "edit", "import"]
 """save: a run in progress, values so far. complete: whole. edit: a completed run, only what this edit sets. import: flags only."""
+
+
+DIFFERS: Final = "differs-from-calculation"
 
 
 class Given(NamedTuple):
@@ -92,39 +95,41 @@ def merged(previous: Answers, given: Answers) -> dict[str, Mapping[str, Any]]:
 def same_answer(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:
     """Whether two envelopes say the same: value and "other" text. Absent and empty are the same here."""
     first, second = one or {}, other or {}
-    return (
-        first.get("value") == second.get("value")
-        and (first.get("other") or None) == (second.get("other") or None)
-        and _same_kind(first, second)
-    )
-
-
-def _same_kind(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    """`True == 1` in Python; as answers they differ."""
-    return isinstance(first.get("value"), bool) == isinstance(second.get("value"), bool)
+    return same_value(first.get("value"), second.get("value")) and (first.get("other") or None) == (second.get("other") or None)
 
 
 # --- findings ------------------------------------------------------------------------------------------------------
 
 
-def verdict_on(answers: Answers, structure: Structure, evaluation: Evaluation, mode: Mode, previous: Answers | None = None) -> Verdict:
-    """What these answers mean for a request of this mode. `previous` never errs again: it is only flagged (P5)."""
+def verdict_on(  # noqa: PLR0913 — a run is judged in its version, at its time, in its language, against what it was
+    answers: Answers, structure: Structure, evaluation: Evaluation, mode: Mode, previous: Answers | None = None, *, language: str = ""
+) -> Verdict:
+    """What these answers mean for a request of this mode. `previous` never errs again: it is only flagged (P5).
+
+    `language` is that of the author's own messages; "" is the default language.
+    """
+    own = language or structure.default_language
     errors: list[Issue] = []
     flags: dict[str, tuple[Issue, ...]] = {}
     notes: list[Issue] = []
     for option_set, bit in zip(structure.option_sets, evaluation.asked, strict=True):
-        state = _Answer(option_set, answers.get(option_set.id), None if previous is None else previous.get(option_set.id))
-        found = _found(state, evaluation.scope, structure.default_language)
-        missing = _missing(option_set, state.now) if bit == ASKED else ()
-        if found and _is_kept(state, mode):
-            flags[option_set.id] = found
-        else:
-            errors.extend(_placed(option_set, found))
-        if missing and _removes_required(state, mode):
-            errors.extend(_placed(option_set, missing))
-        elif missing and mode in ("edit", "import"):
-            flags[option_set.id] = (*flags.get(option_set.id, ()), *(Issue("", "missing-required", issue.detail) for issue in missing))
-            notes.extend(_placed(option_set, flags[option_set.id][-1:]))
+        envelope = answers.get(option_set.id)
+        is_missing = bit == ASKED and option_set.is_required and not is_answered(envelope) and _takes_answers(option_set)
+        found = _NOTHING if envelope is None else _found(envelope, option_set, evaluation, own)
+        # Most answers fit: for them the loop ends here, at some microseconds each.
+        if not is_missing and found is _NOTHING:
+            continue
+        state = _Answer(option_set, envelope, None if previous is None else previous.get(option_set.id), bit == ASKED)
+        refused, flagged = _sorted_out(state, found, mode)
+        if is_missing and _removes_required(state, mode):
+            refused = (*refused, _missing(option_set, own, structure.default_language))
+        elif is_missing and mode in ("edit", "import"):
+            missing = Issue("", "missing-required", _missing(option_set, own, structure.default_language).detail)
+            flagged = (*flagged, missing)
+            notes.extend(_placed(option_set, (missing,)))
+        errors.extend(_placed(option_set, refused))
+        if flagged:
+            flags[option_set.id] = flagged
     return Verdict(tuple(errors), flags, tuple(notes))
 
 
@@ -132,14 +137,43 @@ class _Answer(NamedTuple):
     option_set: OptionSet
     now: Mapping[str, Any] | None
     before: Mapping[str, Any] | None
+    asked: bool
 
 
-def _found(state: _Answer, scope: Scope, language: str) -> tuple[Issue, ...]:
-    return misfits(state.now, state.option_set, scope, language) if state.now else ()
+class _Found(NamedTuple):
+    """What is wrong with an answer by itself, and what is wrong with it beside the others of its run."""
+
+    shape: tuple[Issue, ...] = ()
+    logic: tuple[Issue, ...] = ()
 
 
-def _is_kept(state: _Answer, mode: Mode) -> bool:
-    return mode == "import" or (state.before is not None and same_answer(state.now, state.before))
+_NOTHING: Final = _Found()
+
+
+def _found(envelope: Mapping[str, Any], option_set: OptionSet, evaluation: Evaluation, language: str) -> _Found:
+    shape = _shape_findings(envelope, option_set, evaluation.scope, language)
+    logic = () if shape else _logic_findings(envelope, option_set, evaluation.scope, language)
+    if isinstance(option_set, Calculated):
+        logic = (*logic, *_differing(envelope, option_set, evaluation))
+    return _Found(shape, logic) if shape or logic else _NOTHING
+
+
+def _sorted_out(state: _Answer, found: _Found, mode: Mode) -> tuple[tuple[Issue, ...], tuple[Issue, ...]]:
+    """The findings that stop the request, and those that are flagged."""
+    is_kept = mode == "import" or (state.before is not None and same_answer(state.now, state.before))
+    # Nobody can mend a calculation by answering it.
+    if is_kept or isinstance(state.option_set, Calculated):
+        return (), (*found.shape, *found.logic)
+    # A rule may break because another answer changed. A respondent cannot mend that in a question that is not shown.
+    return ((*found.shape, *found.logic), ()) if state.asked else (found.shape, found.logic)
+
+
+def _differing(envelope: Mapping[str, Any], option_set: OptionSet, evaluation: Evaluation) -> Iterator[Issue]:
+    """Whether an imported calculation differs from its own: found on the import, and told for as long as that value is kept."""
+    known = any(flag.get("code") == DIFFERS for flag in envelope.get("flags", ()))
+    is_kept = same_value(evaluation.calculated.get(option_set.id, envelope.get("value")), envelope.get("value"))
+    if option_set.id in evaluation.differs or (known and is_kept):
+        yield Issue("", DIFFERS, "This value was imported; the calculation comes to another one.")
 
 
 def _removes_required(state: _Answer, mode: Mode) -> bool:
@@ -157,44 +191,66 @@ def _placed(option_set: OptionSet, issues: tuple[Issue, ...]) -> Iterator[Issue]
         yield Issue(pointer(option_set.key) + issue.pointer, issue.code, issue.detail)
 
 
-def _missing(option_set: OptionSet, envelope: Mapping[str, Any] | None) -> tuple[Issue, ...]:
-    if not option_set.is_required or isinstance(option_set, Statement | Calculated) or is_answered(envelope):
-        return ()
+def _takes_answers(option_set: OptionSet) -> bool:
+    return not isinstance(option_set, Statement | Calculated)
+
+
+def _missing(option_set: OptionSet, language: str, default: str) -> Issue:
     own = option_set.constraints.messages.get("is_required")
-    name = option_set.name if isinstance(option_set.name, str) else next(iter(option_set.name.values()), option_set.key)
-    return (Issue("", "required", text_in(own, "", "") or f"Answer “{name[:120]}”: it is required."),)
+    name = text_in(option_set.name, language, default) or option_set.key
+    return Issue("", "required", text_in(own, language, default) or f"Answer “{name[:120]}”: it is required.")
 
 
 def misfits(envelope: Mapping[str, Any], option_set: OptionSet, scope: Scope, language: str = "") -> tuple[Issue, ...]:
     """Every finding on one stored answer, rules and offered options included: what an import flags."""
-    return tuple(_findings(envelope, option_set, scope, language))
+    shape = _shape_findings(envelope, option_set, scope, language)
+    return shape or _logic_findings(envelope, option_set, scope, language)
 
 
-def _findings(envelope: Mapping[str, Any], option_set: OptionSet, scope: Scope, language: str) -> Iterator[Issue]:
+def _shape_findings(envelope: Mapping[str, Any], option_set: OptionSet, scope: Scope, language: str) -> tuple[Issue, ...]:
+    """What is wrong with an answer by itself."""
+    found = check_value(envelope.get("value"), option_set, scope.clock, language=language, default_language=language)
+    if envelope.get("other") is None:
+        return found
+    return (*found, *(Issue("/other" + issue.pointer, issue.code, issue.detail) for issue in check_other(envelope["other"], option_set)))
+
+
+def _logic_findings(envelope: Mapping[str, Any], option_set: OptionSet, scope: Scope, language: str) -> tuple[Issue, ...]:
+    """What is wrong with an answer beside the others of its run."""
     value = envelope.get("value")
-    found = check_value(value, option_set, scope.clock, language=language, default_language=language)
-    yield from found
-    if envelope.get("other") is not None:
-        for issue in check_other(envelope["other"], option_set):
-            yield Issue("/other" + issue.pointer, issue.code, issue.detail)
-    if not found and value is not None:
-        yield from _offer_findings(value, option_set, scope)
-        yield from _rule_findings(value, option_set, scope, language)
+    logic = _logic_of(option_set)
+    if not (logic.rules or logic.offers) or not answered(value):
+        return ()
+    return (*_offer_findings(value, logic, scope), *_rule_findings(value, option_set, scope, language))
 
 
-def _offer_findings(value: Any, option_set: OptionSet, scope: Scope) -> Iterator[Issue]:
-    if not isinstance(option_set, ChoiceFields):
-        return
-    chosen = value if isinstance(value, list) else [value]
-    for option in choices_of(option_set):
-        if option.visible_if is not None and option.value in chosen and not truth(evaluate_expression(option.visible_if, scope)):
-            yield Issue("", "option-not-offered", f"{option.value!r} is not offered with the other answers of this run.")
+class _Logic(NamedTuple):
+    """The compiled rules of an option set, and the conditions of its options by value."""
+
+    rules: tuple[Compiled, ...]
+    offers: Mapping[str, Compiled]
+
+
+def _logic_of(option_set: OptionSet) -> _Logic:
+    """Kept with the option set, as its cached properties are, since it is a function of it alone."""
+    cached: _Logic | None = option_set.__dict__.get("_logic")
+    if cached is None:
+        rules = tuple(compile_expression(rule.expression) for rule in option_set.constraints.rules)
+        offers = {option.value: compile_expression(option.visible_if) for option in choices_of(option_set) if option.visible_if is not None}
+        cached = option_set.__dict__["_logic"] = _Logic(rules, offers)
+    return cached
+
+
+def _offer_findings(value: Any, logic: _Logic, scope: Scope) -> Iterator[Issue]:
+    for chosen in value if isinstance(value, list) else [value]:
+        condition = logic.offers.get(chosen)
+        if condition is not None and not truth(condition(scope)):
+            yield Issue("", "option-not-offered", f"{chosen!r} is not offered with the other answers of this run.")
 
 
 def _rule_findings(value: Any, option_set: OptionSet, scope: Scope, language: str) -> Iterator[Issue]:
-    if not option_set.constraints.rules:
-        return
     here = Scope(scope.clock, scope.values, scope.others, value)
-    for index, rule in enumerate(option_set.constraints.rules):
-        if not truth(compile_expression(rule.expression)(here)):
-            yield Issue("", "rule", text_in(rule.message, language, language) or f"This breaks rule {index + 1} of the question.")
+    for index, holds in enumerate(_logic_of(option_set).rules):
+        if not truth(holds(here)):
+            own = option_set.constraints.rules[index].message
+            yield Issue("", "rule", text_in(own, language, language) or f"This breaks rule {index + 1} of the question.")
