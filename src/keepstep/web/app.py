@@ -6,6 +6,7 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
+from starlette.types import Lifespan
 
 from keepstep import __version__
 from keepstep.config import Resources
@@ -23,8 +24,8 @@ _DESCRIPTION: Final = (
 )
 
 
-def create_app(resources: Resources) -> FastAPI:
-    """The ASGI application. Whoever opened the resources closes them, after the application."""
+def create_app(resources: Resources, *, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """The ASGI application. Whoever opened the resources closes them, after the application or at the end of `lifespan`."""
     metrics = Metrics()
     https = resources.settings.base_url.startswith("https://")
     app = _Api(
@@ -36,6 +37,7 @@ def create_app(resources: Resources) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=lifespan,
         generate_unique_id_function=operation_id,
         middleware=[Middleware(Edge, metrics=metrics, make_id=resources.make_id, https=https)],
         # Nobody configured it, and it would cost on every request.

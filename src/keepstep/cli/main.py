@@ -1,0 +1,35 @@
+"""The command `keepstep`: its options and its commands."""
+
+from typing import Annotated
+
+import typer
+
+from keepstep import __version__
+from keepstep.cli import accounts, database, serving
+
+app = typer.Typer(
+    name="keepstep",
+    help="Change the wizard, keep every answer.",
+    no_args_is_help=True,
+    add_completion=False,
+    # A traceback of ours with local variables could show answers.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("serve")(serving.serve)
+app.add_typer(database.db, name="db")
+app.add_typer(accounts.user, name="user")
+app.add_typer(accounts.token, name="token")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"keepstep {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Change the wizard, keep every answer."""
