@@ -39,7 +39,7 @@ def merge_into(draft: Draft, imported: Structure) -> tuple[Structure, Receipt]:
     ids = _matches(imported, known, draft)
     old = {node["id"]: node for node in known}
     taken = {key for node in known for key in (node["key"], *node.get("key_aliases", []))}
-    data = with_ids(dump(imported), ids)
+    data = with_ids(_spoken(dump(imported), imported.default_language), ids)
     shelf = _shelved_labels(draft)
     merged: list[Merged] = []
     for step in data["steps"]:
@@ -96,7 +96,7 @@ def _with_free_keys(nodes: Sequence[Node], old: Mapping[str, Mapping[str, Any]],
     for node in nodes:
         former = old.get(node["id"])
         if former is None:
-            key = key_of(node["key"], taken)
+            key = key_of(_source_name(node) or node["key"], taken)
             taken.add(key)
             yield node | {"key": key}
         else:
@@ -112,7 +112,7 @@ def _merged(node: Node, former: Mapping[str, Any] | None, draft: Draft, shelf: M
         return Merged(node)
     old = draft.structure
     node = node | {name: former[name] for name in _OWN if former.get(name)}
-    node |= {name: _with_other_languages(node.get(name), former.get(name), old) for name in ("name", "help") if node.get(name)}
+    node |= {name: _with_other_languages(node[name], former.get(name), old) for name in ("name", "help") if node.get(name)}
     place = Place("survey", name=_source_name(node) or node["key"], column="type")
     questions = []
     if former["selection_type"] != node["selection_type"]:
@@ -126,12 +126,10 @@ def _merged(node: Node, former: Mapping[str, Any] | None, draft: Draft, shelf: M
     return Merged(node | {"options": options}, (*questions, *asked), suggested)
 
 
-def _with_other_languages(text: Any, former: Any, old: Structure) -> Any:
-    """The new text, with the languages that only the draft has."""
-    if not former:
-        return text
-    before = former if isinstance(former, dict) else {old.default_language: former}
-    return before | text if isinstance(text, dict) else text if len(old.languages) == 1 else before | {old.default_language: text}
+def _with_other_languages(text: Mapping[str, str], former: Any, old: Structure) -> dict[str, str]:
+    """The form's text, with the languages that only the draft has."""
+    before = former if isinstance(former, dict) else {old.default_language: former} if former else {}
+    return {**before, **text}
 
 
 def _merged_options(
@@ -141,18 +139,19 @@ def _merged_options(
     old, place = draft.structure, Place("choices", name=_source_name(node) or node["key"])
     present = former["id"] in old.option_set_by_id
     before = {option["value"]: option for option in former.get("options", [])}
-    options, questions = [], []
+    options: list[Node] = []
+    questions: list[Line] = []
     for option in node["options"]:
         known = before.get(option["value"]) if present else None
         shelved = shelf.get(option_id(former["id"], option["value"])) if known is None else None
         if shelved is not None:
             options.append(option | {"label": shelved})
-            questions += _label_lines(place, option["value"], shelved, option["label"], old, "option-restored")
+            questions += _restored_lines(place, option, shelved, old)
         elif known is None:
             options.append(option)
         else:
             options.append(option | {"label": _with_other_languages(option["label"], known["label"], old)})
-            questions += _label_lines(place, option["value"], known["label"], option["label"], old, "label-changed")
+            questions += _label_lines(place, option, known["label"], old)
             questions += _retired_lines(place, known, old)
     offered = {option["value"] for option in node["options"]}
     gone = [option for value, option in before.items() if value not in offered]
@@ -162,17 +161,18 @@ def _merged_options(
     return options + kept, tuple(questions), tuple(_moved_labels(place, gone, added, old))
 
 
-def _label_lines(place: Place, code: str, before: Any, now: Any, old: Structure, kind: str) -> Iterator[Line]:
-    if _plain(before, old) == _plain(now, old):
-        return
-    if kind == "option-restored":
-        detail = (
-            f"The code {code!r} was deleted here as {_quoted(before, old)} and is {_quoted(now, old)} in the form: "
-            "it is back under its old label. Relabel it if it means the same."
+def _label_lines(place: Place, option: Mapping[str, Any], before: Any, old: Structure) -> Iterator[Line]:
+    if _plain(before, old) != _plain(option["label"], old):
+        change = f"The label of {option['value']!r} was {_quoted(before, old)} and is {_quoted(option['label'], old)} now."
+        yield Line(place, "label-changed", f"{change} Taken as the same meaning: is it?", cells=0)
+
+
+def _restored_lines(place: Place, option: Mapping[str, Any], shelved: Any, old: Structure) -> Iterator[Line]:
+    if _plain(shelved, old) != _plain(option["label"], old):
+        change = (
+            f"The code {option['value']!r} was deleted here as {_quoted(shelved, old)} and is {_quoted(option['label'], old)} in the form."
         )
-    else:
-        detail = f"The label of {code!r} was {_quoted(before, old)} and is {_quoted(now, old)} now. Taken as the same meaning: is it?"
-    yield Line(place, kind, detail, cells=0)
+        yield Line(place, "option-restored", f"{change} It is back under its old label; relabel it if it means the same.", cells=0)
 
 
 def _retired_lines(place: Place, known: Mapping[str, Any], old: Structure) -> Iterator[Line]:
@@ -229,28 +229,26 @@ def _wizard(data: Node, old: Structure, imported: Structure) -> Node:
     own = dump(old)
     kept = {name: own[name] for name in ("name", "description", "endings", "presentation") if name in own}
     default = old.default_language if old.option_sets else imported.default_language
-    texts = {"languages": languages, "default_language": default}
-    steps = data["steps"]
-    if len(languages) > 1 and len(imported.languages) == 1:
-        steps = [_spoken(step, imported.default_language) for step in steps]
-    return data | kept | texts | {"steps": steps}
+    return data | kept | {"languages": languages, "default_language": default}
+
+
+_TEXTS = frozenset(("name", "help", "text", "label", "message", "unit", "is_required"))
+_WORDLESS = frozenset(("source", "expression", "visible_if", "presentation", "default"))
 
 
 def _spoken(node: Any, language: str) -> Any:
-    """Texts of a form of one language under that language, for a wizard that has more."""
+    """The JSON with every text as a map by language; parsing brings it back into the canonical form."""
     if isinstance(node, list):
         return [_spoken(item, language) for item in node]
     if not isinstance(node, dict):
         return node
-    texts = ("name", "help", "text", "label", "message", "unit", "is_required")
-    return {
-        name: {language: value}
-        if name in texts and isinstance(value, str)
-        else value
-        if name in ("source", "expression", "visible_if")
-        else _spoken(value, language)
-        for name, value in node.items()
-    }
+    return {name: _spoken_member(name, value, language) for name, value in node.items()}
+
+
+def _spoken_member(name: str, value: Any, language: str) -> Any:
+    if name in _WORDLESS:
+        return value
+    return {language: value} if name in _TEXTS and isinstance(value, str) else _spoken(value, language)
 
 
 def _gone(old: Structure, new: Structure) -> Iterator[Line]:
@@ -272,5 +270,6 @@ def _look_alikes(draft: Draft, new: Structure) -> Iterator[Line]:
     for option_set in old.option_sets:
         twin = added.get(_plain(option_set.name, old))
         if option_set.id not in new.option_set_by_id and twin is not None:
-            detail = f"{_quoted(twin.name, old)} was {_name(option_set)!r} and is a new question {_name(twin)!r} now. Map one to the other when moving runs."
+            change = f"{_quoted(twin.name, old)} was {_name(option_set)!r} and is a new question {_name(twin)!r} now."
+            detail = f"{change} Map one to the other when moving runs."
             yield Line(Place("survey", name=_name(twin)), "same-question", detail, cells=0)

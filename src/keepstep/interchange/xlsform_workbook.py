@@ -18,6 +18,7 @@ from pyxform.constants import SUPPORTED_SHEET_NAMES
 from pyxform.errors import PyXFormError
 from pyxform.xls2json_backends import csv_to_dict, get_excel_column_headers, is_empty, xls_to_dict, xlsx_to_dict
 from xlrd import XLRDError, open_workbook
+from xlrd.compdoc import CompDocError
 
 from keepstep.errors import FileUnreadable, TooLarge
 from keepstep.interchange.formats import Format, format_of, text_of
@@ -33,6 +34,7 @@ MAX_GAP: Final = 20_000
 _DAMAGE: Final = (
     PyXFormError,
     XLRDError,
+    CompDocError,
     BadZipFile,
     ParseError,
     zlib.error,

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 from keepstep.core.jsonvalue import parse_number
 
 MAX_LENGTH: Final = 20_000
-MAX_NESTING: Final = 60
-"""Parentheses in parentheses. Deeper than any form known, and far from Python's own limit."""
+MAX_NESTING: Final = 30
+"""Parentheses in parentheses: three times the deepest form known. Each takes a dozen of Python's thousand frames."""
 
 
 class NotUnderstood(Exception):
