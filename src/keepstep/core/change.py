@@ -429,20 +429,10 @@ class OptionSourceChanged(OfOption):
     part: ClassVar[str] = "source"
 
 
-Change = (
-    WizardChanged
-    | LanguageAdded
-    | LanguageRemoved
-    | LanguagesReordered
-    | DefaultLanguageChanged
-    | StepAdded
-    | StepRemoved
-    | StepMoved
-    | StepChanged
-    | StepConditionChanged
-    | StepRetired
-    | StepUnretired
-    | OptionSetAdded
+AboutWizard = WizardChanged | LanguageAdded | LanguageRemoved | LanguagesReordered | DefaultLanguageChanged
+AboutStep = StepAdded | StepRemoved | StepMoved | StepChanged | StepConditionChanged | StepRetired | StepUnretired
+AboutOptionSet = (
+    OptionSetAdded
     | OptionSetRemoved
     | OptionSetMoved
     | OptionSetReworded
@@ -464,7 +454,9 @@ Change = (
     | OptionSetUnretired
     | LabelsPermuted
     | OptionsReordered
-    | OptionAdded
+)
+AboutOption = (
+    OptionAdded
     | OptionRemoved
     | OptionReworded
     | OptionRetired
@@ -473,6 +465,7 @@ Change = (
     | OptionConditionChanged
     | OptionSourceChanged
 )
+Change = AboutWizard | AboutStep | AboutOptionSet | AboutOption
 VARIANTS: Final[tuple[type[Difference], ...]] = get_args(Change)
 
 

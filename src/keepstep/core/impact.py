@@ -1,0 +1,251 @@
+"""What changes mean for what is stored: exact counts, effective class and mentions of each change, and of all together.
+
+The same report is shown before a change, bound into its confirm token, and made again when it is committed. Must not
+know how the counts were queried.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from keepstep.core import change as c
+from keepstep.core.change import Change
+from keepstep.core.clock import Clock
+from keepstep.core.counts import STATUSES, Counts, RunTally, Tally, distinct_values, total
+from keepstep.core.logic import Reference, references
+from keepstep.core.meaning import NOTHING_STORED, meaning_of
+from keepstep.core.places import Mention, expressions_in, piped_references, texts_in
+from keepstep.core.severity import Rule, Severity, rule_of
+from keepstep.core.structure import Structure
+from keepstep.core.text import texts_of
+from keepstep.core.touched import Answers, Touched, option_sets_of, touched_by
+from keepstep.core.wording import sentence_of
+
+# As many distinct values as fit on a screen; the rest is said as a number.
+SHOWN_VALUES: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What one change, or all of them, touch. `runs` by status; `distinct` (value, other text, count), all of them.
+
+    `runs` are those that hold a touched answer or lack a demanded one. `at_most`: the numbers are upper bounds.
+    """
+
+    runs: tuple[RunTally, ...]
+    answers: int
+    distinct: tuple[tuple[Any, str | None, int], ...]
+    oldest: datetime | None
+    newest: datetime | None
+    by_option_set: tuple[tuple[str, int], ...]
+    mentions: tuple[Mention, ...]
+    at_most: bool
+    as_of: datetime
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether no answer and no run is touched, trashed ones left out: then the change is safe here."""
+        return self.answers == 0 and total(self.runs) == 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The `impact` member of the report."""
+        shown = [{"value": value, "count": count} | ({"other": other} if other else {}) for value, other, count in self.distinct]
+        return {
+            "runs": {status: total(run for run in self.runs if run.status == status) for status in STATUSES},
+            "trashed": sum(run.count for run in self.runs if run.trashed),
+            "answers": self.answers,
+            "distinct_values": shown[:SHOWN_VALUES],
+            "more_distinct_values": max(0, len(shown) - SHOWN_VALUES),
+            "by_version": _by_version(self.runs),
+            "by_option_set": [{"option_set_id": item, "answers": count} for item, count in self.by_option_set],
+            "oldest": self.oldest.isoformat() if self.oldest else None,
+            "newest": self.newest.isoformat() if self.newest else None,
+            "mentions": [{"kind": mention.kind, "where": mention.where} for mention in self.mentions],
+            "at_most": self.at_most,
+            "as_of": self.as_of.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """One change with its row of the catalogue, its class here, and what it touches."""
+
+    change: Change
+    rule: Rule
+    effective: Severity
+    impact: Impact
+    sentence: str
+    meaning: str
+
+    def to_json(self) -> dict[str, Any]:
+        """`{id, kind, code, class, effective_class, concerns, path, old, new, summary, meaning, impact}`."""
+        change = self.change
+        return {
+            "id": change.id,
+            "kind": change.kind,
+            "code": self.rule.code,
+            "class": self.rule.severity,
+            "effective_class": self.effective,
+            "concerns": list(self.rule.concerns),
+            "path": change.path,
+            "old": change.old,
+            "new": change.new,
+            "summary": self.sentence,
+            "meaning": self.meaning,
+            "impact": self.impact.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Every change, and what they touch together."""
+
+    changes: tuple[Reported, ...]
+    impact: Impact
+
+    def to_json(self) -> dict[str, Any]:
+        """The report of the API, without its `confirm` token."""
+        return {"changes": [reported.to_json() for reported in self.changes], "impact": self.impact.to_json()}
+
+
+def option_sets_to_count(changes: Iterable[Change], new: Structure) -> frozenset[str]:
+    """The option sets whose answers `Counts.answers` must hold for a report on these changes."""
+    return frozenset().union(*(option_sets_of(change, new) | _demanded(change) for change in changes))
+
+
+def groups_to_count(changes: Sequence[Change], new: Structure) -> frozenset[frozenset[str]]:
+    """The groups of two or more option sets for which `Counts.together` must hold the runs that answered any of them."""
+    groups = {option_sets_of(change, new) for change in changes}
+    return frozenset(group for group in groups | {frozenset().union(*groups)} if len(group) > 1)
+
+
+def _demanded(change: Change) -> frozenset[str]:
+    """Of a step that is added: its option sets may have answers from an earlier version."""
+    return frozenset(item["id"] for item in change.new["option_sets"]) if isinstance(change, c.StepAdded) else frozenset()
+
+
+def report_on(changes: Sequence[Change], counts: Counts, *, old: Structure, new: Structure, clock: Clock) -> Report:
+    """The report on changes from `old` to `new`. `clock` is the time for limits such as "today"."""
+    index = _mention_index(new)
+    touched = [touched_by(change, counts, (old, new), clock) for change in changes]
+    reported = tuple(
+        _reported(change, _impact(one, counts, _mentions(change, index)), (old, new)) for change, one in zip(changes, touched, strict=True)
+    )
+    mentions = dict.fromkeys(mention for one in reported for mention in one.impact.mentions)
+    return Report(reported, _impact(_together(touched), counts, tuple(mentions)))
+
+
+def _reported(change: Change, impact: Impact, structures: tuple[Structure, Structure]) -> Reported:
+    rule = rule_of(change, *structures)
+    effective: Severity = "safe" if impact.is_nothing else rule.severity
+    meaning = NOTHING_STORED if impact.is_nothing and rule.severity != "safe" else meaning_of(change)
+    return Reported(change, rule, effective, impact, sentence_of(change, *structures), meaning)
+
+
+# --- counting ------------------------------------------------------------------------------------------------------
+
+
+def _impact(touched: Touched, counts: Counts, mentions: tuple[Mention, ...]) -> Impact:
+    tallies = [tally for _, answers in touched.answers for tally in answers]
+    holding, exact = _runs_holding(touched.answers, counts)
+    live = [tally for tally in tallies if not tally.trashed]
+    return Impact(
+        runs=_bounded(_merged((*holding, *touched.lacking)), counts),
+        answers=total(tallies),
+        distinct=distinct_values(tallies) if len(touched.answers) == 1 else (),
+        oldest=min((tally.oldest for tally in live if tally.oldest), default=None),
+        newest=max((tally.newest for tally in live if tally.newest), default=None),
+        by_option_set=tuple((item, total(answers)) for item, answers in touched.answers),
+        mentions=mentions,
+        at_most=touched.at_most or not exact,
+        as_of=counts.as_of,
+    )
+
+
+def _runs_holding(answers: Answers, counts: Counts) -> tuple[tuple[RunTally, ...], bool]:
+    """The runs with one of these answers, and whether that number is exact.
+
+    A run holds one answer to one option set, so for a single one the answers are the runs; over several, a run counts once.
+    """
+    tallies = (tally for _, of_one in answers for tally in of_one)
+    summed = _merged(RunTally(tally.count, tally.status, tally.version_number, tally.trashed) for tally in tallies)
+    if len(answers) <= 1:
+        return summed, True
+    whole = all(tallies == counts.answers[item] for item, tallies in answers)
+    group = _counted_group(frozenset(item for item, _ in answers), counts) if whole else None
+    return (_bounded(summed, counts), False) if group is None else (group, True)
+
+
+def _counted_group(option_set_ids: frozenset[str], counts: Counts) -> tuple[RunTally, ...] | None:
+    """The runs that answered any of these; a group with further option sets that nobody answered is the same."""
+    for group, runs in counts.together.items():
+        if option_set_ids <= group and not any(counts.answers.get(item) for item in group - option_set_ids):
+            return runs
+    return None
+
+
+def _bounded(runs: Iterable[RunTally], counts: Counts) -> tuple[RunTally, ...]:
+    """No more runs of a status and version than there are."""
+    most = {_slot(run): run.count for run in _merged(counts.runs)}
+    return tuple(RunTally(min(run.count, most.get(_slot(run), run.count)), run.status, run.version_number, run.trashed) for run in runs)
+
+
+def _slot(run: RunTally) -> tuple[str, int, bool]:
+    return run.status, run.version_number, run.trashed
+
+
+def _merged(runs: Iterable[RunTally]) -> tuple[RunTally, ...]:
+    counts: dict[tuple[str, int, bool], RunTally] = {}
+    for run in runs:
+        before = counts.get(_slot(run))
+        counts[_slot(run)] = run if before is None else RunTally(before.count + run.count, run.status, run.version_number, run.trashed)
+    return tuple(counts.values())
+
+
+def _by_version(runs: Iterable[RunTally]) -> list[dict[str, int]]:
+    counts: dict[int, int] = {}
+    for run in runs:
+        if not run.trashed:
+            counts[run.version_number] = counts.get(run.version_number, 0) + run.count
+    return [{"version_number": version, "runs": counts[version]} for version in sorted(counts)]
+
+
+def _together(touched: Sequence[Touched]) -> Touched:
+    """What all changes touch, each answer once."""
+    answers: dict[str, dict[int, Tally]] = {}
+    for item, tallies in (pair for one in touched for pair in one.answers):
+        answers.setdefault(item, {}).update((id(tally), tally) for tally in tallies)
+    lacking = tuple(run for one in touched for run in one.lacking)
+    several = sum(bool(one.lacking) for one in touched) + bool(answers) > 1
+    joined = tuple((item, tuple(tallies.values())) for item, tallies in sorted(answers.items()))
+    # Runs that lack one answer may be those that hold another: only an upper bound can be told.
+    return Touched(joined, lacking, at_most=(bool(lacking) and several) or any(one.at_most for one in touched))
+
+
+# --- mentions ------------------------------------------------------------------------------------------------------
+
+MentionIndex = Mapping[Reference, tuple[Mention, ...]]
+
+
+def _mention_index(structure: Structure) -> MentionIndex:
+    """Who reads what, for the whole structure in one pass: a publish asks for hundreds of nodes."""
+    index: dict[Reference, dict[Mention, None]] = {}
+    for place in expressions_in(structure):
+        for reference in references(place.expression):
+            index.setdefault(reference, {})[Mention(place.kind, place.node_id, place.where)] = None
+    for text in texts_in(structure):
+        for option_set_id in {found for wording in texts_of(text.text) for found in piped_references(wording)}:
+            index.setdefault(Reference(option_set_id), {})[Mention("text", text.node_id, text.where)] = None
+    return {reference: tuple(found) for reference, found in index.items()}
+
+
+def _mentions(change: Change, index: MentionIndex) -> tuple[Mention, ...]:
+    """What else mentions the node that a change takes away, retypes or gives another meaning."""
+    if isinstance(change, c.AboutOption):
+        return index.get(Reference(change.option_set_id, change.value), ())
+    if isinstance(change, c.AboutOptionSet):
+        return tuple(found for found in index.get(Reference(change.option_set_id), ()) if found.node_id != change.option_set_id)
+    if isinstance(change, c.StepRemoved):
+        return tuple(dict.fromkeys(found for item in change.old["option_sets"] for found in index.get(Reference(item["id"]), ())))
+    return ()
