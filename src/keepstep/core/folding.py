@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from keepstep.core.clock import Clock
 from keepstep.core.logic import LEAVES, OPERATORS, Scope, Value, truth
+from keepstep.core.operators import list_of
 
 
 class Known(NamedTuple):
@@ -24,7 +25,7 @@ def known_value(expression: Any, silent: Collection[str] = frozenset()) -> Known
         return _operation(name, list(given) if isinstance(given, list | tuple) else [given], silent)
     if isinstance(expression, list | tuple):
         items = [known_value(item, silent) for item in expression]
-        return None if None in items else Known([item.value for item in items if item])
+        return None if None in items else Known(list_of([_constant(item.value) for item in items if item], _NO_TIME))
     return Known(expression)
 
 

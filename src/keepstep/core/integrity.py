@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from keepstep.core.jsonvalue import canonical_bytes
 
@@ -105,12 +105,30 @@ def remaining_leaves(erased: Erased, answers: Mapping[str, Any], archive: Mappin
     return _merged(erased.answer_leaves, erased.keys, answers), _merged(erased.archive_leaves, erased.keys, archive)
 
 
+def unread_leaves(erased: Erased, answers: Mapping[str, Any], archive: Mapping[str, Any]) -> tuple[frozenset[str], frozenset[str]]:
+    """The answers and the archive entries of which only the leaf remains.
+
+    The digest cannot tell an erased one from one that somebody took out; only a row in `erasures` that names it can.
+    """
+    return frozenset(erased.answer_leaves.keys() - answers.keys()), frozenset(erased.archive_leaves.keys() - archive.keys())
+
+
+# No digest of SHA-256: what cannot be read or checked makes the revision's digest differ, which is what `verify` looks for.
+_UNKNOWN: Final = b"unknown"
+
+
 def _merged(stored: Mapping[str, str], keys: Mapping[str, str], envelopes: Mapping[str, Any]) -> dict[str, bytes]:
-    leaves = {name: bytes.fromhex(leaf) for name, leaf in stored.items()}
-    recomputed = {
-        name: leaf_digest(bytes.fromhex(keys[name]), envelope) if name in keys else b"unkeyed" for name, envelope in envelopes.items()
-    }
+    leaves = {name: _bytes(leaf) for name, leaf in stored.items()}
+    recomputed = {name: leaf_digest(_bytes(keys[name]), envelope) if name in keys else _UNKNOWN for name, envelope in envelopes.items()}
     return leaves | recomputed
+
+
+def _bytes(digits: str) -> bytes:
+    """The bytes of a stored leaf or key; a tombstone that somebody spoiled must not keep `verify` from reporting it."""
+    try:
+        return bytes.fromhex(digits)
+    except ValueError:
+        return _UNKNOWN
 
 
 def chained(previous: bytes | None, record: Any) -> bytes:

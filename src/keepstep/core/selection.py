@@ -24,12 +24,14 @@ from keepstep.core.structure import (
     ChoicesConstraints,
     Date,
     DateTime,
+    Dropdown,
     File,
     MultipleSelect,
     NumberConstraints,
     OptionSet,
     Phone,
     Rating,
+    SingleSelect,
     TextConstraints,
     Time,
     choices_of,
@@ -62,9 +64,17 @@ class Entry(NamedTuple):
 
 def check_value(value: Any, option_set: OptionSet, clock: Clock, *, language: str = "", default_language: str = "") -> tuple[Issue, ...]:
     """Every reason why `value` does not fit this option set; () for an empty value. Pointers are relative to the value."""
-    if not answered(value):
+    if not answered(value) or _is_offered(value, option_set):
         return ()
     return tuple(ENTRIES[option_set.selection_type].check(value, Context(option_set, clock, language, default_language)))
+
+
+def _is_offered(value: Any, option_set: OptionSet) -> bool:
+    """Whether the value is one option on offer: nothing else is asked of it, and most answers of real forms are this."""
+    if not isinstance(value, str) or not isinstance(option_set, SingleSelect | Dropdown):
+        return False
+    option = option_set.option_by_value.get(value)
+    return option is not None and not option.retired
 
 
 def check_other(other: Any, option_set: OptionSet) -> tuple[Issue, ...]:

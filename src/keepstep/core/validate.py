@@ -151,8 +151,11 @@ _NOTHING: Final = _Found()
 
 
 def _found(envelope: Mapping[str, Any], option_set: OptionSet, evaluation: Evaluation, language: str) -> _Found:
-    shape = _shape_findings(envelope, option_set, evaluation.scope, language)
-    logic = () if shape else _logic_findings(envelope, option_set, evaluation.scope, language)
+    scope = evaluation.scope
+    shape = _shape_findings(envelope, option_set, scope, language)
+    logic: tuple[Issue, ...] = ()
+    if not shape and _logic_of(option_set) is not _NO_LOGIC:
+        logic = _logic_findings(envelope, option_set, scope, language)
     if isinstance(option_set, Calculated):
         logic = (*logic, *_differing(envelope, option_set, evaluation))
     return _Found(shape, logic) if shape or logic else _NOTHING
@@ -219,7 +222,7 @@ def _logic_findings(envelope: Mapping[str, Any], option_set: OptionSet, scope: S
     """What is wrong with an answer beside the others of its run."""
     value = envelope.get("value")
     logic = _logic_of(option_set)
-    if not (logic.rules or logic.offers) or not answered(value):
+    if logic is _NO_LOGIC or not answered(value):
         return ()
     return (*_offer_findings(value, logic, scope), *_rule_findings(value, option_set, scope, language))
 
@@ -231,13 +234,16 @@ class _Logic(NamedTuple):
     offers: Mapping[str, Compiled]
 
 
+_NO_LOGIC: Final = _Logic((), {})
+
+
 def _logic_of(option_set: OptionSet) -> _Logic:
     """Kept with the option set, as its cached properties are, since it is a function of it alone."""
     cached: _Logic | None = option_set.__dict__.get("_logic")
     if cached is None:
         rules = tuple(compile_expression(rule.expression) for rule in option_set.constraints.rules)
         offers = {option.value: compile_expression(option.visible_if) for option in choices_of(option_set) if option.visible_if is not None}
-        cached = option_set.__dict__["_logic"] = _Logic(rules, offers)
+        cached = option_set.__dict__["_logic"] = _Logic(rules, offers) if rules or offers else _NO_LOGIC
     return cached
 
 
