@@ -90,3 +90,37 @@ def leaves_after(stored: Any, gone: tuple[str, ...] | None) -> dict[str, Any]:
     names = (*stored.answers, *stored.archive) if gone is None else gone
     erased = integrity.erased_leaves(stored.salt, stored.answers, stored.archive, names)
     return {"answers": dict(erased.answer_leaves), "archive": dict(erased.archive_leaves), "keys": dict(erased.keys)}
+
+
+@dataclass(frozen=True)
+class World:
+    """A survey with one completed run and one in progress."""
+
+    survey: Survey
+    completed: str
+    in_progress: str
+
+
+async def add_world(write: Write) -> World:
+    survey = await add_survey(write)
+    completed = await add_run(write, survey)
+    run = run_row(survey, status="in_progress", revision=0, working_answers={}, completed_at=None, respondent="john")
+    await write.execute(insert(tables.wizard_runs).values(run))
+    return World(survey, completed, str(run["id"]))
+
+
+async def fill_logs(write: Write, world: World) -> None:
+    """One row in each table that only grows, so that a row-level guard has something to refuse. Not as the application."""
+    wizard, option_set = world.survey.wizard, world.survey.email
+    edit = {"wizard_id": wizard, "revision": 1, "kind": "edit", "name": "First", "edit": {}, "inverse": {}, "at": NOW}
+    await write.execute(insert(tables.draft_edits).values(edit))
+    node = {"id": option_set, "kind": "option_set", "origin_wizard_id": wizard, "first_seen": NOW}
+    await write.execute(insert(tables.nodes).values(node))
+    await write.execute(insert(tables.option_values).values(option_set_id=option_set, value="a"))
+    await write.execute(insert(tables.reserved_keys).values(origin_wizard_id=wizard, key="email", option_set_id=option_set))
+    proof = {"id": new_id(), "at": NOW, "cause": "daily", "root": DIGEST, "counts": {}, "key_id": "k", "signature": b"s"}
+    await write.execute(insert(tables.checkpoints).values(proof))
+    erasure = {"run_id": new_id(), "number": 1, "leaves": {}, "reason": "r", "at": NOW, "audit_event_id": new_id(), "digest": DIGEST}
+    await write.execute(insert(tables.erasures).values(erasure))
+    event = {"id": new_id(), "at": NOW, "channel": "api", "action": "run.started", "subject_kind": "run", "details": {}}
+    await write.execute(insert(tables.audit_events).values(event))

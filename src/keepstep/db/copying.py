@@ -31,7 +31,9 @@ async def copy_rows(connection: AsyncConnection, table: Table, columns: Sequence
     return int(status.removeprefix("COPY "))
 
 
-async def _through_psycopg(driver: psycopg.AsyncConnection[Any], table: Table, columns: Sequence[str], records: Iterable[Sequence[Any]]) -> int:
+async def _through_psycopg(
+    driver: psycopg.AsyncConnection[Any], table: Table, columns: Sequence[str], records: Iterable[Sequence[Any]]
+) -> int:
     names = psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, columns))
     statement = psycopg.sql.SQL("COPY {} ({}) FROM STDIN").format(psycopg.sql.Identifier(table.name), names)
     async with driver.cursor() as cursor:

@@ -45,10 +45,11 @@ def definition_faults(connection: Connection) -> tuple[Issue, ...]:
 
 def _function_faults(connection: Connection) -> Iterator[Issue]:
     statement = """
-        SELECT proname::text, prosrc, coalesce(array_to_string(proconfig, '; '), '') LIKE 'search\\_path=pg\\_catalog, %, pg\\_temp', prosecdef
+        SELECT proname::text, prosrc, proconfig, prosecdef
         FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
     """
-    found = {name: (body, pinned, definer) for name, body, pinned, definer in connection.execute(text(statement))}
+    pinned = [f"search_path=pg_catalog, {connection.scalar(text('SELECT quote_ident(current_schema())'))}, pg_temp"]
+    found = {name: (body, settings == pinned, definer) for name, body, settings, definer in connection.execute(text(statement))}
     for function in (*FUNCTIONS, ERASE_RUN):
         expected = (function.body, True, "SECURITY DEFINER" in function.options)
         if found.get(function.name) != expected:
@@ -74,7 +75,7 @@ def _view_faults(connection: Connection) -> Iterator[Issue]:
         SELECT relname::text, obj_description(oid, 'pg_class')
         FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'v'
     """
-    found = {name: comment for name, comment in connection.execute(text(statement))}
+    found: dict[str, str | None] = {row[0]: row[1] for row in connection.execute(text(statement))}
     for view in VIEWS:
         if found.get(view.name) != _fingerprint_of_view(view):
             yield _fault("views", view.name, missing=view.name not in found)
@@ -82,6 +83,5 @@ def _view_faults(connection: Connection) -> Iterator[Issue]:
 
 def _fault(where: str, name: str, *, missing: bool) -> Issue:
     what = "missing" if missing else "not as this release defines it, or switched off"
-    return Issue("/" + where + pointer(name), f"{'missing' if missing else 'differs'}", f"{name} is {what}; `keepstep db upgrade` puts it right.")
-
-
+    code = "guard-missing" if missing else "guard-differs"
+    return Issue(f"/{where}{pointer(name)}", code, f"{name} is {what}; `keepstep db upgrade` puts it right.")

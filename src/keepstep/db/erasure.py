@@ -45,8 +45,7 @@ BEGIN
     given := p_leaves -> stored.revision::text;
     IF given IS NULL
       OR EXISTS (
-        SELECT FROM jsonb_each_text(coalesce(given -> 'answers', '{}') || coalesce(given -> 'archive', '{}') || coalesce(given -> 'keys', '{}'))
-        WHERE value !~ '^[0-9a-f]{64}$')
+        SELECT FROM jsonb_path_query(given, '$.*.*') AS leaf WHERE leaf #>> '{}' !~ '^[0-9a-f]{64}$')
       OR NOT keepstep_keys(given -> 'answers') @> keepstep_keys(gone_answers)
       OR NOT keepstep_keys(given -> 'archive') @> keepstep_keys(gone_archive)
       OR NOT coalesce(given -> 'answers', '{}') @> coalesce(stored.leaves -> 'answers', '{}')
@@ -90,14 +89,16 @@ BEGIN
   IF p_option_set_ids IS NULL THEN
     DELETE FROM edits WHERE run_id = p_run_id;
   ELSE
-    gone := gone || (SELECT coalesce(jsonb_agg(answers - keepstep_keys(answers - p_option_set_ids)), '[]') FROM edits WHERE run_id = p_run_id);
+    gone := gone || (
+      SELECT coalesce(jsonb_agg(answers - keepstep_keys(answers - p_option_set_ids)), '[]') FROM edits WHERE run_id = p_run_id);
     UPDATE edits SET answers = answers - p_option_set_ids WHERE run_id = p_run_id AND answers ?| p_option_set_ids;
   END IF;
   file_ids := ARRAY(SELECT DISTINCT value #>> '{}' FROM jsonb_path_query(gone, '$.**.file_id') AS value);
   WITH deleted AS (
     DELETE FROM files WHERE run_id = p_run_id AND (p_option_set_ids IS NULL OR id::text = ANY (file_ids) AND NOT EXISTS (
       SELECT FROM run_revisions AS kept
-      WHERE kept.run_id = p_run_id AND strpos(kept.answers::text || kept.archive::text || coalesce(working, '{}')::text, files.id::text) > 0))
+      WHERE kept.run_id = p_run_id
+        AND strpos(kept.answers::text || kept.archive::text || coalesce(working, '{}')::text, files.id::text) > 0))
     RETURNING id, sha256)
   SELECT jsonb_build_object(
     'number', coalesce(latest.number, 0) + 1,

@@ -54,9 +54,10 @@ def create_trigger(trigger: Trigger) -> tuple[str, ...]:
     kind = "CONSTRAINT TRIGGER" if trigger.deferred else "TRIGGER"
     timing = "DEFERRABLE INITIALLY DEFERRED " if trigger.deferred else ""
     condition = f"WHEN ({trigger.condition}) " if trigger.condition else ""
+    what = f"{trigger.when} ON {trigger.table} {timing}FOR EACH {trigger.each} {condition}"
     return (
         f"DROP TRIGGER IF EXISTS {trigger.name} ON {trigger.table}",
-        f"CREATE {kind} {trigger.name} {trigger.when} ON {trigger.table} {timing}FOR EACH {trigger.each} {condition}EXECUTE FUNCTION {trigger.call}()",
+        f"CREATE {kind} {trigger.name} {what}EXECUTE FUNCTION {trigger.call}()",
         f"ALTER TABLE {trigger.table} ENABLE ALWAYS TRIGGER {trigger.name}",
     )
 

@@ -40,7 +40,7 @@ def _found(name: str) -> pwd.struct_passwd | None:
 def _made(name: str) -> pwd.struct_passwd | None:
     command = ("useradd", "--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", name)
     try:
-        subprocess.run(command, check=False, capture_output=True)
+        subprocess.run(command, check=False, capture_output=True)  # noqa: S603 - fixed arguments
     except FileNotFoundError:
         return None
     # Another process may have been faster, so what counts is whether it is there.
@@ -62,8 +62,8 @@ def open_passage(folder: Path, user: int) -> None:
 
 def _may_search(folder: Path, user: int) -> bool:
     state = folder.stat()
-    mine = state.st_uid == user and state.st_mode & stat.S_IXUSR
-    return bool(mine or state.st_mode & stat.S_IXOTH or any(tag == _USER and who == user and may & _SEARCH for tag, may, who in _acl(folder)))
+    by_mode = state.st_mode & (stat.S_IXUSR if state.st_uid == user else stat.S_IXOTH)
+    return bool(by_mode) or any(tag == _USER and who == user and may & _SEARCH for tag, may, who in _acl(folder))
 
 
 def _acl(folder: Path) -> list[tuple[int, int, int]]:

@@ -5,7 +5,7 @@ server; several Keepstep databases on one server share them. Must not know what 
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, text
 from sqlalchemy.exc import DBAPIError
@@ -158,8 +158,8 @@ def role_faults(connection: Connection) -> tuple[Issue, ...]:
     """What differs from what is declared here; only what a later `upgrade` with enough rights puts right."""
     missing = missing_roles(connection)
     if missing:
-        detail = "This login may not create roles, so the guards' triggers alone protect what is stored. Let one that may run `keepstep db upgrade`."
-        return (Issue("/roles", "roles-missing", f"Missing: {', '.join(missing)}. {detail}"),)
+        what = f"Missing: {', '.join(missing)}. This login may not create roles, so triggers alone protect what is stored."
+        return (Issue("/roles", "roles-missing", f"{what} Let a login that may create them run `keepstep db upgrade`."),)
     return (*_owner_faults(connection), *_privilege_faults(connection))
 
 
@@ -181,7 +181,7 @@ def _privilege_faults(connection: Connection) -> tuple[Issue, ...]:
     )
 
 
-def _held(connection: Connection, role: str) -> Sequence[Row[tuple[str, str, bool]]]:
+def _held(connection: Connection, role: str) -> Sequence[Row[Any]]:
     """Each of Keepstep's tables with each privilege, and whether the role holds it."""
     statement = text(
         """
@@ -191,6 +191,4 @@ def _held(connection: Connection, role: str) -> Sequence[Row[tuple[str, str, boo
         ORDER BY 1, 2
         """
     )
-    return connection.execute(
-        statement, {"role": role, "privileges": list(TABLE_PRIVILEGES), "tables": list(APP_PRIVILEGES)}
-    ).all()
+    return connection.execute(statement, {"role": role, "privileges": list(TABLE_PRIVILEGES), "tables": list(APP_PRIVILEGES)}).all()

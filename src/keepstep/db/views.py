@@ -77,7 +77,7 @@ LEFT JOIN LATERAL (
   WHERE earlier.run_id = r.run_id AND earlier.revision < r.revision
   ORDER BY earlier.revision DESC LIMIT 1
 ) AS o ON true
-""",
+""",  # noqa: S608 - constants of this module
 )
 
 RUN_RESPONSES: Final = View(

@@ -24,7 +24,8 @@ CREATE TABLE wizards (
   trashed_at timestamptz,
   removed_at timestamptz,
   CONSTRAINT pk_wizards PRIMARY KEY (id),
-  CONSTRAINT ck_wizards_emptied_when_removed CHECK (num_nonnulls(slug, draft, shelf, settings) = CASE WHEN removed_at IS NULL THEN 4 ELSE 0 END),
+  CONSTRAINT ck_wizards_emptied_when_removed
+    CHECK (num_nonnulls(slug, draft, shelf, settings) = CASE WHEN removed_at IS NULL THEN 4 ELSE 0 END),
   CONSTRAINT ck_wizards_draft_revision CHECK (draft_revision >= 0),
   CONSTRAINT uq_wizards_slug UNIQUE (slug)
 );
@@ -167,7 +168,8 @@ CREATE TABLE run_revisions (
   CONSTRAINT pk_run_revisions PRIMARY KEY (run_id, revision),
   CONSTRAINT ck_run_revisions_revision CHECK (revision >= 1),
   CONSTRAINT ck_run_revisions_status CHECK (status IN ('in_progress', 'completed', 'abandoned')),
-  CONSTRAINT ck_run_revisions_cause CHECK (cause IN ('respondent', 'editor', 'migration', 'undo', 'import', 'restore', 'checkpoint', 'reopen', 'system')),
+  CONSTRAINT ck_run_revisions_cause
+    CHECK (cause IN ('respondent', 'editor', 'migration', 'undo', 'import', 'restore', 'checkpoint', 'reopen', 'system')),
   CONSTRAINT ck_run_revisions_answers CHECK (jsonb_typeof(answers) = 'object'),
   CONSTRAINT ck_run_revisions_archive CHECK (jsonb_typeof(archive) = 'object'),
   CONSTRAINT ck_run_revisions_salt_or_leaves CHECK ((salt IS NULL) = (leaves IS NOT NULL)),
