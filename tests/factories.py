@@ -8,6 +8,7 @@ import uuid_utils
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from keepstep.actions.confirm import Consent
 from keepstep.actions.publishing import Publishing, publish_draft
 from keepstep.actions.wizards import NewWizard, create_wizard
 from keepstep.config import Resources
@@ -49,7 +50,7 @@ async def published(resources: Resources, structure: dict[str, Any]) -> str:
     ctx = resources.context(SYSTEM)
     async with open_write(resources.engine) as tx:
         made = await create_wizard(ctx, tx, NewWizard(structure=structure))
-        await publish_draft(ctx, tx, made.wizard.id, Publishing(), str(made.wizard.draft_revision))
+        await publish_draft(ctx, tx, made.wizard.id, Publishing(), Consent(seen=str(made.wizard.draft_revision)))
         return made.wizard.id
 
 

@@ -137,7 +137,9 @@ async def test_an_edit_is_refused_only_for_what_it_sets(editor: httpx.AsyncClien
     assert [error["code"] for error in cleared.json()["errors"]] == ["required"]
 
 
-async def test_a_required_question_that_an_edit_makes_visible_is_flagged_not_refused(editor: httpx.AsyncClient, resources: Resources) -> None:
+async def test_a_required_question_that_an_edit_makes_visible_is_flagged_not_refused(
+    editor: httpx.AsyncClient, resources: Resources
+) -> None:
     color = option_set("color", "single_select", options=[option("blue"), option("red")])
     why = option_set("why", is_required=True, visible_if={"==": [{"var": color["id"]}, "red"]})
     survey = await published(resources, wizard(step("only", color, why)))
@@ -184,7 +186,9 @@ async def test_lists_filter_by_answer_status_and_version_and_go_on_by_cursor(edi
     found = (await editor.get(f"/api/v1/wizards/{survey}/runs", params={"answer[favorite-color]": "red"})).json()["items"]
     assert [item["id"] for item in found] == [red]
     page = (await editor.get(f"/api/v1/wizards/{survey}/runs", params={"status": "completed", "version": 1, "limit": 3})).json()
-    rest = (await editor.get(f"/api/v1/wizards/{survey}/runs", params={"status": "completed", "version": 1, "limit": 3, "cursor": page["next"]})).json()
+    rest = (
+        await editor.get(f"/api/v1/wizards/{survey}/runs", params={"status": "completed", "version": 1, "limit": 3, "cursor": page["next"]})
+    ).json()
     assert [item["id"] for item in page["items"] + rest["items"]] == [red, *reversed(made)]
     assert rest["next"] is None
     other = await editor.get(f"/api/v1/wizards/{survey}/runs", params={"cursor": page["next"]})
@@ -230,9 +234,7 @@ async def test_unknown_runs_wizards_and_revisions_are_not_found(editor: httpx.As
     assert (await start(editor, survey, answers={}, language="fr")).json()["errors"][0]["pointer"] == "/language"
 
 
-async def test_a_list_costs_the_same_queries_for_one_run_and_for_many(
-    editor: httpx.AsyncClient, survey: str, resources: Resources
-) -> None:
+async def test_a_list_costs_the_same_queries_for_one_run_and_for_many(editor: httpx.AsyncClient, survey: str, resources: Resources) -> None:
     await completed(editor, survey)
     with count_queries(resources.engine) as one:
         await editor.get(f"/api/v1/wizards/{survey}/runs")

@@ -64,7 +64,7 @@ class Saved:
 _WIZARD: Final = select(wizards.c.id, wizards.c.active_version_id, wizards.c.trashed_at, wizards.c.removed_at)
 _WIZARD_BY_ID: Final = _WIZARD.where(wizards.c.id == bindparam("ref"))
 _WIZARD_BY_SLUG: Final = _WIZARD.where(wizards.c.slug == bindparam("ref"))
-_INSERT_RUN: Final = upsert(wizard_runs).on_conflict_do_nothing(index_elements=[wizard_runs.c.id])
+_INSERT_RUN: Final = upsert(wizard_runs).on_conflict_do_nothing(index_elements=[wizard_runs.c.id]).returning(wizard_runs.c.id)
 _INSERT_REVISION: Final = insert(run_revisions)
 
 
@@ -84,8 +84,7 @@ async def start_run(ctx: Context, tx: Write, wizard_ref: str, request: RunReques
     verdict = _accepted(version, evaluation, _Attempt(given, given.answers, "complete" if request.complete else "save"))
     answers = stored_answers(given.answers, version.structure, evaluation, verdict.flags)
     state = _new_run(ctx, version, request, _Start(run_id, language, evaluation.asked, answers))
-    stored = await tx.execute(_INSERT_RUN, _run_row(ctx, state, request))
-    if stored == 0:
+    if await tx.scalar(_INSERT_RUN, _run_row(ctx, state, request)) is None:
         return await _same_run(ctx, tx, version, run_id, request)
     if request.complete:
         state = await _store_revision(ctx, tx, state, "respondent", None)

@@ -10,13 +10,13 @@ from starlette.types import Lifespan
 
 from keepstep import __version__
 from keepstep.config import Resources
-from keepstep.web.api import accounts, system
+from keepstep.web.api import accounts, files, runs, system
 from keepstep.web.edge import Edge
 from keepstep.web.metrics import Metrics
 from keepstep.web.problems import answer_problems
 from keepstep.web.session import SignedInCache
 
-ROUTERS: Final[Sequence[APIRouter]] = (accounts.router, system.router)
+ROUTERS: Final[Sequence[APIRouter]] = (runs.router, files.router, accounts.router, system.router)
 
 _DESCRIPTION: Final = (
     "Wizards whose stored answers survive every change of the wizard. Send `Authorization: Bearer <token>`; everything that goes wrong "
