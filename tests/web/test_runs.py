@@ -5,9 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.factories import JOHN, count_queries, customer_survey, new_id, option, option_set, published, step, wizard
 
 from keepstep.config import Resources
-from tests.factories import JOHN, count_queries, customer_survey, new_id, option, option_set, published, step, wizard
 
 SignIn = Callable[..., Awaitable[httpx.AsyncClient]]
 
@@ -152,7 +152,8 @@ async def test_a_required_question_that_an_edit_makes_visible_is_flagged_not_ref
 
 async def test_a_value_that_logic_did_not_ask_for_is_shown_and_marked(editor: httpx.AsyncClient, resources: Resources) -> None:
     color = option_set("color", "single_select", options=[option("blue"), option("red")])
-    survey = await published(resources, wizard(step("only", color, option_set("why", visible_if={"==": [{"var": color["id"]}, "red"]}))))
+    why = option_set("why", visible_if={"==": [{"var": color["id"]}, "red"]})
+    survey = await published(resources, wizard(step("only", color, why)))
     run_id = await completed(editor, survey, color="red", why="warm")
     await patch(editor, run_id, "1.0", color="blue")
     hidden = (await responses(editor, run_id))["why"]
