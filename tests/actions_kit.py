@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import uuid_utils
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from keepstep.actions.confirm import Consent
 from keepstep.actions.context import Context
 from keepstep.actions.publishing import Publishing, publish_draft
 from keepstep.actions.wizards import NewWizard, create_wizard
@@ -102,7 +103,7 @@ class Desk:
         structure = survey_structure()
         created = await self.do(create_wizard, NewWizard(structure=structure, slug=slug))
         if publish:
-            await self.do(publish_draft, created.wizard.id, Publishing(), "1")
+            await self.do(publish_draft, created.wizard.id, Publishing(), Consent(seen="1"))
         steps = structure["steps"]
         ids = [item["id"] for step in steps for item in step["option_sets"]]
         return Survey(created.wizard.id, steps[0]["id"], steps[1]["id"], *ids)

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select
 from tests.actions_kit import EDITOR, Desk
 
+from keepstep.actions.confirm import Consent
 from keepstep.actions.drafts import replace_draft
 from keepstep.actions.publishing import Publishing, publish_draft, roll_back
 from keepstep.actions.wizards import NewWizard, WizardPatch, change_wizard, create_wizard
@@ -38,16 +39,16 @@ async def test_a_version_has_a_row_for_each_option_set_as_it_was(desk: Desk) -> 
 async def test_an_unchanged_draft_is_not_published_again(desk: Desk) -> None:
     survey = await desk.survey()
     with pytest.raises(NothingToPublish):
-        await desk.do(publish_draft, survey.wizard, Publishing(), "1")
+        await desk.do(publish_draft, survey.wizard, Publishing(), Consent(seen="1"))
 
 
 async def test_publishing_needs_the_state_that_was_seen(desk: Desk) -> None:
     survey = await desk.survey(publish=False)
     with pytest.raises(PreconditionRequired):
-        await desk.do(publish_draft, survey.wizard, Publishing(), None)
+        await desk.do(publish_draft, survey.wizard, Publishing(), Consent(seen=None))
     await desk.do(change_wizard, survey.wizard, WizardPatch(name="Renamed"))
     with pytest.raises(Stale) as stale:
-        await desk.do(publish_draft, survey.wizard, Publishing(), "1")
+        await desk.do(publish_draft, survey.wizard, Publishing(), Consent(seen="1"))
     assert stale.value.extra["etag"] == "2"
     assert [edit["edit"] for edit in stale.value.extra["changed"]["edits"]] == ["Change wizard: name"]
 
@@ -55,7 +56,7 @@ async def test_publishing_needs_the_state_that_was_seen(desk: Desk) -> None:
 async def test_policies_for_runs_in_progress_come_later(desk: Desk) -> None:
     survey = await desk.survey(publish=False)
     with pytest.raises(PolicyUnavailable):
-        await desk.do(publish_draft, survey.wizard, Publishing(in_progress="migrate"), "1")
+        await desk.do(publish_draft, survey.wizard, Publishing(in_progress="migrate"), Consent(seen="1"))
 
 
 async def test_a_dangling_reference_stops_publishing_and_is_named(desk: Desk) -> None:
@@ -65,13 +66,13 @@ async def test_a_dangling_reference_stops_publishing_and_is_named(desk: Desk) ->
     structure = {"name": "A", "steps": [{"name": "One", "option_sets": [question]}]}
     await desk.do(replace_draft, created.wizard.id, structure, "1")
     with pytest.raises(StructureInvalid) as invalid:
-        await desk.do(publish_draft, created.wizard.id, Publishing(), "2")
+        await desk.do(publish_draft, created.wizard.id, Publishing(), Consent(seen="2"))
     assert invalid.value.errors[0]["pointer"].startswith("/steps/0/option_sets/0/visible_if")
 
 
 async def test_of_two_publishes_at_once_exactly_one_wins(desk: Desk) -> None:
     survey = await desk.survey(publish=False)
-    attempts = [desk.do(publish_draft, survey.wizard, Publishing(), "1") for _ in range(2)]
+    attempts = [desk.do(publish_draft, survey.wizard, Publishing(), Consent(seen="1")) for _ in range(2)]
     results = await asyncio.gather(*attempts, return_exceptions=True)
     assert sorted(isinstance(result, Problem) for result in results) == [False, True]
     wizard = await desk.read(get_wizard, EDITOR, survey.wizard, "view")
@@ -81,8 +82,8 @@ async def test_of_two_publishes_at_once_exactly_one_wins(desk: Desk) -> None:
 async def test_rollback_adds_a_version_and_an_unchanged_draft_follows_it(desk: Desk) -> None:
     survey = await desk.survey()
     await desk.do(change_wizard, survey.wizard, WizardPatch(name="Second"))
-    await desk.do(publish_draft, survey.wizard, Publishing(), "2")
-    back = await desk.do(roll_back, survey.wizard, 1, Publishing(change_summary="Oops"), "2")
+    await desk.do(publish_draft, survey.wizard, Publishing(), Consent(seen="2"))
+    back = await desk.do(roll_back, survey.wizard, Publishing(rolls_back_to=1, change_summary="Oops"), Consent(seen="2"))
     assert (back.version.number, back.draft_kept, back.wizard.draft_revision) == (3, False, 3)
     first = await desk.read(version_by_number, survey.wizard, 1)
     assert (back.version.structure, back.version.digest) == (first.structure, first.digest)
@@ -94,15 +95,15 @@ async def test_rollback_adds_a_version_and_an_unchanged_draft_follows_it(desk: D
 async def test_rollback_keeps_a_draft_that_has_changes_of_its_own(desk: Desk) -> None:
     survey = await desk.survey()
     await desk.do(change_wizard, survey.wizard, WizardPatch(name="Second"))
-    await desk.do(publish_draft, survey.wizard, Publishing(), "2")
+    await desk.do(publish_draft, survey.wizard, Publishing(), Consent(seen="2"))
     await desk.do(change_wizard, survey.wizard, WizardPatch(name="Third"))
-    back = await desk.do(roll_back, survey.wizard, 1, Publishing(), "3")
+    back = await desk.do(roll_back, survey.wizard, Publishing(rolls_back_to=1), Consent(seen="3"))
     assert (back.version.number, back.draft_kept, back.wizard.draft_revision, back.wizard.name) == (3, True, 3, "Third")
 
 
 async def test_rolling_back_to_what_is_active_or_was_never_there_is_refused(desk: Desk) -> None:
     survey = await desk.survey()
     with pytest.raises(NothingToPublish):
-        await desk.do(roll_back, survey.wizard, 1, Publishing(), "1")
+        await desk.do(roll_back, survey.wizard, Publishing(rolls_back_to=1), Consent(seen="1"))
     with pytest.raises(VersionNotFound):
-        await desk.do(roll_back, survey.wizard, 7, Publishing(), "1")
+        await desk.do(roll_back, survey.wizard, Publishing(rolls_back_to=7), Consent(seen="1"))

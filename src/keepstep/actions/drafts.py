@@ -3,7 +3,7 @@
 Every way in ends in `store_edit`: new draft, log, registry and audit event in one transaction, revision + 1, compare-and-set.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -17,7 +17,6 @@ from keepstep.actions.registry import register
 from keepstep.core import edits as e
 from keepstep.core.edit import Applied, apply
 from keepstep.core.edits import Draft, Edit, collide, draft_to_json, to_json
-from keepstep.core.keys import Reserved
 from keepstep.core.structure import Structure
 from keepstep.core.text import text_in
 from keepstep.db.tables import draft_edits, wizards
@@ -36,7 +35,7 @@ from keepstep.queries.drafts import (
 )
 from keepstep.queries.wizards import Wizard
 
-Build = Callable[[Draft, Reserved], Edit]
+Back = Literal["undo", "redo"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,16 +65,15 @@ def _revision(seen: str | None) -> int:
     return int(seen) if seen is not None and seen.isascii() and seen.isdecimal() and len(seen) < 19 else 0
 
 
-async def make_edit(ctx: Context, tx: Write, state: WizardDraft, edit: Edit, reserved: Reserved | None = None) -> Edited:
+async def make_edit(ctx: Context, tx: Write, state: WizardDraft, edit: Edit) -> Edited:
     """The locked draft with the edit made and stored. Raises what `core.edit.apply` raises."""
-    known = reserved if reserved is not None else await reserved_of(tx, state.wizard.id)
-    return await store_edit(ctx, tx, state, apply(state.draft, edit, known), edit, known)
+    applied = apply(state.draft, edit, await reserved_of(tx, state.wizard.id))
+    return await store_edit(ctx, tx, state, Made(edit, applied))
 
 
 async def replace_draft(ctx: Context, tx: Write, wizard_ref: str, structure: Any, seen: str | None) -> Edited:
     """The whole document replaced: nodes that are gone go to the shelf, nodes that are back leave it. Publishing asks for everything."""
-    state = await draft_to_edit(ctx, tx, wizard_ref)
-    await check_draft_seen(tx, state, seen)
+    state = await _seen_draft(ctx, tx, wizard_ref, seen)
     completed = new_structure(structure, ctx.make_id, state.draft.structure)
     return await make_edit(ctx, tx, state, e.ReplaceStructure(structure=completed))
 
@@ -83,32 +81,29 @@ async def replace_draft(ctx: Context, tx: Write, wizard_ref: str, structure: Any
 # --- store ---------------------------------------------------------------------------------------------------------
 
 
-async def store_edit(ctx: Context, tx: Write, state: WizardDraft, applied: Applied, edit: Edit, reserved: Reserved) -> Edited:
-    """The applied edit, stored as the next revision of the locked draft. An edit that changes nothing leaves no trace."""
-    if _same(state.draft, applied.draft):
-        return Edited(state=state, name=None)
-    return await _store(ctx, tx, state, (applied, edit, reserved), _Line("edit", None))
-
-
 @dataclass(frozen=True, slots=True)
-class _Line:
-    kind: Literal["edit", "undo", "redo"]
-    undoes: int | None
+class Made:
+    """An edit and what it leads to, and how it stands in the log: an undo or redo names the edit that it is about."""
+
+    edit: Edit
+    applied: Applied
+    kind: Literal["edit", "undo", "redo"] = "edit"
+    undoes: int | None = None
 
 
-def _same(old: Draft, new: Draft) -> bool:
-    return old.structure == new.structure and old.shelf == new.shelf
-
-
-async def _store(ctx: Context, tx: Write, state: WizardDraft, made: tuple[Applied, Edit, Reserved], line: _Line) -> Edited:
-    applied, edit, reserved = made
-    await register(ctx, tx, state.wizard.id, state.draft.structure, applied.draft.structure, reserved)
-    wizard = await _store_draft(ctx, tx, state.wizard, applied.draft)
-    row = {"wizard_id": wizard.id, "revision": wizard.draft_revision, "kind": line.kind, "undoes": line.undoes, "name": applied.name}
-    row |= {"edit": to_json(edit), "inverse": to_json(applied.inverse), "actor": ctx.actor.id, "at": ctx.now}
+async def store_edit(ctx: Context, tx: Write, state: WizardDraft, made: Made) -> Edited:
+    """What was made, stored as the next revision of the locked draft. An edit that changes nothing leaves no trace."""
+    draft = made.applied.draft
+    if state.draft.structure == draft.structure and state.draft.shelf == draft.shelf:
+        return Edited(state=state, name=None)
+    await register(ctx, tx, state.wizard.id, old=state.draft.structure, new=draft.structure)
+    wizard = await _store_draft(ctx, tx, state.wizard, draft)
+    revision, name = wizard.draft_revision, made.applied.name
+    row = {"wizard_id": wizard.id, "revision": revision, "kind": made.kind, "undoes": made.undoes, "name": name}
+    row |= {"edit": to_json(made.edit), "inverse": to_json(made.applied.inverse), "actor": ctx.actor.id, "at": ctx.now}
     await tx.execute(insert(draft_edits).values(**row), refused={UNIQUE: _raced()})
-    await audit_wizard(ctx, tx, _ACTIONS[line.kind], wizard.id, revision=wizard.draft_revision, name=applied.name)
-    return Edited(state=WizardDraft(wizard, applied.draft), name=applied.name)
+    await audit_wizard(ctx, tx, _ACTIONS[made.kind], wizard.id, revision=revision, name=name)
+    return Edited(state=WizardDraft(wizard, draft), name=name)
 
 
 _ACTIONS: Final = {"edit": "draft.edited", "undo": "draft.undone", "redo": "draft.redone"}
@@ -147,23 +142,28 @@ class Step:
     line: LoggedEdit
 
 
-async def undo_edit(ctx: Context, tx: Write, wizard_ref: str, seen: str | None, revision: int | None = None) -> Edited:
+async def undo_edit(ctx: Context, tx: Write, wizard_ref: str, seen: str | None, *, revision: int | None = None) -> Edited:
     """The draft without the caller's own last edit, or without the one that `revision` names, whoever made it.
 
     Raises NothingToUndo; UndoBlocked when later edits touch the same nodes.
     """
-    return await _go_back(ctx, tx, (wizard_ref, seen), "undo", revision)
+    state = await _seen_draft(ctx, tx, wizard_ref, seen)
+    return await _go_back(ctx, tx, state, kind="undo", revision=revision)
 
 
-async def redo_edit(ctx: Context, tx: Write, wizard_ref: str, seen: str | None, revision: int | None = None) -> Edited:
+async def redo_edit(ctx: Context, tx: Write, wizard_ref: str, seen: str | None, *, revision: int | None = None) -> Edited:
     """The draft with the edit made again that the caller undid last, or the one that `revision` names. Raises as `undo_edit`."""
-    return await _go_back(ctx, tx, (wizard_ref, seen), "redo", revision)
+    state = await _seen_draft(ctx, tx, wizard_ref, seen)
+    return await _go_back(ctx, tx, state, kind="redo", revision=revision)
 
 
-async def _go_back(ctx: Context, tx: Write, target: tuple[str, str | None], kind: Literal["undo", "redo"], revision: int | None) -> Edited:
-    wizard_ref, seen = target
+async def _seen_draft(ctx: Context, tx: Write, wizard_ref: str, seen: str | None) -> WizardDraft:
     state = await draft_to_edit(ctx, tx, wizard_ref)
     await check_draft_seen(tx, state, seen)
+    return state
+
+
+async def _go_back(ctx: Context, tx: Write, state: WizardDraft, *, kind: Back, revision: int | None) -> Edited:
     wizard = state.wizard
     log = await recent_edits(tx, wizard.id, wizard.draft_revision)
     step = next_step(log, ctx.actor.id, kind) if revision is None else _named_step(log, revision, kind)
@@ -171,12 +171,11 @@ async def _go_back(ctx: Context, tx: Write, target: tuple[str, str | None], kind
         raise NothingToUndo(f"You have nothing to {kind} in this draft. Another person's edit is named by its revision.")
     await _check_free(tx, wizard.id, log, step)
     inverse = await inverse_at(tx, wizard.id, step.line.revision)
-    reserved = await reserved_of(tx, wizard.id)
-    applied = apply(state.draft, inverse, reserved)
-    return await _store(ctx, tx, state, (applied, inverse, reserved), _Line(kind, step.origin))
+    applied = apply(state.draft, inverse, await reserved_of(tx, wizard.id))
+    return await store_edit(ctx, tx, state, Made(inverse, applied, kind, step.origin))
 
 
-def next_step(log: Iterable[LoggedEdit], actor: str | None, kind: Literal["undo", "redo"]) -> Step | None:
+def next_step(log: Iterable[LoggedEdit], actor: str | None, kind: Back) -> Step | None:
     """What this person's next undo or redo would take back; None for nothing. A new edit ends what could be redone."""
     lines = tuple(log)
     newest = {line.origin: line for line in lines}
@@ -188,7 +187,7 @@ def next_step(log: Iterable[LoggedEdit], actor: str | None, kind: Literal["undo"
     return None if found is None else Step(found.origin, found)
 
 
-def _named_step(log: tuple[LoggedEdit, ...], revision: int, kind: Literal["undo", "redo"]) -> Step | None:
+def _named_step(log: tuple[LoggedEdit, ...], revision: int, kind: Back) -> Step | None:
     """The step for the edit of this revision; the revision of its undo or redo stands for it as well."""
     origin = next((line.origin for line in log if line.revision == revision), None)
     if origin is None:
@@ -223,7 +222,8 @@ def undo_names(log: Iterable[LoggedEdit], actor: str | None) -> Mapping[str, Map
     """`{undo, redo}`: the revision and the name of what this person's next undo and redo would be about."""
     lines = tuple(log)
     names = {line.revision: line.name for line in lines}
-    steps = {kind: next_step(lines, actor, kind) for kind in ("undo", "redo")}
+    kinds: tuple[Back, ...] = ("undo", "redo")
+    steps = {kind: next_step(lines, actor, kind) for kind in kinds}
     return {
         kind: None if step is None else {"revision": step.origin, "name": names.get(step.origin, step.line.name)}
         for kind, step in steps.items()

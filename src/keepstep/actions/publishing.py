@@ -3,24 +3,25 @@
 A version is written once, with one row for each of its option sets, and never again.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from sqlalchemy import insert, update
 
 from keepstep.actions.audit import audit_wizard
+from keepstep.actions.confirm import Confirmable, Consent, confirmable, counted_report, require_confirmed
 from keepstep.actions.context import Context
 from keepstep.actions.drafts import check_draft_seen, draft_to_edit, make_edit
 from keepstep.core import edits as e
 from keepstep.core.faults import problems_in
+from keepstep.core.impact import Report
 from keepstep.core.integrity import structure_digest
 from keepstep.core.issue import to_errors
 from keepstep.core.structure import Structure, dump
 from keepstep.db.tables import version_option_sets, wizard_versions, wizards
-from keepstep.db.transaction import UNIQUE, Write
+from keepstep.db.transaction import UNIQUE, Read, Write
 from keepstep.errors import NothingToPublish, PolicyUnavailable, Stale, StructureInvalid
-from keepstep.queries.drafts import WizardDraft
+from keepstep.queries.drafts import WizardDraft, get_draft
 from keepstep.queries.history import last_version_number
 from keepstep.queries.versions import Version, version_by_id, version_by_number
 from keepstep.queries.wizards import Wizard
@@ -30,10 +31,21 @@ Policy = Literal["finish", "offer", "migrate"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publishing:
-    """How to publish: what to tell about it, and what becomes of runs in progress on older versions."""
+    """How to publish: what to tell about it, what becomes of runs in progress on older versions, and which version to go back to."""
 
     change_summary: str | None = None
     in_progress: Policy = "finish"
+    rolls_back_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A version to be made: its structure, what its row says besides, and what it means."""
+
+    structure: Structure
+    publishing: Publishing
+    active: Version | None
+    report: Confirmable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,25 +54,54 @@ class Published:
 
     wizard: Wizard
     version: Version
+    report: Report
     draft_kept: bool = False
 
 
-async def publish_draft(ctx: Context, tx: Write, wizard_ref: str, publishing: Publishing, seen: str | None) -> Published:
+async def publish_draft(ctx: Context, tx: Write, wizard_ref: str, publishing: Publishing, consent: Consent) -> Published:
     """The draft as the next version, active from now on. Runs in progress finish on theirs.
 
     Raises NothingToPublish, StructureInvalid, PolicyUnavailable, ImpactUnconfirmed, Stale, PreconditionRequired.
     """
     state = await draft_to_edit(ctx, tx, wizard_ref)
-    await check_draft_seen(tx, state, seen)
+    await check_draft_seen(tx, state, consent.seen)
+    plan = await _publish_plan(ctx, tx, state, publishing)
+    _require_consent(ctx, plan.report, consent)
+    version = await _store_version(ctx, tx, state.wizard, plan)
+    return Published(wizard=_with_active(state.wizard, version), version=version, report=plan.report.report)
+
+
+async def report_of_publish(ctx: Context, tx: Read, wizard_ref: str, publishing: Publishing) -> Confirmable:
+    """What `publish_draft` would mean for stored runs, with the token that it takes; nothing changes. Raises what it raises."""
+    state = await get_draft(tx, ctx.actor, wizard_ref, "edit")
+    return (await _publish_plan(ctx, tx, state, publishing)).report
+
+
+async def _publish_plan(ctx: Context, tx: Read, state: WizardDraft, publishing: Publishing) -> Plan:
+    structure, active = state.draft.structure, await active_version(tx, state.wizard)
     _check_policy(publishing.in_progress)
-    active = await active_version(tx, state.wizard)
-    _check_differs(active, state.draft.structure)
-    check_publishable(state.draft.structure)
-    version = await _store_version(ctx, tx, state.wizard, state.draft.structure, _Row(publishing, active))
-    return Published(wizard=_with_active(state.wizard, version), version=version)
+    _check_differs(active, structure)
+    check_publishable(structure)
+    return Plan(structure, publishing, active, await publish_report(ctx, tx, state.wizard, active, structure))
 
 
-async def active_version(tx: Write, wizard: Wizard) -> Version | None:
+async def publish_report(ctx: Context, tx: Read, wizard: Wizard, active: Version | None, structure: Structure) -> Confirmable:
+    """What publishing this structure now would mean for stored runs, with the token that `publish_draft` takes."""
+    return confirmable(ctx, wizard, ("publish", wizard.id), await _report(ctx, tx, wizard, active, structure))
+
+
+async def _report(ctx: Context, tx: Read, wizard: Wizard, active: Version | None, structure: Structure) -> Report:
+    """Against itself before the first version: then there are no runs that it could concern."""
+    return await counted_report(ctx, tx, wizard.id, old=active.structure if active else structure, new=structure)
+
+
+def _require_consent(ctx: Context, now: Confirmable, consent: Consent) -> None:
+    """Publishing asks whenever anything stored is touched."""
+    if any(not reported.impact.is_nothing for reported in now.report.changes):
+        require_confirmed(ctx, now, consent.confirm)
+
+
+async def active_version(tx: Read, wizard: Wizard) -> Version | None:
     return None if wizard.active_version_id is None else await version_by_id(tx, wizard.active_version_id)
 
 
@@ -85,32 +126,31 @@ def check_publishable(structure: Structure) -> None:
 # --- store ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What a version's row says besides its structure."""
-
-    publishing: Publishing
-    active: Version | None
-    changes: Sequence[Any] = ()
-    rolled_back_to: int | None = None
-
-
-async def _store_version(ctx: Context, tx: Write, wizard: Wizard, structure: Structure, about: _Row) -> Version:
-    dumped = dump(structure)
+async def _store_version(ctx: Context, tx: Write, wizard: Wizard, plan: Plan) -> Version:
+    dumped = dump(plan.structure)
     number = await last_version_number(tx, wizard.id) + 1
-    version = Version(ctx.make_id(), wizard.id, number, structure, structure_digest(dumped), ctx.now)
+    version = Version(ctx.make_id(), wizard.id, number, plan.structure, structure_digest(dumped), ctx.now)
     row = {"id": version.id, "origin_wizard_id": wizard.id, "wizard_id": wizard.id, "version_number": number, "structure": dumped}
-    row |= {"digest": version.digest, "change_summary": about.publishing.change_summary, "changes": list(about.changes)}
-    row |= {"based_on": about.active.number if about.active else None, "rolled_back_to": about.rolled_back_to}
-    row |= {"in_progress_policy": about.publishing.in_progress, "created_at": ctx.now, "created_by": ctx.actor.id}
+    row |= {"digest": version.digest, "changes": changes_without_answers(plan.report.report)}
+    row |= {"change_summary": plan.publishing.change_summary, "in_progress_policy": plan.publishing.in_progress}
+    row |= {"based_on": plan.active.number if plan.active else None, "rolled_back_to": plan.publishing.rolls_back_to}
     raced = Stale("Somebody published at the same moment; read the wizard again.")
-    await tx.execute(insert(wizard_versions).values(**row), refused={UNIQUE: raced})
+    made = {"created_at": ctx.now, "created_by": ctx.actor.id}
+    await tx.execute(insert(wizard_versions).values(**row, **made), refused={UNIQUE: raced})
     await _store_option_sets(tx, version)
     await tx.execute(update(wizards).where(wizards.c.id == wizard.id).values(active_version_id=version.id, updated_at=ctx.now))
-    await audit_wizard(ctx, tx, "wizard.published", wizard.id, version_number=number, rolled_back_to=about.rolled_back_to)
+    details = {"version_number": number, "rolled_back_to": plan.publishing.rolls_back_to, "changes": len(plan.report.report.changes)}
+    await audit_wizard(ctx, tx, "wizard.published", wizard.id, **details)
     return version
 
 
+def changes_without_answers(report: Report) -> list[dict[str, Any]]:
+    """The changes for the version's row: structure and counts. What people answered stands in no place that never forgets."""
+    changes = [reported.to_json() for reported in report.changes]
+    return [change | {"impact": {name: value for name, value in change["impact"].items() if name not in _ANSWERS}} for change in changes]
+
+
+_ANSWERS: Final = frozenset({"distinct_values", "more_distinct_values"})
 _OPTION_SET_COLUMNS: Final = ("version_id", "option_set_id", "step_id", "position", "key", "option_set_snapshot", "step_snapshot")
 
 
@@ -131,21 +171,40 @@ def _with_active(wizard: Wizard, version: Version) -> Wizard:
 # --- rollback ------------------------------------------------------------------------------------------------------
 
 
-async def roll_back(ctx: Context, tx: Write, wizard_ref: str, number: int, publishing: Publishing, seen: str | None) -> Published:
-    """Version `number`'s structure, published again as the next version. An unchanged draft follows it; a changed one stays.
+async def roll_back(ctx: Context, tx: Write, wizard_ref: str, publishing: Publishing, consent: Consent) -> Published:
+    """The structure of version `publishing.rolls_back_to`, published again as the next version. An unchanged draft follows it.
 
     Raises VersionNotFound, and as `publish_draft`.
     """
     state = await draft_to_edit(ctx, tx, wizard_ref)
-    await check_draft_seen(tx, state, seen)
+    await check_draft_seen(tx, state, consent.seen)
+    plan = await _rollback_plan(ctx, tx, state, publishing)
+    _require_consent(ctx, plan.report, consent)
+    version = await _store_version(ctx, tx, state.wizard, plan)
+    wizard, kept = await _followed(ctx, tx, state, plan, version)
+    return Published(wizard=wizard, version=version, report=plan.report.report, draft_kept=kept)
+
+
+async def report_of_rollback(ctx: Context, tx: Read, wizard_ref: str, publishing: Publishing) -> Confirmable:
+    """What `roll_back` would mean for stored runs, with the token that it takes; nothing changes. Raises what it raises."""
+    state = await get_draft(tx, ctx.actor, wizard_ref, "edit")
+    return (await _rollback_plan(ctx, tx, state, publishing)).report
+
+
+async def _rollback_plan(ctx: Context, tx: Read, state: WizardDraft, publishing: Publishing) -> Plan:
+    number, active = publishing.rolls_back_to or 0, await active_version(tx, state.wizard)
     _check_policy(publishing.in_progress)
-    old = await version_by_number(tx, state.wizard.id, number)
-    active = await active_version(tx, state.wizard)
-    _check_differs(active, old.structure)
-    version = await _store_version(ctx, tx, state.wizard, old.structure, _Row(publishing, active, (), number))
+    structure = (await version_by_number(tx, state.wizard.id, number)).structure
+    _check_differs(active, structure)
+    report = await _report(ctx, tx, state.wizard, active, structure)
+    return Plan(structure, publishing, active, confirmable(ctx, state.wizard, ("rollback", state.wizard.id, number), report))
+
+
+async def _followed(ctx: Context, tx: Write, state: WizardDraft, plan: Plan, version: Version) -> tuple[Wizard, bool]:
+    """The wizard with its draft gone along; and whether the draft was left alone, because it has changes of its own."""
     wizard = _with_active(state.wizard, version)
-    kept = active is not None and active.structure != state.draft.structure
-    if not kept:
-        edit = e.FollowVersion(version_number=number, structure=dump(old.structure))
-        wizard = (await make_edit(ctx, tx, WizardDraft(wizard, state.draft), edit)).state.wizard
-    return Published(wizard=wizard, version=version, draft_kept=kept and state.draft.structure != old.structure)
+    changed = plan.active is not None and plan.active.structure != state.draft.structure
+    if changed:
+        return wizard, state.draft.structure != version.structure
+    edit = e.FollowVersion(version_number=plan.publishing.rolls_back_to or 0, structure=dump(version.structure))
+    return (await make_edit(ctx, tx, WizardDraft(wizard, state.draft), edit)).state.wizard, False

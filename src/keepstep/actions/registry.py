@@ -10,7 +10,6 @@ from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import insert
 
 from keepstep.actions.context import Context
-from keepstep.core.keys import NOTHING_RESERVED, Reserved
 from keepstep.core.structure import OptionSet, Structure, choices_of
 from keepstep.db.tables import nodes, option_values, reserved_keys
 from keepstep.db.transaction import Write
@@ -21,22 +20,27 @@ from keepstep.queries.drafts import owners_of
 _FEW: Final = 50
 
 
-async def register(
-    ctx: Context, tx: Write, wizard_id: str, old: Structure | None, new: Structure, reserved: Reserved = NOTHING_RESERVED
-) -> None:
+async def register(ctx: Context, tx: Write, wizard_id: str, *, old: Structure | None, new: Structure) -> None:
     """Puts on record what `new` uses and `old` did not. Raises IdTaken for an id of another wizard, IdConflict for one of another kind."""
     kinds = dict(_kinds(new))
     former = dict(_kinds(old)) if old is not None else {}
     unseen = {node_id: kind for node_id, kind in kinds.items() if former.get(node_id) != kind}
     await _register_nodes(ctx, tx, wizard_id, unseen, _places(new) if unseen else {})
-    changed = [item for item in new.option_sets if old is None or old.option_set_by_id.get(item.id) is not item]
-    await _store(
-        tx, option_values, [pair for pair in _values(changed) if pair["value"] not in reserved.values.get(pair["option_set_id"], ())]
-    )
-    keys = [
-        {"origin_wizard_id": wizard_id, "key": key, "option_set_id": item.id} for item in changed for key in (item.key, *item.key_aliases)
-    ]
-    await _store(tx, reserved_keys, [row for row in keys if row["key"] not in reserved.keys])
+    pairs = [(None if old is None else old.option_set_by_id.get(item.id), item) for item in new.option_sets]
+    changed = [(before, after) for before, after in pairs if before is not after]
+    await _store(tx, option_values, [row for before, after in changed for row in _new_values(before, after)])
+    await _store(tx, reserved_keys, [row for before, after in changed for row in _new_keys(wizard_id, before, after)])
+
+
+def _new_values(before: OptionSet | None, after: OptionSet) -> list[dict[str, str]]:
+    known = {option.value for option in choices_of(before)} if before is not None else set()
+    return [{"option_set_id": after.id, "value": option.value} for option in choices_of(after) if option.value not in known]
+
+
+def _new_keys(wizard_id: str, before: OptionSet | None, after: OptionSet) -> list[dict[str, str]]:
+    known = {before.key, *before.key_aliases} if before is not None else set()
+    keys = [key for key in (after.key, *after.key_aliases) if key not in known]
+    return [{"origin_wizard_id": wizard_id, "key": key, "option_set_id": after.id} for key in keys]
 
 
 async def _register_nodes(ctx: Context, tx: Write, wizard_id: str, unseen: Mapping[str, str], places: Mapping[str, str]) -> None:
@@ -73,11 +77,6 @@ def _places(structure: Structure) -> dict[str, str]:
     for index, step in enumerate(structure.steps):
         places |= {item.id: f"/steps/{index}/option_sets/{at}/id" for at, item in enumerate(step.option_sets)}
     return places
-
-
-def _values(option_sets: Sequence[OptionSet]) -> Iterator[dict[str, str]]:
-    for item in option_sets:
-        yield from ({"option_set_id": item.id, "value": option.value} for option in choices_of(item))
 
 
 async def _insert(tx: Write, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -81,7 +81,7 @@ async def create_wizard(ctx: Context, tx: Write, new: NewWizard) -> Created:
     require(ctx.actor, "edit")
     structure = _structure_of(ctx, new)
     wizard = await _insert_wizard(ctx, tx, new, structure)
-    await register(ctx, tx, wizard.id, None, structure)
+    await register(ctx, tx, wizard.id, old=None, new=structure)
     await _grant_to_creator(ctx, tx, wizard)
     await audit_wizard(ctx, tx, "wizard.created", wizard.id, name=wizard.name, slug=wizard.slug, request=_digest(ctx, new))
     return Created(wizard, created=True)
@@ -135,7 +135,7 @@ async def _insert_wizard(ctx: Context, tx: Write, new: NewWizard, structure: Str
 async def _insert_with_slug(tx: Write, row: Mapping[str, Any], wanted: str | None) -> str:
     """The slug that was free. A generated one that somebody takes at this very moment is tried again with the next number."""
     if wanted is not None:
-        await tx.execute(insert(wizards).values(**row, slug=checked_slug(wanted)), refused=None)
+        await tx.execute(insert(wizards).values(**row, slug=checked_slug(wanted)))
         return wanted
     stem = free_key(row["name"], (), "wizard").replace("_", "-")[: MAX_SLUG - 8].strip("-")
     for _ in range(5):

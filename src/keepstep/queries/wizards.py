@@ -135,7 +135,10 @@ def not_removed(wizard: Wizard) -> Wizard:
 async def list_wizards(tx: Read, actor: Actor, chosen: WizardFilter, *, limit: int, after: str | None) -> Sequence[Wizard]:
     """Up to `limit` wizards, the newest first, behind the one with the id `after`. Removed ones are in no list."""
     require(actor, "view")
-    conditions = [wizards.c.removed_at.is_(None), wizards.c.trashed_at.is_not(None) if chosen.trashed else wizards.c.trashed_at.is_(None)]
+    conditions: list[ColumnElement[bool]] = [
+        wizards.c.removed_at.is_(None),
+        wizards.c.trashed_at.is_not(None) if chosen.trashed else wizards.c.trashed_at.is_(None),
+    ]
     visible = visible_wizards(actor)
     if visible is not None:
         conditions.append(wizards.c.id.in_(sorted(visible)))

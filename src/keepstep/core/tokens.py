@@ -1,0 +1,43 @@
+"""Signed values: what was handed out and must come back unchanged. Readable by whoever holds them, not forgeable."""
+
+import base64
+import binascii
+import hmac
+from typing import Any, Final
+
+from keepstep.core.jsonvalue import canonical_bytes, loads
+from keepstep.errors import MalformedJson
+
+# 128 bits: nobody guesses them, and the token still fits into an address.
+_SIGNATURE: Final = 16
+
+
+def sign(secret: bytes, purpose: str, value: Any) -> str:
+    """A token that holds this JSON value. Tokens of one purpose never pass for another."""
+    content = canonical_bytes(value)
+    return base64.urlsafe_b64encode(_signature(secret, purpose, content) + content).rstrip(b"=").decode()
+
+
+def verified(secret: bytes, purpose: str, token: str) -> Any | None:
+    """The value that was signed; None for anything that `sign` did not give for this purpose with this secret."""
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    signature, content = raw[:_SIGNATURE], raw[_SIGNATURE:]
+    if not hmac.compare_digest(signature, _signature(secret, purpose, content)):
+        return None
+    try:
+        return loads(content)
+    except MalformedJson:
+        # Cannot be: it was signed here. A secret that leaked must not become a way to an unexpected error.
+        return None
+
+
+def keyed(secret: bytes, purpose: str, text: str) -> str:
+    """A short fingerprint that says nothing about the text to whoever lacks the secret."""
+    return hmac.digest(secret, f"{purpose}\n{text}".encode(), "sha256").hex()[:_SIGNATURE]
+
+
+def _signature(secret: bytes, purpose: str, content: bytes) -> bytes:
+    return hmac.digest(secret, purpose.encode() + b"\n" + content, "sha256")[:_SIGNATURE]
