@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from keepstep.core.convert_matrix import RULE_VERSIONS, Kind, cell_of
 from keepstep.core.issue import Issue
+from keepstep.core.logic_values import as_number
 from keepstep.core.read_text import folded
 from keepstep.core.structure import OptionSet, choices_of
 from keepstep.core.text import text_in, texts_of
@@ -18,7 +19,7 @@ Envelope = Mapping[str, Any]
 NOTHING: Final[Params] = {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Conversion:
     """How the answers of `source` become answers of `target`.
 
@@ -50,6 +51,16 @@ class Conversion:
         for option in choices_of(self.target):
             for label in {folded(text) for text in texts_of(option.label)}:
                 codes[label] = (*codes.get(label, ()), option.value)
+        return codes
+
+    @cached_property
+    def codes_by_number(self) -> Mapping[int | Decimal, tuple[str, ...]]:
+        """The codes of the target's options that spell a plain number, by that number."""
+        codes: dict[int | Decimal, tuple[str, ...]] = {}
+        for option in choices_of(self.target):
+            number = as_number(option.value)
+            if number is not None:
+                codes[number] = (*codes.get(number, ()), option.value)
         return codes
 
     @cached_property

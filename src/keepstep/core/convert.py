@@ -6,6 +6,7 @@ bulk move. Never raises on data, never null for an answered value, never clamps,
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from keepstep.core.clock import Clock
@@ -323,8 +324,14 @@ def inverse(
         former = archived if archived is not None else former_of(envelope, conversion)
         if _leads_to(former, envelope, conversion):
             return Converted(former)
-    back = rule_for(conversion.target, conversion.source, language=conversion.language)
+    back = _back(conversion)
     return convert(envelope, back, turned(params, back), clock=clock)
+
+
+# The other direction is the same for every answer of an undo; labels of thousands of options are then read once.
+@lru_cache(maxsize=128)
+def _back(conversion: Conversion) -> Conversion:
+    return rule_for(conversion.target, conversion.source, language=conversion.language)
 
 
 def _leads_to(former: Envelope, envelope: Envelope, conversion: Conversion) -> bool:

@@ -6,7 +6,6 @@ from typing import Any
 
 from keepstep.core.conversion import Conversion, Derived, Params, Refusal, Result
 from keepstep.core.convert_text import one_line
-from keepstep.core.jsonvalue import parse_number
 from keepstep.core.read_text import as_read, folded
 from keepstep.core.readings import joined, parts_in, plain_decimal
 from keepstep.core.structure import ChoiceFields, choices_of
@@ -86,7 +85,7 @@ def option_by_number(value: Any, conversion: Conversion, params: Params) -> Resu
         return _in_list(Derived(table[plain], {"options": {plain: table[plain]}}), conversion)
     if buckets is not None:
         return _in_list(_in_bucket(value, buckets), conversion)
-    codes = [option.value for option in choices_of(conversion.target) if _is_number(option.value, value)]
+    codes = conversion.codes_by_number.get(value, ())
     if len(codes) != 1:
         detail = f"{len(codes) or 'No'} options have the code {plain}."
         return Refusal("option-ambiguous" if codes else "option-unknown", detail)
@@ -99,13 +98,6 @@ def _in_bucket(value: Any, buckets: list[Mapping[str, Any]]) -> Result:
         if (low is None or value >= low) and (below is None or value < below):
             return Derived(bucket["option"], {"buckets": [dict(bucket)]})
     return Refusal("no-bucket", f"{plain_decimal(value)} lies in none of the ranges given.")
-
-
-def _is_number(code: str, value: Any) -> bool:
-    try:
-        return bool(parse_number(code) == value)
-    except ValueError:
-        return False
 
 
 def option_by_boolean(value: bool, conversion: Conversion, params: Params) -> Result:  # noqa: FBT001  the value under conversion, no flag
