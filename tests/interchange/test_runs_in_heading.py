@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from tests.interchange.runs_samples import CHOICES, question, sample_id, wizard
 
-from keepstep.core.structure import Structure
+from keepstep.core.structure import Structure, parse
 from keepstep.interchange.runs_in_heading import Heading, headings_of
 
 SOURCED = wizard(
@@ -86,8 +86,6 @@ def in_two_groups() -> Structure:
 
 
 def wizard_of(groups: dict[str, dict[str, Any]]) -> Structure:
-    from keepstep.core.structure import parse
-
     steps = [
         {"id": sample_id(700 + index), "key": name, "name": name, "option_sets": [node]}
         for index, (name, node) in enumerate(groups.items())

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from tests.interchange.runs_samples import COLOUR, NAME, SMALL, imported, question, sample_id, stored, wizard
 
-from keepstep.core.structure import Structure
+from keepstep.core.jsonvalue import loads
+from keepstep.core.structure import Structure, parse
 from keepstep.interchange.columns import TableOptions, columns_of
 from keepstep.interchange.runs_out import StoredRun, WriteOptions, csv_rows, jsonl_rows
 
@@ -77,8 +78,6 @@ def test_labels_are_those_of_the_runs_own_version_and_language(language: str | N
 
 
 def in_german(english: str, german: str) -> Structure:
-    from keepstep.core.structure import parse
-
     node = COLOUR | {"options": [{"value": "red", "label": {"en": english, "de": german}}]}
     step = {"id": sample_id(800), "key": "only", "name": {"en": "Only"}, "option_sets": [node]}
     return parse({"name": {"en": "Sample"}, "languages": ["en", "de"], "steps": [step]})
@@ -132,8 +131,6 @@ def test_rows_are_written_as_they_come() -> None:
 
 
 def test_json_lines_name_every_question_of_the_version_with_its_state() -> None:
-    from keepstep.core.jsonvalue import loads
-
     (line,) = jsonl_rows([stored({1: "Ada", 5: Decimal("1.5")}, "1000100")], {1: SMALL})
     data = loads(line)
     assert [response["state"] for response in data["responses"]] == [

@@ -149,7 +149,12 @@ def _unique(names: list[str], options: ReadOptions, tally: Tally) -> list[str]:
         raise FileUnreadable(f"Line 1: more than one column is called {listed}. Give each a name of its own, or remove one.")
     for name in repeated:
         tally.note(
-            Line(Place(row=1, column=name), "heading-repeated", "Several columns have this name; none of them is read as a question.")
+            Line(
+                Place(row=1, column=name),
+                "heading-repeated",
+                "Several columns have this name; none of them is read as a question.",
+                cells=0,
+            )
         )
     seen = dict.fromkeys(repeated, 0)
     result = []

@@ -71,6 +71,8 @@ def encoding_of(stream: BinaryIO, given: str | None) -> str:
 def form_of(stream: BinaryIO, encoding: str, delimiter: str | None, recognised: Callable[[Sequence[str]], int]) -> Form:
     """The delimiter given, else the one of comma, semicolon and tab that makes the most headings `recognised`, then the most cells."""
     if delimiter is not None:
+        if len(delimiter) != 1 or delimiter in '"\r\n' or delimiter.isalnum():
+            raise FileUnreadable(f"{delimiter!r} cannot be a delimiter: name one character that is no letter, digit, quote or line break.")
         return Form(encoding, delimiter)
 
     def score(form: Form) -> tuple[int, int]:

@@ -4,13 +4,16 @@ Bytes in, values out. Answers whose option set the version does not have go to t
 kept and flagged.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, BinaryIO, Final
+
+import msgspec
 
 from keepstep.core.clock import Clock
 from keepstep.core.flow import is_answered
-from keepstep.core.jsonvalue import loads, unstorable
+from keepstep.core.jsonvalue import exact, loads
 from keepstep.core.selection import check_other, check_value
 from keepstep.core.structure import OptionSet, Structure
 from keepstep.errors import FileUnreadable, MalformedJson
@@ -63,16 +66,16 @@ def read_runs_jsonl(
     tally = Tally()
     reader = _Reader(structure, older, options, tally)
     seen: dict[str, int] = {}
-    for line, data in _objects(stream):
+    for line, data in _objects(stream, _object):
         run_id = reader.head(line, data)["id"]
         if run_id is not None and seen.setdefault(run_id, line) != line:
             raise FileUnreadable(f"Line {line}: the run {run_id} stands on line {seen[run_id]} already. Remove one of the two.")
     if tally.runs == 0 and not reader.found:
         raise FileUnreadable("The file holds no run. It needs one JSON object on each line.")
-    return JsonlReading((reader.run(line, data) for line, data in _objects(stream)), tally)
+    return JsonlReading((reader.run(line, data) for line, data in _objects(stream, _object_again)), tally)
 
 
-def _objects(stream: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
+def _objects(stream: BinaryIO, read: Callable[[int, bytes], dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
     stream.seek(0)
     number = 0
     while raw := stream.readline(MAX_LINE + 1):
@@ -81,7 +84,7 @@ def _objects(stream: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
             raise FileUnreadable(f"Line {number}: longer than {MAX_LINE:,} bytes. Each run stands on a line of its own.")
         text = raw.removeprefix(_MARK).strip() if number == 1 else raw.strip()
         if text:
-            yield number, _object(number, text)
+            yield number, read(number, text)
 
 
 def _object(number: int, text: bytes) -> dict[str, Any]:
@@ -92,6 +95,14 @@ def _object(number: int, text: bytes) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise FileUnreadable(f"Line {number}: a run is a JSON object ({{…}}).")
     return data
+
+
+# What was found storable in the first pass is not walked through again in the second: the walk is most of the time.
+_again: Final = msgspec.json.Decoder(dict[str, Any], float_hook=lambda text: exact(Decimal(text)))
+
+
+def _object_again(_: int, text: bytes) -> dict[str, Any]:
+    return _again.decode(text)
 
 
 class _Reader:
@@ -110,6 +121,9 @@ class _Reader:
         """The run's own members. Raises FileUnreadable naming line and member."""
         self.found = True
         _shape(line, data)
+        return self.members(line, data)
+
+    def members(self, line: int, data: Mapping[str, Any]) -> dict[str, Any]:
         head = {name: _member(line, name, data.get(name)) for name in _MEMBERS}
         return head | {"id": self.id_of(data.get("id"))}
 
@@ -121,7 +135,7 @@ class _Reader:
     def run(self, line: int, data: Mapping[str, Any]) -> ImportedRun:
         """One line as a run, every answer counted."""
         self.tally.runs += 1
-        head = self.head(line, data)
+        head = self.members(line, data)
         version = head["version_number"] if self.options.by_version else None
         row = _Content(self, line, self.older.get(version or 0, self.structure))
         row.take(data)
@@ -233,9 +247,6 @@ def _shape(line: int, data: Mapping[str, Any]) -> None:
     envelopes += [*archive.values(), *(item for item in answers.values() if isinstance(item, dict))]
     for envelope in envelopes:
         _envelope_shape(line, envelope)
-    reason = unstorable(data)
-    if reason:
-        raise FileUnreadable(f"Line {line}: {reason}")
 
 
 def _envelope_shape(line: int, envelope: Any) -> None:

@@ -24,6 +24,8 @@ _MOST_KEPT: Final = 100_000
 # A value may break a rule at each of its items; the first ones tell what is wrong with it.
 _MOST_FLAGS: Final = 10
 _OTHER: Final = "other"
+_AWAY: Final = ("archived", "conflict")
+"""States of Keepstep's own export whose value stands in the archive."""
 
 _WHY: Final = {
     "question-unknown": "No question of this wizard has this name; its cells are kept in each run's archive.",
@@ -57,7 +59,6 @@ class _Cells:
 
     value: Cell | None = None
     other: Cell | None = None
-    state: str = ""
     picks: list[Cell] = field(default_factory=list)
 
 
@@ -162,47 +163,50 @@ class _Row:
     def take_state(self, heading: Heading, text: str) -> None:
         self.count(heading, "metadata")
         self.content.states[heading.option_set_id or heading.field] = text
-        if heading.option_set_id is not None:
-            self.questions.setdefault(heading.option_set_id, _Cells()).state = text
 
     # Finishing questions, once all their cells are there.
 
     def finish(self) -> None:
         """Every question's cells become one answer, or one entry of the archive."""
+        here, states = self.structure.option_set_by_id, self.content.states
         for option_set_id, cells in self.questions.items():
-            option_set = self.structure.option_set_by_id.get(option_set_id)
-            away = option_set is None or cells.state in ("archived", "conflict")
+            option_set = here.get(option_set_id)
+            away = option_set is None or states.get(option_set_id) in _AWAY
             self.finish_question(option_set or self.reader.known[option_set_id], cells, away=away)
+        for option_set_id, state in states.items():
+            if state == "empty" and option_set_id not in self.questions and option_set_id in here:
+                self.content.answers[option_set_id] = _envelope(None)
 
     def finish_question(self, option_set: OptionSet, cells: _Cells, *, away: bool) -> None:
-        given = [cell for cell in (cells.value, cells.other) if cell is not None]
-        picks, chosen = self.clear_picks(cells.picks)
-        if not given and not picks:
-            if cells.state == "empty" and not away:
-                self.content.answers[option_set.id] = _envelope(None)
-            return
-        read = _Read(chosen, ()) if cells.value is None else self.reader.read(self.number, option_set, cells.value[1])
-        if cells.value is None and chosen:
-            read = _Read(read.value, self.reader.issues(chosen, option_set))
-        differing = self.differing(picks, read.value) if cells.value is not None else []
-        issues = (*read.issues, *((_DIFFERS,) if differing else ()))
-        self.keep(option_set, (read.value, cells.other[1] if cells.other else None), issues, away=away)
-        flagged = not away and "flags" in self.content.answers[option_set.id]
-        fate: Fate = "archived" if away else "flagged" if flagged else "answers"
-        for heading, _ in (*given, *(pick for pick in picks if pick not in differing)):
-            self.count(heading, fate)
+        """One question's cells as one envelope. Most have a value alone, so what the others need is looked at only for them."""
+        picks, chosen = self.clear_picks(cells.picks) if cells.picks else ([], None)
+        if cells.value is not None:
+            read = self.reader.read(self.number, option_set, cells.value[1])
+            agreeing = self.agreeing(picks, read.value) if picks else picks
+            issues = read.issues if len(agreeing) == len(picks) else (*read.issues, _DIFFERS)
+        else:
+            read, agreeing = _Read(chosen, ()), picks
+            issues = self.reader.issues(chosen, option_set)
+        used = [cell for cell in (cells.value, cells.other, *agreeing) if cell is not None]
+        if used:
+            fate = self.keep(option_set, _Read(read.value, issues), cells.other, away=away)
+            for heading, _ in used:
+                self.count(heading, fate)
 
-    def keep(self, option_set: OptionSet, given: tuple[Any, str | None], issues: tuple[Issue, ...], *, away: bool) -> None:
-        value, other = _with_other(*given, option_set)
-        if value != given[0]:
-            issues = self.reader.issues(value, option_set)
+    def keep(self, option_set: OptionSet, read: _Read, other: Cell | None, *, away: bool) -> Fate:
+        value, issues, text = read.value, read.issues, None
         if other is not None:
-            issues = (*issues, *check_other(other, option_set))
-        envelope = _envelope(value, () if away else issues, other)
-        (self.content.archive if away else self.content.answers)[option_set.id] = envelope
-        for issue in {} if away else {issue.code: issue for issue in issues}.values():
+            value, text = _with_other(value, other[1], option_set)
+            issues = issues if value == read.value else self.reader.issues(value, option_set)
+            issues = (*issues, *check_other(text, option_set))
+        if away:
+            self.content.archive[option_set.id] = _envelope(value, other=text)
+            return "archived"
+        self.content.answers[option_set.id] = _envelope(value, issues, text)
+        for issue in {issue.code: issue for issue in issues}.values() if issues else ():
             self.reader.tally.flags[issue.code] += 1
             self.note_question(option_set, issue)
+        return "flagged" if issues else "answers"
 
     def clear_picks(self, picks: list[Cell]) -> tuple[list[Cell], list[str] | None]:
         """The option columns that hold 1 or 0, and the options chosen by them in option order (None for none); others are archived."""
@@ -215,13 +219,14 @@ class _Row:
         options = [pick[0].field for pick, chosen in clear if chosen]
         return kept, options or None
 
-    def differing(self, picks: list[Cell], value: Any) -> list[Cell]:
-        """The option columns that contradict the question's own column: archived, since the answer does not hold what they say."""
+    def agreeing(self, picks: list[Cell], value: Any) -> list[Cell]:
+        """The option columns that say what the question's own column says; others are archived, since the answer does not hold theirs."""
         chosen = value if isinstance(value, list) else [value]
-        differing = [(heading, text) for heading, text in picks if boolean_in_cell(text) != (heading.field in chosen)]
-        for heading, text in differing:
-            self.archive(heading.name, _envelope(text, (_DIFFERS,)), heading)
-        return differing
+        agreeing = [pick for pick in picks if boolean_in_cell(pick[1]) == (pick[0].field in chosen)]
+        for heading, text in picks:
+            if (heading, text) not in agreeing:
+                self.archive(heading.name, _envelope(text, (_DIFFERS,)), heading)
+        return agreeing
 
     # Accounts.
 
@@ -241,13 +246,12 @@ class _Row:
         self.note(heading, issue)
 
 
-def _envelope(value: Any, issues: Iterable[Issue] = (), other: str | None = None) -> Envelope:
+def _envelope(value: Any, issues: tuple[Issue, ...] = (), other: str | None = None) -> Envelope:
     envelope: Envelope = {"value": value, "source": "import"}
     if other is not None:
         envelope["other"] = other
-    flags = [{"code": issue.code, "detail": issue.detail} for issue in issues]
-    if flags:
-        envelope["flags"] = flags[:_MOST_FLAGS]
+    if issues:
+        envelope["flags"] = [{"code": issue.code, "detail": issue.detail} for issue in issues][:_MOST_FLAGS]
     return envelope
 
 
