@@ -81,7 +81,7 @@ async def start_run(ctx: Context, tx: Write, wizard_ref: str, request: RunReques
     run_id = request.id or ctx.make_id()
     given = await with_files(tx, version, given_answers(request.answers or {}, version.structure, "respondent"))
     evaluation = evaluate(version.structure, given.answers, ctx.clock)
-    verdict = _accepted(version, evaluation, _Attempt(given, given.answers, "complete" if request.complete else "save"))
+    verdict = _accepted(version, evaluation, _Attempt(given, given.answers, "complete" if request.complete else "save", language))
     answers = stored_answers(given.answers, version.structure, evaluation, verdict.flags)
     state = _new_run(ctx, version, request, _Start(run_id, language, evaluation.asked, answers))
     if await tx.scalar(_INSERT_RUN, _run_row(ctx, state, request)) is None:
@@ -131,12 +131,13 @@ class _Attempt:
     given: Given
     whole: Answers
     mode: Mode
+    language: str
     previous: Answers | None = None
 
 
 def _accepted(version: Version, evaluation: Evaluation, attempt: _Attempt) -> Verdict:
     """The verdict on an attempt. Raises AnswersInvalid with every finding."""
-    verdict = verdict_on(attempt.whole, version.structure, evaluation, attempt.mode, attempt.previous)
+    verdict = verdict_on(attempt.whole, version.structure, evaluation, attempt.mode, attempt.previous, language=attempt.language)
     issues = (*attempt.given.issues, *verdict.errors)
     if issues:
         count = f"{len(issues)} answers do" if len(issues) > 1 else "One answer does"
@@ -241,7 +242,7 @@ async def save_answers(ctx: Context, tx: Write, run_id: str, answers: Any, seen:
     whole = merged(state.answers, given.answers)
     changed = frozenset(name for name, envelope in given.answers.items() if not same_answer(envelope, state.answers.get(name)))
     evaluation = evaluate(state.version.structure, whole, ctx.clock, Before(state.asked, changed))
-    verdict = _accepted(state.version, evaluation, _Attempt(given, whole, "edit" if editing else "save", state.answers))
+    verdict = _accepted(state.version, evaluation, _Attempt(given, whole, "edit" if editing else "save", state.language, state.answers))
     kept = {name: whole[name] if name in changed else state.answers.get(name, whole[name]) for name in whole}
     await attach_files(tx, state.version, run_id, given.answers)
     stored = stored_answers(kept, state.version.structure, evaluation, verdict.flags)
@@ -287,7 +288,9 @@ async def complete_run(ctx: Context, tx: Write, run_id: str, seen: str | None) -
     check_seen(state, seen)
     evaluation = evaluate(state.version.structure, state.answers, ctx.clock, Before(state.asked, frozenset()))
     # An answer that an older state of this very run stored, such as one taken over with a misfit, never blocks it (P5).
-    verdict = _accepted(state.version, evaluation, _Attempt(Given({}, ()), state.answers, "complete", _flagged(state.answers)))
+    verdict = _accepted(
+        state.version, evaluation, _Attempt(Given({}, ()), state.answers, "complete", state.language, _flagged(state.answers))
+    )
     answers = stored_answers(state.answers, state.version.structure, evaluation, verdict.flags)
     completed = replace(
         state, answers=answers, asked=evaluation.asked, evaluated_at=ctx.now, zone=ctx.zone, status="completed", completed_at=ctx.now

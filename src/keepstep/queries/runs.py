@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, or_, s
 from sqlalchemy.dialects.postgresql import JSONB
 
 from keepstep.core.clock import Clock
-from keepstep.core.flow import Answers, Evaluation, evaluate
+from keepstep.core.flow import AS_STORED, Answers, Evaluation, evaluate
 from keepstep.core.permissions import Actor, require
 from keepstep.db.tables import run_revisions, version_option_sets, wizard_runs, wizard_versions, wizards
 from keepstep.db.transaction import Read
@@ -205,8 +205,8 @@ def clock_of(state: RunState) -> Clock:
 
 
 def evaluation_of(state: RunState) -> Evaluation:
-    """The evaluation of a state at its own time."""
-    return evaluate(state.version.structure, state.answers, clock_of(state))
+    """The evaluation of a state at its own time; its calculations stand as they are stored."""
+    return evaluate(state.version.structure, state.answers, clock_of(state), AS_STORED)
 
 
 # --- the run's wizard ----------------------------------------------------------------------------------------------
