@@ -134,7 +134,9 @@ def _step(draw: st.DrawFn, number: int, text: st.SearchStrategy[Any]) -> dict[st
 # --- edits ---------------------------------------------------------------------------------------------------------
 
 positions = st.integers(0, 5)
-flags = st.fixed_dictionaries({}, optional={"retired": st.booleans(), "is_required": st.booleans(), "selection_type": st.sampled_from(SELECTION_TYPES)})
+flags = st.fixed_dictionaries(
+    {}, optional={"retired": st.booleans(), "is_required": st.booleans(), "selection_type": st.sampled_from(SELECTION_TYPES)}
+)
 
 
 @st.composite
@@ -143,29 +145,35 @@ def edits(draw: st.DrawFn, draft: Draft) -> Edit:
     structure = draft.structure
     step = draw(st.sampled_from([*structure.step_by_id, *(item.id for item in draft.shelf), step_id(8)]))
     chosen = draw(st.sampled_from([*structure.option_set_by_id, *(item.id for item in draft.shelf), option_set_id(8)]))
-    place = {"option_set_id": chosen, "value": draw(st.sampled_from(VALUES))}
+    value = draw(st.sampled_from(VALUES))
     text = texts(structure.languages)
     kinds: list[st.SearchStrategy[Edit]] = [
         st.builds(e.AddStep, node=text.map(lambda name: {"id": step_id(9), "key": "s9", "name": name}), position=positions),
         st.builds(e.ChangeStep, step_id=st.just(step), fields=st.fixed_dictionaries({"name": text})),
         st.builds(e.MoveStep, step_id=st.just(step), position=positions),
-        st.sampled_from([e.RetireStep(step_id=step), e.UnretireStep(step_id=step), e.DeleteStep(step_id=step), e.RestoreStep(step_id=step)]),
+        st.sampled_from(
+            [e.RetireStep(step_id=step), e.UnretireStep(step_id=step), e.DeleteStep(step_id=step), e.RestoreStep(step_id=step)]
+        ),
         st.builds(e.AddOptionSet, step_id=st.just(step), node=option_sets(OPTION_SETS, structure.languages), position=positions),
         st.builds(e.ChangeOptionSet, option_set_id=st.just(chosen), fields=flags),
-        st.builds(e.ChangeOptionSet, option_set_id=st.just(chosen), fields=st.fixed_dictionaries({"options": options(structure.languages)})),
+        st.builds(
+            e.ChangeOptionSet, option_set_id=st.just(chosen), fields=st.fixed_dictionaries({"options": options(structure.languages)})
+        ),
         st.builds(e.MoveOptionSet, option_set_id=st.just(chosen), step_id=st.just(step), position=positions),
         st.sampled_from([e.RetireOptionSet(option_set_id=chosen), e.UnretireOptionSet(option_set_id=chosen)]),
         st.sampled_from([e.DeleteOptionSet(option_set_id=chosen), e.RestoreOptionSet(option_set_id=chosen)]),
         st.builds(e.SplitOptionSet, option_set_id=st.just(chosen), new_id=st.just(option_set_id(9)), new_key=st.just("q9"), fields=flags),
-        st.builds(e.AddOption, option_set_id=st.just(chosen), node=text.map(lambda label: {"value": "new", "label": label}), position=positions),
-        st.builds(e.ChangeOption, **{name: st.just(value) for name, value in place.items()}, fields=st.fixed_dictionaries({"label": text})),
-        st.builds(e.MoveOption, **{name: st.just(value) for name, value in place.items()}, position=positions),
-        st.sampled_from([e.RetireOption(**place), e.UnretireOption(**place), e.DeleteOption(**place), e.RestoreOption(**place)]),
-        st.builds(e.SplitOption, **{name: st.just(value) for name, value in place.items()}, new_value=st.just("other"), fields=st.just({})),
+        st.builds(
+            e.AddOption, option_set_id=st.just(chosen), node=text.map(lambda label: {"value": "new", "label": label}), position=positions
+        ),
+        st.builds(e.ChangeOption, option_set_id=st.just(chosen), value=st.just(value), fields=st.fixed_dictionaries({"label": text})),
+        st.builds(e.MoveOption, option_set_id=st.just(chosen), value=st.just(value), position=positions),
+        st.sampled_from([e.RetireOption(option_set_id=chosen, value=value), e.UnretireOption(option_set_id=chosen, value=value)]),
+        st.sampled_from([e.DeleteOption(option_set_id=chosen, value=value), e.RestoreOption(option_set_id=chosen, value=value)]),
+        st.builds(e.SplitOption, option_set_id=st.just(chosen), value=st.just(value), new_value=st.just("other"), fields=st.just({})),
         languages().map(lambda chosen: e.ChangeWizard(fields={"languages": list(chosen), "default_language": chosen[-1]})),
         st.builds(e.ChangeWizard, fields=st.fixed_dictionaries({"name": text})),
         structures().map(lambda whole: e.ReplaceStructure(structure=dump(whole))),
         structures().map(lambda whole: e.FollowVersion(structure=dump(whole), version_number=3)),
     ]
     return draw(draw(st.sampled_from(kinds)))
-

@@ -1,12 +1,12 @@
 """Laws of differences: a diff leads from one structure to the other and back, and says nothing where nothing differs."""
 
 from hypothesis import given
+from tests.structure_strategies import structures
 
 from keepstep.core.change import reverse
 from keepstep.core.change_apply import apply_changes
 from keepstep.core.diff import diff
 from keepstep.core.structure import Structure, dump, parse
-from tests.structure_strategies import structures
 
 
 @given(structures(), structures())

@@ -3,7 +3,7 @@
 Must not know who edits or when.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
@@ -12,7 +12,7 @@ from keepstep.core import edits as e
 from keepstep.core.edit_name import name_of
 from keepstep.core.edits import Draft, Edit
 from keepstep.core.issue import Issue, to_errors
-from keepstep.core.keys import NOTHING_RESERVED, Reserved, aliases_after, check_keys, check_values, owners_of_keys
+from keepstep.core.keys import NOTHING_RESERVED, Reserved, aliases_after, check_key_owners, check_keys, check_values, owners_of_keys
 from keepstep.core.languages import relocalised
 from keepstep.core.nodes import (
     inserted,
@@ -55,13 +55,26 @@ def apply(draft: Draft, edit: Edit, reserved: Reserved = NOTHING_RESERVED) -> Ap
     OptionValueReserved and IdConflict, each saying what to do.
     """
     name = name_of(draft, edit)
+    owners = owners_of_keys(draft.structure, draft.shelf, reserved)
+    # Before anything else: a structure with the same key twice would be refused as such, and not say whose key it is.
+    check_key_owners(dict(_given_keys(edit)), owners)
     after = _draft_after(draft, edit)
     if not isinstance(edit, Revert | e.FollowVersion):
-        check_keys(draft.structure, after.structure, owners_of_keys(draft.structure, draft.shelf, reserved))
+        check_keys(draft.structure, after.structure, owners)
     if not isinstance(edit, _BRINGS_BACK):
         check_values(draft.structure, after.structure, draft.shelf, reserved)
     back = name.removeprefix(_UNDO) if name.startswith(_UNDO) else _UNDO + name
     return Applied(after, revert_to(draft, after, back, moved=e.touches(edit)), name)
+
+
+def _given_keys(edit: Edit) -> Iterator[tuple[Any, Any]]:
+    """Each key that the edit gives, not yet known to be one, with the option set that it gives it to."""
+    if isinstance(edit, e.AddOptionSet):
+        yield edit.node.get("key"), edit.node.get("id")
+    elif isinstance(edit, e.ChangeOptionSet):
+        yield edit.fields.get("key"), edit.option_set_id
+    elif isinstance(edit, e.SplitOptionSet):
+        yield edit.new_key, edit.new_id
 
 
 def _draft_after(draft: Draft, edit: Edit) -> Draft:
@@ -207,9 +220,7 @@ def _options_revised(draft: Draft, edit: e.OfOption | e.AddOption) -> Structure:
         case e.AddOption():
             change = _inserting(edit.node, edit.position)
         case e.ChangeOption():
-            _refuse(
-                edit.fields, {"value"}, "an option's value is its identity: stored answers mean it by that value. Add a new option instead"
-            )
+            _refuse(edit.fields, {"value"}, "stored answers mean an option by its value, so it never changes; add a new option instead")
             change = _merging(option_in(option_set, edit.value), edit.fields)
         case e.MoveOption():
             change = _moving(option_in(option_set, edit.value), edit.position)

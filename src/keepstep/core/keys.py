@@ -54,16 +54,21 @@ def aliases_after(old: OptionSet, new: OptionSet) -> tuple[str, ...]:
 
 
 def check_keys(old: Structure, new: Structure, owners: Mapping[str, str]) -> None:
-    """Raises KeyReserved when an option set takes a key that another one has or had."""
+    """Raises KeyReserved when an option set of `new` takes a key that another one has or had."""
     for option_set in new.option_sets:
-        if option_set is old.option_set_by_id.get(option_set.id):
-            continue
-        for key in (option_set.key, *option_set.key_aliases):
-            if owners.get(key, option_set.id) != option_set.id:
-                raise KeyReserved(
-                    f"The key {key!r} belongs to another option set of this wizard ({owners[key]}); exports and clients "
-                    "that know it must not read other answers under it. Choose another key."
-                )
+        if option_set is not old.option_set_by_id.get(option_set.id):
+            check_key_owners(dict.fromkeys((option_set.key, *option_set.key_aliases), option_set.id), owners)
+
+
+def check_key_owners(wanted: Mapping[Any, Any], owners: Mapping[str, str]) -> None:
+    """`wanted`: the id of the option set that is to have each key. Raises KeyReserved when one belongs to another."""
+    for key, option_set_id in wanted.items():
+        owner = owners.get(key, option_set_id) if isinstance(key, str) else option_set_id
+        if owner != option_set_id:
+            raise KeyReserved(
+                f"The key {key!r} belongs to another option set of this wizard ({owner}); exports and clients that know it "
+                "must not read other answers under it. Choose another key."
+            )
 
 
 def check_values(old: Structure, new: Structure, shelf: tuple[Shelved, ...], reserved: Reserved) -> None:
