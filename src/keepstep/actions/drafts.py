@@ -17,6 +17,7 @@ from keepstep.actions.registry import register
 from keepstep.core import edits as e
 from keepstep.core.edit import Applied, apply
 from keepstep.core.edits import Draft, Edit, collide, draft_to_json, to_json
+from keepstep.core.impact import Report
 from keepstep.core.structure import Structure
 from keepstep.core.text import text_in
 from keepstep.db.tables import draft_edits, wizards
@@ -40,10 +41,12 @@ Back = Literal["undo", "redo"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edited:
-    """The draft after an edit, and what the edit is called; None when it changed nothing."""
+    """The draft after an edit, the edit and its name (None when it changed nothing), and what it touched, where that was counted."""
 
     state: WizardDraft
     name: str | None
+    edit: Edit | None = None
+    report: Report | None = None
 
 
 async def draft_to_edit(ctx: Context, tx: Write, wizard_ref: str) -> WizardDraft:
@@ -103,7 +106,7 @@ async def store_edit(ctx: Context, tx: Write, state: WizardDraft, made: Made) ->
     row |= {"edit": to_json(made.edit), "inverse": to_json(made.applied.inverse), "actor": ctx.actor.id, "at": ctx.now}
     await tx.execute(insert(draft_edits).values(**row), refused={UNIQUE: _raced()})
     await audit_wizard(ctx, tx, _ACTIONS[made.kind], wizard.id, revision=revision, name=name)
-    return Edited(state=WizardDraft(wizard, draft), name=name)
+    return Edited(state=WizardDraft(wizard, draft), name=name, edit=made.edit)
 
 
 _ACTIONS: Final = {"edit": "draft.edited", "undo": "draft.undone", "redo": "draft.redone"}

@@ -10,6 +10,7 @@ from sqlalchemy import insert, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from keepstep.actions.audit import audit_wizard
+from keepstep.actions.confirm import Confirmable, confirmable, require_confirmed, wizard_report
 from keepstep.actions.context import Context
 from keepstep.actions.drafts import draft_to_edit, make_edit, name_of_wizard
 from keepstep.actions.new_nodes import new_structure
@@ -21,7 +22,7 @@ from keepstep.core.keys import free_key
 from keepstep.core.permissions import require
 from keepstep.core.structure import Structure, dump, empty_structure, parse
 from keepstep.db.tables import grants, wizards
-from keepstep.db.transaction import UNIQUE, Write
+from keepstep.db.transaction import UNIQUE, Read, Write
 from keepstep.errors import IdConflict, RequestInvalid, SlugTaken, WizardTrashed
 from keepstep.queries.wizards import (
     Wizard,
@@ -205,6 +206,52 @@ def _new_settings(settings: Mapping[str, Any], given: Mapping[str, Any]) -> dict
 
 
 # --- trash and removal ---------------------------------------------------------------------------------------------
+
+
+async def report_of_deletion(ctx: Context, tx: Read, wizard_ref: str, *, permanent: bool) -> Confirmable:
+    """Everything that is stored under the wizard, with the token that trashing or removing it takes; nothing changes."""
+    wizard = await get_wizard(tx, ctx.actor, wizard_ref, "administer" if permanent else "edit")
+    return await _deletion(ctx, tx, wizard, "remove" if permanent else "trash")
+
+
+async def _deletion(ctx: Context, tx: Read, wizard: Wizard, deed: str) -> Confirmable:
+    return confirmable(ctx, wizard, (deed, wizard.id), await wizard_report(ctx, tx, wizard.id))
+
+
+def _require_consent(ctx: Context, now: Confirmable, confirm: str | None) -> None:
+    """Asked whenever there are runs at all: those in the trash can come back, and count here as well."""
+    if now.report.impact.runs:
+        require_confirmed(ctx, now, confirm)
+
+
+async def trash_wizard(ctx: Context, tx: Write, wizard_ref: str, confirm: str | None = None) -> Wizard:
+    """The wizard, moved to the trash: no new runs, no edits; started runs may finish. Trashing twice changes nothing.
+
+    Raises ImpactUnconfirmed when it has runs, unless `confirm` is the token of `report_of_deletion`.
+    """
+    wizard = await get_wizard(tx, ctx.actor, wizard_ref, "edit")
+    if wizard.trashed_at is not None:
+        return wizard
+    now = await _deletion(ctx, tx, wizard, "trash")
+    _require_consent(ctx, now, confirm)
+    await tx.execute(update(wizards).where(wizards.c.id == wizard.id).values(trashed_at=ctx.now, updated_at=ctx.now))
+    await audit_wizard(ctx, tx, "wizard.trashed", wizard.id, runs=sum(run.count for run in now.report.impact.runs))
+    return replace(wizard, trashed_at=ctx.now, updated_at=ctx.now)
+
+
+async def remove_wizard(ctx: Context, tx: Write, wizard_ref: str, confirm: str | None = None) -> Wizard:
+    """The wizard, removed for good: draft and settings emptied, the slug free. Its versions and runs stay, by its id. For admins.
+
+    Raises ImpactUnconfirmed as `trash_wizard`.
+    """
+    wizard = await get_wizard(tx, ctx.actor, wizard_ref, "administer")
+    now = await _deletion(ctx, tx, wizard, "remove")
+    _require_consent(ctx, now, confirm)
+    emptied = {"slug": None, "settings": None, "removed_at": ctx.now, "updated_at": ctx.now}
+    await tx.execute(update(wizards).where(wizards.c.id == wizard.id).values(draft=None, shelf=None, **emptied))
+    runs = sum(run.count for run in now.report.impact.runs)
+    await audit_wizard(ctx, tx, "wizard.removed", wizard.id, slug=wizard.slug, name=wizard.name, runs=runs)
+    return replace(wizard, slug=None, settings=None, removed_at=ctx.now, updated_at=ctx.now)
 
 
 async def restore_wizard(ctx: Context, tx: Write, wizard_ref: str) -> Wizard:

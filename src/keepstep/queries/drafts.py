@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, and_, select
 
 from keepstep.core.edits import Draft, draft_from_json, from_json, touches
 from keepstep.core.keys import Reserved
@@ -169,3 +169,15 @@ async def wizard_of_node(tx: Read, node_id: str, kind: NodeKind) -> str:
     if owner is None or owner.kind != kind:
         raise NodeNotFound(f"There is no {kind.replace('_', ' ')} {node_id}.")
     return owner.wizard_id
+
+
+async def find_adding(tx: Read, wizard_id: str, identity: str, option_set_id: str | None) -> Any | None:
+    """The logged edit (JSON) that added the step or option set of this id, or the option of this value to `option_set_id`."""
+    edit = draft_edits.c.edit
+    if option_set_id is None:
+        wanted = (edit["edit"].astext.in_(["add-step", "add-option-set"]), edit["node"]["id"].astext == identity)
+    else:
+        option = and_(edit["option_set_id"].astext == option_set_id, edit["node"]["value"].astext == identity)
+        wanted = (edit["edit"].astext == "add-option", option)
+    statement = select(edit).where(draft_edits.c.wizard_id == wizard_id, *wanted).order_by(draft_edits.c.revision.desc()).limit(1)
+    return await tx.scalar(statement)
