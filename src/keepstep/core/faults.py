@@ -129,7 +129,7 @@ def _cycle_findings(structure: Structure) -> Iterator[Finding]:
     }
     for circle in cycles_in(structure):
         nodes = [structure.step_by_id.get(node_id) or structure.option_set_by_id[node_id] for node_id in circle]
-        names = " → ".join(quoted(node.name, default) for node in [*nodes, nodes[0]])
+        names = ", ".join(quoted(node.name, default) for node in nodes[:_NAMED]) + (" …" if len(nodes) > _NAMED else "")
         detail = (
             f"These depend on each other in a circle, so no order answers them: {names}. Take one of the conditions or calculations out."
         )
