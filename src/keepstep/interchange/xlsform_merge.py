@@ -69,15 +69,13 @@ def _matches(imported: Structure, known: Sequence[Mapping[str, Any]], draft: Dra
     ids = _matched_steps(imported, draft)
     by_name = {_source_name(node): node["id"] for node in reversed(known) if _source_name(node)}
     by_key = {key: node["id"] for node in reversed(known) for key in (*node.get("key_aliases", []), node["key"])}
-    for option_set in imported.option_sets:
-        name = option_set.source.name if option_set.source else None
-        found = by_name.get(name or "")
-        if found is not None and found not in ids.values():
-            ids[option_set.id] = found
-    for option_set in imported.option_sets:
-        found = by_key.get(option_set.key)
-        if option_set.id not in ids and found is not None and found not in ids.values():
-            ids[option_set.id] = found
+    taken = set(ids.values())
+    named = ((item.id, by_name.get((item.source.name if item.source else None) or "")) for item in imported.option_sets)
+    keyed = ((item.id, by_key.get(item.key)) for item in imported.option_sets)
+    for new, found in (*named, *keyed):
+        if found is not None and new not in ids and found not in taken:
+            ids[new] = found
+            taken.add(found)
     return ids
 
 
