@@ -20,6 +20,9 @@ MAX_MEMBER_DEPTH: Final = 80
 # point hold any measured quantity and every money amount.
 MAX_DIGITS: Final = 60
 _TOO_LARGE: Final = 10**MAX_DIGITS
+_EXPONENT: Final = re.compile(rb"[0-9]E[+-]?[0-9]")
+# The exponent below which Python spells a Decimal with an E.
+_SPELLED_PLAINLY: Final = -6
 _PLAIN: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 
 # Characters: digits on both sides of the point, a sign, and some zeros in front.
@@ -74,12 +77,25 @@ def loads(data: bytes | str) -> Any:
 
 def dumps(value: Any) -> str:
     """JSON text of `value`; Decimals as plain numbers, key order kept."""
-    return _encoder.encode(value).decode()
+    return dump_bytes(value).decode()
 
 
 def dump_bytes(value: Any) -> bytes:
     """As `dumps`, in UTF-8."""
-    return _encoder.encode(value)
+    data = _encoder.encode(value)
+    # The encoder spells a small Decimal as 1E-7. A text may look the same, then the walk is merely for nothing.
+    return _encoder.encode(_plainly(value)) if _EXPONENT.search(data) else data
+
+
+def _plainly(value: Any) -> Any:
+    """The value with every Decimal as its plain digits."""
+    if isinstance(value, Decimal):
+        return msgspec.Raw(format(value, "f").encode())
+    if isinstance(value, Mapping):
+        return {key: _plainly(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plainly(item) for item in value]
+    return value
 
 
 def canonical_bytes(value: Any) -> bytes:
@@ -93,7 +109,7 @@ def canonical_bytes(value: Any) -> bytes:
 
 def _normal(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return exact(value)
+        return msgspec.Raw(format(exact(value), "f").encode()) if value.adjusted() < _SPELLED_PLAINLY else exact(value)
     if isinstance(value, float):
         raise TypeError("a float has no canonical form; numbers are int or Decimal")
     if isinstance(value, Mapping):
