@@ -186,7 +186,7 @@ def test_serve_answers_over_http_and_stops_cleanly(environment: dict[str, str], 
     run("user", "add", "a@example.org", "--role", "admin")
     token = run("token", "add", "a@example.org").stdout.strip()
     port = free_port()
-    command = [Path(sys.executable).with_name("keepstep"), "serve", "--port", str(port), "--workers", str(workers)]
+    command = [str(Path(sys.executable).with_name("keepstep")), "serve", "--port", str(port), "--workers", str(workers)]
     server = subprocess.Popen(command, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True)
     try:
         address = f"http://127.0.0.1:{port}"

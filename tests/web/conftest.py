@@ -28,9 +28,10 @@ def new_id() -> str:
 
 @pytest.fixture
 def resources(engine: AsyncEngine, tmp_path: Path) -> Resources:
+    settings = settings_from({"KEEPSTEP_HOME": str(tmp_path), "KEEPSTEP_MAX_BODY": "1", "KEEPSTEP_MAX_FILE": "2"})
     return Resources(
         engine=engine,
-        settings=settings_from({"KEEPSTEP_HOME": str(tmp_path), "KEEPSTEP_MAX_BODY": "1", "KEEPSTEP_MAX_FILE": "2"}),
+        settings=settings,
         secret=SECRET,
         now=lambda: datetime.now(UTC),
         make_id=new_id,

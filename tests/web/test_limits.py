@@ -10,7 +10,7 @@ from keepstep.config import MEGABYTE, Resources
 from keepstep.core import jsonvalue
 from keepstep.errors import CursorInvalid, RequestInvalid, TooLarge
 from keepstep.web.app import create_app
-from keepstep.web.exactjson import ExactJson, ExactRoute, RequestBody, UploadRoute, api_router
+from keepstep.web.exactjson import FORM_ALLOWANCE, ExactJson, ExactRoute, RequestBody, UploadRoute, api_router
 from keepstep.web.limits import within
 from keepstep.web.lists import Listing
 
@@ -90,8 +90,8 @@ async def test_a_length_that_is_no_number_is_refused(announced: str) -> None:
 async def test_a_file_may_be_larger_than_a_body(resources: Resources) -> None:
     fits = await posted(resources, "/file", files={"file": ("a.bin", b"x" * (MEGABYTE + 1))})
     assert (fits.status_code, fits.json()) == (200, MEGABYTE + 1)
-    too_large = await posted(resources, "/file", files={"file": ("a.bin", b"x" * (2 * MEGABYTE))})
-    assert (too_large.status_code, too_large.json()["limit"]) == (413, 2 * MEGABYTE)
+    too_large = await posted(resources, "/file", files={"file": ("a.bin", b"x" * (2 * MEGABYTE + FORM_ALLOWANCE))})
+    assert (too_large.status_code, too_large.json()["limit"]) == (413, 2 * MEGABYTE + FORM_ALLOWANCE)
 
 
 async def test_a_broken_form_is_told_so(resources: Resources) -> None:
@@ -101,7 +101,7 @@ async def test_a_broken_form_is_told_so(resources: Resources) -> None:
 
 
 async def test_the_limits_are_the_ones_that_are_set(resources: Resources) -> None:
-    assert (ExactRoute.limit(resources.settings), UploadRoute.limit(resources.settings)) == (MEGABYTE, 2 * MEGABYTE)
+    assert (ExactRoute.limit(resources.settings), UploadRoute.limit(resources.settings)) == (MEGABYTE, 2 * MEGABYTE + FORM_ALLOWANCE)
 
 
 def test_a_cursor_gives_back_its_position() -> None:

@@ -5,21 +5,22 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
-from typing import Annotated, Final
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from typing import Annotated, Any, Final
 
 import typer
 import uvicorn
-from fastapi import FastAPI
 
 from keepstep.cli.exits import problems_end_the_command
 from keepstep.cli.opening import database_of, resources_over
-from keepstep.config import Settings, settings_from
+from keepstep.config import settings_from
 from keepstep.db.engine import open_engine
 from keepstep.db.upgrade import upgrade
 from keepstep.web.app import create_app
 
+# An ASGI application: scope, receive, send.
+Application = Callable[[Any, Any, Any], Awaitable[None]]
 LOOPBACK: Final = "127.0.0.1"
 # A request that is being answered gets this long to end before the server stops all the same.
 _GRACE: Final = 30
@@ -55,25 +56,19 @@ def serve(
             )
 
 
-def served() -> FastAPI:
+def served() -> Application:
     """The application of one worker process, which opens what it needs by itself and closes it when the server stops."""
     log_to_stderr()
     settings = settings_from(os.environ)
     # Each worker holds on to the embedded server, so that it stays as long as anybody uses it.
     held = ExitStack()
-    return _application(settings, held.enter_context(database_of(settings)), held)
+    resources = resources_over(settings, held.enter_context(database_of(settings)))
 
+    async def close() -> None:
+        await resources.engine.dispose()
+        held.close()
 
-def _application(settings: Settings, url: str, held: ExitStack) -> FastAPI:
-    resources = resources_over(settings, url)
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        with held:
-            yield
-            await resources.engine.dispose()
-
-    return create_app(resources, lifespan=lifespan)
+    return create_app(resources, close=close)
 
 
 def log_to_stderr() -> None:

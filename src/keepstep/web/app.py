@@ -1,22 +1,32 @@
 """The application: its routers, its errors and its documents, over the resources that the entry point opened."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
-from starlette.types import Lifespan
 
 from keepstep import __version__
 from keepstep.config import Resources
-from keepstep.web.api import accounts, files, runs, system
+from keepstep.web.api import accounts, drafts, files, nodes, runs, system, versions, wizards
 from keepstep.web.edge import Edge
 from keepstep.web.metrics import Metrics
 from keepstep.web.problems import answer_problems
 from keepstep.web.session import SignedInCache
 
-ROUTERS: Final[Sequence[APIRouter]] = (runs.router, files.router, accounts.router, system.router)
+ROUTERS: Final[Sequence[APIRouter]] = (
+    wizards.router,
+    drafts.router,
+    nodes.router,
+    versions.router,
+    runs.router,
+    files.router,
+    accounts.router,
+    system.router,
+)
+Close = Callable[[], Awaitable[None]]
 
 _DESCRIPTION: Final = (
     "Wizards whose stored answers survive every change of the wizard. Send `Authorization: Bearer <token>`; everything that goes wrong "
@@ -24,8 +34,8 @@ _DESCRIPTION: Final = (
 )
 
 
-def create_app(resources: Resources, *, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
-    """The ASGI application. Whoever opened the resources closes them, after the application or at the end of `lifespan`."""
+def create_app(resources: Resources, *, close: Close | None = None) -> FastAPI:
+    """The ASGI application. Whoever opened the resources closes them: `close` is called when the server stops."""
     metrics = Metrics()
     https = resources.settings.base_url.startswith("https://")
     app = _Api(
@@ -37,7 +47,7 @@ def create_app(resources: Resources, *, lifespan: Lifespan[FastAPI] | None = Non
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lifespan,
+        lifespan=_ending_with(close),
         generate_unique_id_function=operation_id,
         middleware=[Middleware(Edge, metrics=metrics, make_id=resources.make_id, https=https)],
         # Nobody configured it, and it would cost on every request.
@@ -50,6 +60,16 @@ def create_app(resources: Resources, *, lifespan: Lifespan[FastAPI] | None = Non
     for router in ROUTERS:
         app.include_router(router)
     return app
+
+
+def _ending_with(close: Close | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        if close is not None:
+            await close()
+
+    return lifespan
 
 
 def operation_id(route: APIRoute) -> str:

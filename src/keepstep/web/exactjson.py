@@ -26,6 +26,9 @@ PROBLEM_ANSWER: Final[dict[int | str, dict[str, Any]]] = {
     }
 }
 
+# The boundaries, headers and names around one file in a form. Browsers send some hundred bytes.
+FORM_ALLOWANCE: Final = 64 * 1024
+
 
 class ExactJson(Response):
     """An answer in JSON: Decimals as plain numbers, times as RFC 3339. Every route returns one, because FastAPI's own way
@@ -93,11 +96,11 @@ class ExactRoute(APIRoute):
 
 
 class UploadRoute(ExactRoute):
-    """A route that takes a file: its body is read up to `max_file`."""
+    """A route that takes a file of up to `max_file`, which the file store itself holds to; the body has the form around it, too."""
 
     @classmethod
     def limit(cls, settings: Settings) -> int:
-        return settings.max_file
+        return settings.max_file + FORM_ALLOWANCE
 
 
 def api_router(tag: str, *, route_class: type[ExactRoute] = ExactRoute) -> APIRouter:
