@@ -45,7 +45,10 @@ def texts(wizard_languages: tuple[str, ...]) -> st.SearchStrategy[Any]:
 @cache
 def conditions() -> st.SearchStrategy[Any]:
     numbers = st.integers(0, OPTION_SETS - 1)
-    return st.one_of(st.none(), st.none(), numbers.map(lambda number: {"==": [{"var": option_set_id(number)}, "red"]}))
+    # Python holds true and 1 for equal; conditions and JSON do not.
+    literals = st.sampled_from(("red", 1, True))
+    compared = st.builds(lambda number, literal: {"==": [{"var": option_set_id(number)}, literal]}, numbers, literals)
+    return st.one_of(st.none(), st.none(), compared)
 
 
 LIMITS: dict[str, tuple[dict[str, Any], ...]] = {
@@ -99,7 +102,7 @@ def _of_type(number: int, selection_type: str, wizard_languages: tuple[str, ...]
         "key_aliases": st.just([f"old{number}"]),
         "is_required": st.booleans(),
         "visible_if": conditions(),
-        "default": st.sampled_from((None, "red", 1)),
+        "default": st.sampled_from((None, "red", 1, True)),
         "retired": st.booleans(),
         "hidden": st.booleans(),
         "unit": text,

@@ -11,6 +11,7 @@ from keepstep.core import change as c
 from keepstep.core.change import Change
 from keepstep.core.languages import split_languages
 from keepstep.core.order import displaced
+from keepstep.core.sameness import same, same_option_set
 from keepstep.core.structure import (
     Calculated,
     ChoiceFields,
@@ -30,7 +31,7 @@ from keepstep.core.text import Text
 
 def diff(old: Structure, new: Structure) -> tuple[Change, ...]:
     """Every difference, in the order of the wizard: the wizard itself, then steps, option sets and options. O(n) by id."""
-    return tuple(_changes(old, new)) if old is not new and old != new else ()
+    return tuple(_changes(old, new)) if old is not new else ()
 
 
 def _changes(old: Structure, new: Structure) -> Iterator[Change]:
@@ -41,7 +42,7 @@ def _changes(old: Structure, new: Structure) -> Iterator[Change]:
         common = frozenset(old.languages) & frozenset(new.languages)
         old, new = (_frame(split_languages(structure, common).node) for structure in (old, new))
     for member in ("name", "description", "endings", "presentation", "source"):
-        if getattr(old, member) != getattr(new, member):
+        if not same(getattr(old, member), getattr(new, member)):
             yield c.WizardChanged(member=member, old=as_json(getattr(old, member)), new=as_json(getattr(new, member)))
     yield from _step_changes(old, new)
     yield from _option_set_changes(old, new)
@@ -107,9 +108,9 @@ def _one_step(old: Step, new: Step) -> Iterator[Change]:
     if old is new:
         return
     for member in ("name", "help", "key", "presentation", "source"):
-        if getattr(old, member) != getattr(new, member):
+        if not same(getattr(old, member), getattr(new, member)):
             yield c.StepChanged(step_id=new.id, member=member, old=as_json(getattr(old, member)), new=as_json(getattr(new, member)))
-    if old.visible_if != new.visible_if:
+    if not same(old.visible_if, new.visible_if):
         yield c.StepConditionChanged(step_id=new.id, old=old.visible_if, new=new.visible_if)
     if old.retired != new.retired:
         retired = c.StepRetired if new.retired else c.StepUnretired
@@ -130,7 +131,7 @@ def _option_set_changes(old: Structure, new: Structure) -> Iterator[Change]:
         yield from _in_step(old.step_by_id.get(step.id), step, places)
     for option_set in new.option_sets:
         former = before.get(option_set.id)
-        if former is not None and former is not option_set and former != option_set:
+        if former is not None and not same_option_set(former, option_set):
             yield from _one_option_set(former, option_set)
 
 
@@ -158,7 +159,7 @@ def _one_option_set(old: OptionSet, new: OptionSet) -> Iterator[Change]:
 
 def _wording(old: OptionSet, new: OptionSet) -> Iterator[Change]:
     for member in ("name", "help"):
-        if getattr(old, member) != getattr(new, member):
+        if not same(getattr(old, member), getattr(new, member)):
             yield c.OptionSetReworded(option_set_id=new.id, member=member, old=getattr(old, member), new=getattr(new, member))
     if isinstance(old, Statement) and isinstance(new, Statement) and old.text != new.text:
         yield c.OptionSetReworded(option_set_id=new.id, member="text", old=old.text, new=new.text)
@@ -184,7 +185,7 @@ def _typed_part(option_set: OptionSet, other: OptionSet) -> dict[str, Any]:
 def _asking(old: OptionSet, new: OptionSet) -> Iterator[Change]:
     if old.is_required != new.is_required:
         yield c.RequiredChanged(option_set_id=new.id, old=old.is_required, new=new.is_required)
-    if old.visible_if != new.visible_if:
+    if not same(old.visible_if, new.visible_if):
         yield c.ConditionChanged(option_set_id=new.id, old=old.visible_if, new=new.visible_if)
     if old.retired != new.retired:
         retired = c.OptionSetRetired if new.retired else c.OptionSetUnretired
@@ -192,17 +193,17 @@ def _asking(old: OptionSet, new: OptionSet) -> Iterator[Change]:
 
 
 def _meaning(old: OptionSet, new: OptionSet) -> Iterator[Change]:
-    if isinstance(old, Calculated) and isinstance(new, Calculated) and old.expression != new.expression:
+    if isinstance(old, Calculated) and isinstance(new, Calculated) and not same(old.expression, new.expression):
         yield c.CalculationChanged(option_set_id=new.id, old=old.expression, new=new.expression)
     if old.unit != new.unit:
         yield c.UnitChanged(option_set_id=new.id, old=old.unit, new=new.unit)
-    if old.default != new.default:
+    if not same(old.default, new.default):
         yield c.DefaultChanged(option_set_id=new.id, old=old.default, new=new.default)
 
 
 def _properties(old: OptionSet, new: OptionSet) -> Iterator[Change]:
     for member in ("hidden", "personal_data", "presentation", "source"):
-        if getattr(old, member) != getattr(new, member):
+        if not same(getattr(old, member), getattr(new, member)):
             before, after = as_json(getattr(old, member)), as_json(getattr(new, member))
             yield c.PropertyChanged(option_set_id=new.id, member=member, old=before, new=after)
 
@@ -211,10 +212,10 @@ def _properties(old: OptionSet, new: OptionSet) -> Iterator[Change]:
 
 
 def _constraints(old: OptionSet, new: OptionSet) -> Iterator[Change]:
-    if type(old) is not type(new) or old.constraints == new.constraints:
+    if type(old) is not type(new) or same(old.constraints, new.constraints):
         return
     before, after = old.constraints, new.constraints
-    members = [name for name in type(after).model_fields if getattr(before, name) != getattr(after, name)]
+    members = [name for name in type(after).model_fields if not same(getattr(before, name), getattr(after, name))]
     for variant in (c.ValidationChanged, c.PrecisionChanged, c.ChoiceLimitsChanged, c.ScaleChanged, c.MessagesChanged):
         chosen = [name for name in members if _variant_of(name, after) is variant]
         if chosen:
@@ -244,7 +245,7 @@ def _options(old: OptionSet, new: OptionSet) -> Iterator[Change]:
         return
     if old.allow_other != new.allow_other:
         yield c.OtherTextChanged(option_set_id=new.id, old=old.allow_other, new=new.allow_other)
-    if old.options == new.options:
+    if same(old.options, new.options):
         return
     before, after = old.option_by_value, new.option_by_value
     for position, option in enumerate(old.options):
@@ -256,7 +257,7 @@ def _options(old: OptionSet, new: OptionSet) -> Iterator[Change]:
     was, now = ([option.value for option in one.options if option.value in other] for one, other in ((old, after), (new, before)))
     if was != now:
         yield c.OptionsReordered(option_set_id=new.id, old=was, new=now)
-    yield from _kept_options(new.id, [(before[value], after[value]) for value in now if before[value] != after[value]])
+    yield from _kept_options(new.id, [(before[value], after[value]) for value in now if not same(before[value], after[value])])
 
 
 Pairs = list[tuple[Option, Option]]
@@ -295,9 +296,9 @@ def _one_option(option_set_id: str, old: Option, new: Option, *, reworded: bool)
         yield retired(option_set_id=option_set_id, value=new.value, old=old.retired, new=new.retired)
     if old.exclusive != new.exclusive:
         yield c.ExclusiveChanged(option_set_id=option_set_id, value=new.value, old=old.exclusive, new=new.exclusive)
-    if old.visible_if != new.visible_if:
+    if not same(old.visible_if, new.visible_if):
         yield c.OptionConditionChanged(option_set_id=option_set_id, value=new.value, old=old.visible_if, new=new.visible_if)
-    if old.source != new.source:
+    if not same(old.source, new.source):
         yield c.OptionSourceChanged(option_set_id=option_set_id, value=new.value, old=as_json(old.source), new=as_json(new.source))
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, Protocol
 
 from keepstep.core.nodes import dump_own
 from keepstep.core.order import longest_increasing
+from keepstep.core.sameness import same
 from keepstep.core.shelf import Shelved, option_id
 from keepstep.core.structure import Frozen, Option, OptionSet, Step, Structure, choices_of, dump, parse
 from keepstep.errors import StructureInvalid, UndoBlocked
@@ -80,7 +81,7 @@ def touched_by(revert: Revert) -> frozenset[str]:
 def revert_to(former: DraftState, present: DraftState, name: str, *, moved: frozenset[str]) -> Revert:
     """What leads from `present` back to `former`. `moved` names nodes to be taken as the moved ones where a reorder is ambiguous."""
     old, new = former.structure, present.structure
-    own = dump_own(old) if dump_own(old) != dump_own(new) else None
+    own = None if same(dump_own(old), dump_own(new)) else dump_own(old)
     steps = _list_difference("", _steps(old), _steps(new), moved)
     pairs = [(step, new.step_by_id[step.id]) for step in old.steps if new.step_by_id.get(step.id, step) is not step]
     option_sets = [item for was, now in pairs for item in _list_difference(was.id, _option_sets(was), _option_sets(now), moved)]
@@ -123,7 +124,7 @@ def _list_difference(parent: str, old: Keyed, new: Keyed, moved: frozenset[str])
     for position, (key, node) in enumerate(old.items()):
         if key in displaced or key not in new:
             yield Placed(parent=parent, id=key, node=_json(node, whole=key not in new), position=position)
-        elif node is not new[key] and _own(node) != _own(new[key]):
+        elif node is not new[key] and not same(_own(node), _own(new[key])):
             yield Placed(parent=parent, id=key, node=_json(node, whole=False))
 
 
