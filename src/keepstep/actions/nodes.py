@@ -88,6 +88,15 @@ def fixed(edit: Edit) -> Plan:
     return plan
 
 
+def bringing_back(is_present: Callable[[Structure], bool], unretire: Edit, restore: Edit) -> Plan:
+    """A node that is in the draft comes back from retirement, one that is not from the shelf."""
+
+    async def plan(_ctx: Context, _tx: Read, known: Known) -> Edit:
+        return unretire if is_present(known.state.draft.structure) else restore
+
+    return plan
+
+
 # --- add -----------------------------------------------------------------------------------------------------------
 
 
