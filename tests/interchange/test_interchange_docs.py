@@ -7,7 +7,7 @@ import pytest
 from keepstep.interchange.formats import MAX_BYTES, MAX_UNPACKED
 from keepstep.interchange.xlsform_types import TYPES
 from keepstep.interchange.xlsform_workbook import MAX_ROWS
-from keepstep.interchange.xpath_logic import FUNCTIONS
+from keepstep.interchange.xpath_functions import FUNCTIONS
 
 DOCS = (Path(__file__).parents[2] / "docs" / "interchange.md").read_text(encoding="utf-8")
 

@@ -17,7 +17,8 @@ from keepstep.interchange.xlsform_question import Surroundings, option_set_of, s
 from keepstep.interchange.xlsform_rows import Asked, Form, Group, Record, form_of, record_of, runs_by_group
 from keepstep.interchange.xlsform_texts import Speech, texts_in
 from keepstep.interchange.xlsform_workbook import Workbook, read_xlsform
-from keepstep.interchange.xpath_logic import Kind, Term, all_of
+from keepstep.interchange.xpath_logic import all_of
+from keepstep.interchange.xpath_terms import Kind, Term
 
 __all__ = ["read_xlsform", "structure_from_xlsform"]
 

@@ -15,7 +15,8 @@ from keepstep.interchange.receipt import Ledger
 from keepstep.interchange.xlsform_choices import Lists, filter_of, options_of
 from keepstep.interchange.xlsform_rows import Asked, Record, Text
 from keepstep.interchange.xlsform_texts import Speech, texts_in
-from keepstep.interchange.xpath_logic import Names, Term, Translation, translate
+from keepstep.interchange.xpath_logic import Names, Translation, translate
+from keepstep.interchange.xpath_terms import Term
 
 Node = dict[str, Any]
 _TRUE: Final = frozenset(("yes", "true", "true()"))

@@ -11,7 +11,7 @@ from typing import Final
 from keepstep.interchange.receipt import Ledger
 from keepstep.interchange.xlsform_headings import Languages
 from keepstep.interchange.xlsform_rows import Record, Text
-from keepstep.interchange.xpath_logic import Term
+from keepstep.interchange.xpath_terms import Term
 
 _REFERENCE: Final = re.compile(r"\$\{\s*([^{}]*?)\s*\}")
 Texts = dict[str, str]

@@ -6,7 +6,7 @@ Must not know rows or structures.
 import re
 from typing import Final, Literal, NamedTuple
 
-from keepstep.interchange.xpath_logic import Kind
+from keepstep.interchange.xpath_terms import Kind
 
 Role = Literal["question", "metadata", "begin", "end", "begin_repeat", "end_repeat", "external"]
 
