@@ -68,7 +68,8 @@ def test_numbers_are_written_plainly() -> None:
 
 
 def test_the_canonical_form_sorts_keys_and_normalises_numbers() -> None:
-    assert canonical_bytes({"b": Decimal("1.50"), "a": (1, Decimal("2.0"), Decimal("1E-7"))}) == b'{"a":[1,2,0.0000001],"b":1.5}'
+    numbers = (1, Decimal("2.0"), Decimal("1E-7"), Decimal("0E-9"), Decimal("1E+2"))
+    assert canonical_bytes({"b": Decimal("1.50"), "a": numbers}) == b'{"a":[1,2,0.0000001,0,100],"b":1.5}'
 
 
 def test_equivalent_spellings_of_a_text_have_different_canonical_forms() -> None:

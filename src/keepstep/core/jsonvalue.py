@@ -109,7 +109,8 @@ def canonical_bytes(value: Any) -> bytes:
 
 def _normal(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return msgspec.Raw(format(exact(value), "f").encode()) if value.adjusted() < _SPELLED_PLAINLY else exact(value)
+        number = exact(value)
+        return _plainly(number) if isinstance(number, Decimal) and number.adjusted() < _SPELLED_PLAINLY else number
     if isinstance(value, float):
         raise TypeError("a float has no canonical form; numbers are int or Decimal")
     if isinstance(value, Mapping):

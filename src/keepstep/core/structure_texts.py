@@ -56,7 +56,8 @@ def with_normal_texts(data: Any) -> Any:
         return data
     languages, default = _languages(data)
     result = _normalised(data, ("name", "description"), languages, default)
-    result["languages"], result["default_language"] = list(languages), default
+    # What is given but wrong stays as it is, for the model to refuse.
+    result = {"languages": list(languages), "default_language": default} | result
     if isinstance(data.get("steps"), list | tuple):
         result["steps"] = [step_with_normal_texts(step, languages, default) for step in data["steps"]]
     if isinstance(data.get("endings"), list | tuple):
