@@ -15,15 +15,15 @@ from keepstep.interchange.xpath_terms import Term, answered, code_of, equal_to_t
 Terms = tuple[Term, ...]
 
 
-def call(function: str, terms: Terms) -> Term:
-    """The meaning of a function of these arguments. Raises NotUnderstood for one without an equal."""
-    name = _ALIASES.get(function, function)
-    if name not in _FUNCTIONS:
-        raise NotUnderstood(f"the function {function}() has no equal here")
-    least, most, build = _FUNCTIONS[name]
-    if not least <= len(terms) <= most:
-        raise NotUnderstood(f"{function}() has {len(terms)} arguments")
-    return build(terms)
+def function_of(name: str, arguments: int) -> Callable[[Terms], Term]:
+    """What a function with so many arguments makes of them. Raises NotUnderstood for one without an equal."""
+    known = _ALIASES.get(name, name)
+    if known not in _FUNCTIONS:
+        raise NotUnderstood(f"the function {name}() has no equal here")
+    least, most, build = _FUNCTIONS[known]
+    if not least <= arguments <= most:
+        raise NotUnderstood(f"{name}() has {arguments} arguments")
+    return build
 
 
 def _selected(terms: Terms) -> Term:

@@ -11,7 +11,7 @@ from typing import Any
 
 from keepstep.core.logic import faults_in
 from keepstep.interchange.xpath import Call, Dot, Literal, Negative, Node, NotUnderstood, Operation, Path, Question, parse
-from keepstep.interchange.xpath_functions import call
+from keepstep.interchange.xpath_functions import function_of
 from keepstep.interchange.xpath_terms import Kind, Term, arithmetic, equality, numeric, order
 
 
@@ -95,8 +95,8 @@ def _term(node: Node, names: Names) -> Term:
             return _negative(_term(operand, names))
         case Operation():
             return _operation(node, names)
-        case Call():
-            return call(node.function, tuple(_term(argument, names) for argument in node.arguments))
+        case Call(function, arguments):
+            return function_of(function, len(arguments))(tuple(_term(argument, names) for argument in arguments))
 
 
 def _literal(value: str | int | Decimal) -> Term:
