@@ -1,0 +1,214 @@
+"""Erasure: removing personal values of a run for good, through the database's one door (P10, semantics 7).
+
+Never a side effect of anything else. What goes is listed first; a tombstone stays, and `verify` passes afterwards.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Row, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB, TIMESTAMP, UUID
+from sqlalchemy.types import Text
+
+from keepstep.actions.context import Context
+from keepstep.core.integrity import chained, erased_leaves, instant
+from keepstep.core.permissions import require
+from keepstep.core.text import text_in
+from keepstep.core.validate import find_option_set
+from keepstep.db.blobs import BlobStore
+from keepstep.db.tables import erasures, files, run_revisions
+from keepstep.db.transaction import Read, Write
+from keepstep.errors import RequestInvalid, RunErased
+from keepstep.queries.runs import RunState, load_run
+
+MAX_REASON: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureRequest:
+    """What to erase. `option_sets`: ids, keys or names of archive entries; None erases every answer of the run."""
+
+    reason: str
+    option_sets: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What goes: labels of the answers by name, in how many revisions, and the files; `number` None while nothing is done yet."""
+
+    run_id: str
+    labels: Mapping[str, str]
+    revisions: Sequence[int]
+    answers: int
+    files: Sequence[Mapping[str, Any]]
+    number: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The list that is shown before, and kept by the caller after; it holds no answer."""
+        erased = [{"name": name, "label": label} for name, label in self.labels.items()]
+        counts = {"revisions": list(self.revisions), "answers": self.answers, "files": len(self.files)}
+        return {"run_id": self.run_id, "erased": self.number is not None, "number": self.number, "option_sets": erased} | counts
+
+
+async def preview_erasure(ctx: Context, tx: Read, run_id: str, request: ErasureRequest) -> Erasure:
+    """What `erase_run` would remove now. Raises Forbidden, RequestInvalid, RunErased."""
+    state = await _erasable(ctx, await load_run(tx, run_id), request)
+    return await _erasure(tx, state, _names(state, request))
+
+
+async def erase_run(ctx: Context, tx: Write, run_id: str, request: ErasureRequest) -> Erasure:
+    """The answers, gone from every revision and from the working copy; the tombstone and the audit event written with it."""
+    state = await _erasable(ctx, await load_run(tx, run_id, locked=True), request)
+    names = _names(state, request)
+    going = await _erasure(tx, state, names)
+    rows = await _revisions(tx, run_id)
+    leaves = _leaves(rows, names)
+    number, previous = await _last_tombstone(tx, run_id)
+    record = {
+        "run_id": run_id,
+        "number": number + 1,
+        "option_set_ids": names,
+        "leaves": _named(rows, leaves),
+        "reason": request.reason,
+        "actor": ctx.actor.id,
+        "at": instant(ctx.now),
+    }
+    done = await _through_the_door(ctx, tx, record, leaves, chained(previous, record))
+    return Erasure(run_id, going.labels, going.revisions, going.answers, done["files"], number + 1)
+
+
+async def _erasable(ctx: Context, state: RunState, request: ErasureRequest) -> RunState:
+    require(ctx.actor, "administer", state.origin_wizard_id)
+    if not request.reason.strip() or len(request.reason) > MAX_REASON:
+        detail = f"Say why, in at most {MAX_REASON:,} characters: the reason stays on record."
+        raise RequestInvalid(detail, errors=[{"pointer": "/reason", "code": "reason", "detail": detail}])
+    if state.erased_at is not None:
+        raise RunErased("The answers of this run are erased already.")
+    return state
+
+
+def _names(state: RunState, request: ErasureRequest) -> list[str] | None:
+    """Ids of answers and names of archive entries, sorted; None for everything. Raises RequestInvalid for an unknown one."""
+    if request.option_sets is None:
+        return None
+    found: set[str] = set()
+    unknown = []
+    for index, name in enumerate(request.option_sets):
+        option_set = find_option_set(state.version.structure, name)
+        known = option_set.id if option_set is not None else name
+        if option_set is None and name not in state.archive and name not in state.answers:
+            unknown.append({"pointer": f"/option_sets/{index}", "code": "unknown-option-set", "detail": f"The run has no {name[:80]!r}."})
+        found.add(known)
+    if unknown or not found:
+        raise RequestInvalid("Name option sets or archive entries of this run, or leave option_sets out for all.", errors=unknown)
+    return sorted(found)
+
+
+# --- what goes -----------------------------------------------------------------------------------------------------
+
+
+async def _revisions(tx: Read, run_id: str) -> Sequence[Row[Any]]:
+    own = run_revisions.c
+    columns = (own.revision, own.answers, own.archive, own.salt, own.leaves)
+    return await tx.rows(select(*columns).where(own.run_id == run_id).order_by(own.revision))
+
+
+def _going(envelopes: Mapping[str, Any], names: Sequence[str] | None) -> list[str]:
+    return [name for name in envelopes if names is None or name in names]
+
+
+async def _erasure(tx: Read, state: RunState, names: Sequence[str] | None) -> Erasure:
+    rows = await _revisions(tx, state.id)
+    touched = [row for row in rows if _going(row.answers, names) or _going(row.archive, names)]
+    everything = {name for row in rows for name in (*row.answers, *row.archive)} | set(state.answers)
+    labels = {name: _label(state, name) for name in sorted(_going(dict.fromkeys(everything), names))}
+    answers = sum(len(_going(row.answers, names)) + len(_going(row.archive, names)) for row in rows)
+    named = await tx.rows(select(files.c.id, func.encode(files.c.sha256, "hex").label("sha256")).where(files.c.run_id == state.id))
+    ids = _file_ids([row.answers for row in rows] + [row.archive for row in rows] + [state.answers], names)
+    gone = [{"id": row.id, "sha256": row.sha256} for row in named if names is None or row.id in ids]
+    return Erasure(state.id, labels, [row.revision for row in touched], answers, gone)
+
+
+def _label(state: RunState, name: str) -> str:
+    option_set = state.version.structure.option_set_by_id.get(name)
+    return name if option_set is None else text_in(option_set.name, state.language, state.version.structure.default_language)
+
+
+def _file_ids(stored: Sequence[Mapping[str, Any]], names: Sequence[str] | None) -> set[str]:
+    values = [envelopes[name].get("value") for envelopes in stored for name in _going(envelopes, names)]
+    return {
+        item["file_id"] for value in values if isinstance(value, list) for item in value if isinstance(item, dict) and "file_id" in item
+    }
+
+
+# --- the tombstone -------------------------------------------------------------------------------------------------
+
+
+def _leaves(rows: Sequence[Row[Any]], names: Sequence[str] | None) -> dict[str, dict[str, dict[str, str]]]:
+    """By revision that loses something: the leaves of all its entries, and the keys of those that stay."""
+    return {
+        str(row.revision): _kept(row, [*_going(row.answers, names), *_going(row.archive, names)])
+        for row in rows
+        if _going(row.answers, names) or _going(row.archive, names)
+    }
+
+
+def _kept(row: Row[Any], gone: Sequence[str]) -> dict[str, dict[str, str]]:
+    if row.leaves is not None:
+        # Erased from before: the salt is gone, the stored leaves and keys are what there is.
+        keys = {name: key for name, key in row.leaves["keys"].items() if name not in gone}
+        return {"answers": dict(row.leaves["answers"]), "archive": dict(row.leaves["archive"]), "keys": keys}
+    erased = erased_leaves(bytes(row.salt), row.answers, row.archive, gone)
+    return {"answers": dict(erased.answer_leaves), "archive": dict(erased.archive_leaves), "keys": dict(erased.keys)}
+
+
+def _named(rows: Sequence[Row[Any]], leaves: Mapping[str, Mapping[str, Mapping[str, str]]]) -> dict[str, Any]:
+    """What the tombstone names: the leaves of what goes. The database works it out as well and stores its own result."""
+    named: dict[str, Any] = {}
+    for row in rows:
+        kept = leaves.get(str(row.revision))
+        if kept is not None:
+            named[str(row.revision)] = {
+                "answers": {name: kept["answers"][name] for name in row.answers if name not in kept["keys"]},
+                "archive": {name: kept["archive"][name] for name in row.archive if name not in kept["keys"]},
+            }
+    return named
+
+
+async def _last_tombstone(tx: Read, run_id: str) -> tuple[int, bytes | None]:
+    own = erasures.c
+    row = await tx.one_or_none(select(own.number, own.digest).where(own.run_id == run_id).order_by(own.number.desc()).limit(1))
+    return (0, None) if row is None else (row.number, bytes(row.digest))
+
+
+_DOOR: Final = text("SELECT erase_run(:run_id, :names, :reason, :actor, :at, :event_id, :channel, :leaves, :digest)").bindparams(
+    bindparam("run_id", type_=UUID(as_uuid=False)),
+    bindparam("names", type_=ARRAY(Text)),
+    bindparam("reason", type_=Text),
+    bindparam("actor", type_=UUID(as_uuid=False)),
+    bindparam("at", type_=TIMESTAMP(timezone=True)),
+    bindparam("event_id", type_=UUID(as_uuid=False)),
+    bindparam("channel", type_=Text),
+    bindparam("leaves", type_=JSONB),
+    bindparam("digest", type_=BYTEA),
+)
+
+
+async def _through_the_door(ctx: Context, tx: Write, record: Mapping[str, Any], leaves: Mapping[str, Any], digest: bytes) -> dict[str, Any]:
+    """`{number, revisions, answers, files: [{id, sha256}]}` as the database's function tells it."""
+    given = {"run_id": record["run_id"], "names": record["option_set_ids"], "reason": record["reason"], "actor": ctx.actor.id}
+    given |= {"at": ctx.now, "event_id": ctx.make_id(), "channel": ctx.actor.channel, "leaves": leaves, "digest": digest}
+    done: dict[str, Any] = await tx.scalar(_DOOR, given)
+    return done
+
+
+async def remove_unnamed(tx: Read, blobs: BlobStore, erased: Erasure) -> int:
+    """How many contents were removed from the store: those of erased files that no other file shares. Call it after the commit."""
+    digests = {str(file["sha256"]) for file in erased.files}
+    wanted = [bytes.fromhex(digest) for digest in digests]
+    shared = await tx.scalars(select(files.c.sha256).where(files.c.sha256.in_(wanted))) if wanted else ()
+    free = digests - {bytes(digest).hex() for digest in shared}
+    for digest in free:
+        blobs.delete(digest)
+    return len(free)
