@@ -7,7 +7,6 @@ from uuid import uuid4
 
 from sqlalchemy import insert, update
 
-from keepstep.core import integrity
 from keepstep.db import tables
 from keepstep.db.transaction import Write
 
@@ -80,16 +79,10 @@ async def add_run(write: Write, survey: Survey, **answers: Any) -> str:
 
 async def add_revision(write: Write, survey: Survey, run: str, number: int, **values: Any) -> None:
     """Revision `number`, and the head moved to it."""
-    values = {"revision": number, "previous_digest": DIGEST, "cause": "editor"} | values
-    await write.execute(insert(tables.run_revisions).values(revision_row(survey, run, **values)))
-    await write.execute(update(tables.wizard_runs).where(tables.wizard_runs.c.id == run).values(revision=number))
-
-
-def leaves_after(stored: Any, gone: tuple[str, ...] | None) -> dict[str, Any]:
-    """What stays of a stored revision when the answers named by `gone` (None: all) are erased."""
-    names = (*stored.answers, *stored.archive) if gone is None else gone
-    erased = integrity.erased_leaves(stored.salt, stored.answers, stored.archive, names)
-    return {"answers": dict(erased.answer_leaves), "archive": dict(erased.archive_leaves), "keys": dict(erased.keys)}
+    row = revision_row(survey, run, **{"revision": number, "previous_digest": DIGEST, "cause": "editor"} | values)
+    await write.execute(insert(tables.run_revisions).values(row))
+    head = {"revision": number, "wizard_version_id": row["wizard_version_id"]}
+    await write.execute(update(tables.wizard_runs).where(tables.wizard_runs.c.id == run).values(head))
 
 
 @dataclass(frozen=True)

@@ -206,31 +206,47 @@ def _make_cluster(folder: Path) -> None:
 def _start(folder: Path, presence: int, settings: Mapping[str, str]) -> None:
     _forget_neighbour(folder, presence)
     options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
-    log = folder / "start.log"
-    command = (_program("pg_ctl"), "-D", str(folder), "start", "-w", "-t", str(_PATIENCE), "-l", str(log), "-o", options)
+    first = ("-l", str(folder / "start.log"))
+    command = (_program("pg_ctl"), "-D", str(folder), "start", "-w", "-t", str(_PATIENCE), *first, "-o", options)
     until = time.monotonic() + _LINGERING
     while True:
-        log.unlink(missing_ok=True)
         try:
             return _run(command, owner=folder)
         except DatabaseUnavailable as problem:
-            said = log.read_text(errors="replace") if log.exists() else ""
+            said = _last_words(folder)
             # Children of a killed server take a moment to notice, and the new one rightly refuses to start beside them.
             if "shared memory block" not in said or time.monotonic() > until:
-                raise DatabaseUnavailable(f"{problem.detail} {_last_lines(said)}") from problem
+                raise DatabaseUnavailable(f"{problem.detail} {said}") from problem
         time.sleep(0.1)
 
 
-def _forget_neighbour(folder: Path, presence: int) -> None:
-    """Removes the note of a killed server when its process number now belongs to something else.
+def _last_words(folder: Path) -> str:
+    """The end of what the server wrote: to the log of its start until it found its place, and to that of the day from there."""
+    logs = sorted((*folder.glob("start.log"), *folder.glob("log/*.log")), key=lambda log: log.stat().st_mtime)
+    return _last_lines("\n".join(log.read_text(errors="replace") for log in logs))
 
-    A container that starts again gives out the same small numbers, and PostgreSQL would take its neighbour for itself.
-    Only when no other process uses this home, so that a server in another container is never started over.
+
+def _forget_neighbour(folder: Path, presence: int) -> None:
+    """Removes the notes of a killed server when its process number still seems to be taken, so that a new one can start.
+
+    A container that starts again gives out the same small numbers, and PostgreSQL would take its neighbour for itself. That
+    counts only when no other process uses this home, so that a server in another container is never started over. Or
+    nobody collects the dead there, and the number is that of the killed server's remains.
     """
     number = _process_number(folder)
-    if number and not _is_alive(folder) and Path("/proc", number).exists() and _is_alone(presence):
-        (folder / "postmaster.pid").unlink()
+    if number and not _is_alive(folder) and Path("/proc", number).exists() and (_is_remains(number) or _is_alone(presence)):
+        for note in ("postmaster.pid", f"{_SOCKET}.lock"):
+            (folder / note).unlink(missing_ok=True)
     fcntl.flock(presence, fcntl.LOCK_SH)
+
+
+def _is_remains(number: str) -> bool:
+    """Whether this process is a postgres that has ended, and whose parent has not asked how."""
+    try:
+        name, _, state = Path("/proc", number, "stat").read_text().partition("(")[2].rpartition(") ")
+    except OSError:
+        return False
+    return name == "postgres" and state.startswith("Z")
 
 
 def _process_number(folder: Path) -> str:

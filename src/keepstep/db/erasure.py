@@ -1,12 +1,130 @@
 """The one door through which stored answers go: a database function that checks, removes, and leaves tombstone and audit event.
 
-Its caller computes the leaf digests (core/integrity.py) and has decided that this may be; the function verifies what SQL can
-see. Must not know why somebody erases.
+`erase` computes what stays (core/integrity.py) and calls it; the function verifies what SQL can see. Must not know why
+somebody erases, nor whether they may.
 """
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 
+from sqlalchemy import Row, bindparam, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
+from sqlalchemy.types import Text
+
+from keepstep.core import integrity
 from keepstep.db.guards import Function
+from keepstep.db.tables import Id, Json, Moment, erasures, run_revisions, wizard_runs
+from keepstep.db.transaction import Write
+from keepstep.errors import RunNotFound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """What to erase from a run, and on whose account. `names`: ids of option sets and names of archive entries, None for all.
+
+    `reason` is kept for ever, so it must not name the person. `event_id` becomes the id of the audit event.
+    """
+
+    run_id: str
+    names: Sequence[str] | None
+    reason: str
+    actor: str | None
+    at: datetime
+    event_id: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What went: how many answers from which revisions, and the files by id and digest whose rows are gone."""
+
+    number: int
+    revisions: tuple[int, ...]
+    answers: int
+    files: Mapping[str, str]
+
+
+async def erase(write: Write, erasure: Erasure) -> Erased:
+    """Erases in the caller's unit of work. File contents are the caller's to remove after it. Raises RunNotFound."""
+    locked = select(wizard_runs.c.id).where(wizard_runs.c.id == erasure.run_id).with_for_update()
+    if await write.scalar(locked) is None:
+        raise RunNotFound("There is no run with this id.")
+    own = run_revisions.c
+    stored = await write.rows(select(own.revision, own.answers, own.archive, own.salt, own.leaves).where(own.run_id == erasure.run_id))
+    leaves = {str(row.revision): left for row in stored if (left := _leaves_after(row, erasure.names))}
+    latest = select(erasures.c.number, erasures.c.digest).where(erasures.c.run_id == erasure.run_id)
+    last = await write.one_or_none(latest.order_by(erasures.c.number.desc()).limit(1))
+    named = {str(row.revision): _named(row, leaves[str(row.revision)], erasure.names) for row in stored if str(row.revision) in leaves}
+    record = erasure_record(erasure, last.number + 1 if last else 1, named)
+    given = {name: getattr(erasure, name) for name in ("run_id", "names", "reason", "actor", "at", "event_id", "channel")}
+    digest = integrity.chained(bytes(last.digest) if last else None, record)
+    done = await write.scalar(_CALL, given | {"leaves": leaves, "digest": digest})
+    files = {file["id"]: file["sha256"] for file in done["files"]}
+    return Erased(done["number"], tuple(done["revisions"]), done["answers"], files)
+
+
+def erasure_record(erasure: Erasure, number: int, named: Mapping[str, Any]) -> dict[str, Any]:
+    """What the digest of a row in erasures is taken over, by `core.integrity.chained`; `named` is its column `leaves`."""
+    return {
+        "run_id": erasure.run_id,
+        "number": number,
+        "option_set_ids": None if erasure.names is None else list(erasure.names),
+        "leaves": named,
+        "reason": erasure.reason,
+        "actor": erasure.actor,
+        "at": integrity.instant(erasure.at),
+        "audit_event_id": erasure.event_id,
+    }
+
+
+def _gone(envelopes: Mapping[str, Any], names: Sequence[str] | None) -> list[str]:
+    return [name for name in envelopes if names is None or name in names]
+
+
+def _leaves_after(row: Row[Any], names: Sequence[str] | None) -> dict[str, Any] | None:
+    """The tombstone of a revision (its column `leaves`), None when it loses nothing."""
+    gone = {*_gone(row.answers, names), *_gone(row.archive, names)}
+    if not gone:
+        return None
+    if row.leaves is None:
+        erased = integrity.erased_leaves(bytes(row.salt), row.answers, row.archive, gone)
+        return {"answers": dict(erased.answer_leaves), "archive": dict(erased.archive_leaves), "keys": dict(erased.keys)}
+    # The salt went with an earlier erasure; the keys of what remained are still there.
+    before = integrity.Erased(row.leaves["answers"], row.leaves["archive"], row.leaves["keys"])
+    answers, archive = integrity.remaining_leaves(before, row.answers, row.archive)
+    keys = {name: key for name, key in before.keys.items() if name not in gone}
+    return {"answers": _hexed(answers), "archive": _hexed(archive), "keys": keys}
+
+
+def _hexed(leaves: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: leaf.hex() for name, leaf in leaves.items()}
+
+
+def _named(row: Row[Any], leaves: Mapping[str, Any], names: Sequence[str] | None) -> dict[str, Any]:
+    """The leaves that go now, as the row in erasures names them for this revision."""
+    return {
+        "answers": {name: leaves["answers"][name] for name in _gone(row.answers, names)},
+        "archive": {name: leaves["archive"][name] for name in _gone(row.archive, names)},
+    }
+
+
+_CALL: Final = (
+    text("SELECT erase_run(:run_id, :names, :reason, :actor, :at, :event_id, :channel, :leaves, :digest) AS done")
+    .bindparams(
+        bindparam("run_id", type_=Id),
+        bindparam("names", type_=ARRAY(Text)),
+        bindparam("reason", type_=Text),
+        bindparam("actor", type_=Id),
+        bindparam("at", type_=Moment),
+        bindparam("event_id", type_=Id),
+        bindparam("channel", type_=Text),
+        bindparam("leaves", type_=Json),
+        bindparam("digest", type_=BYTEA),
+    )
+    .columns(done=Json)
+)
 
 # `p_option_set_ids`: names of answers and archive entries, NULL for all. `p_leaves`: by revision number, what stays of each
 # revision that loses something: {"answers": {id: hex}, "archive": {id: hex}, "keys": {id: hex}} as core.integrity.Erased.
@@ -83,6 +201,7 @@ BEGIN
     working_answers = working,
     save_number = save_number + (working_answers IS NOT NULL)::int,
     respondent = CASE WHEN p_option_set_ids IS NOT NULL THEN respondent END,
+    request_digest = CASE WHEN p_option_set_ids IS NOT NULL THEN request_digest END,
     erased_at = CASE WHEN p_option_set_ids IS NULL THEN p_at ELSE erased_at END,
     updated_at = p_at
   WHERE id = p_run_id;

@@ -168,8 +168,9 @@ BEGIN
     allowed.updated_at := NEW.updated_at;
     allowed.erased_at := NEW.erased_at;
     allowed.save_number := OLD.save_number + (OLD.working_answers IS NOT NULL)::int;
-    IF NEW.respondent IS NULL THEN
+    IF NEW.erased_at IS NOT NULL AND OLD.erased_at IS NULL THEN
       allowed.respondent := NULL;
+      allowed.request_digest := NULL;
     END IF;
     IF keepstep_only_removes(OLD.working_answers, NEW.working_answers) THEN
       allowed.working_answers := NEW.working_answers;

@@ -8,6 +8,7 @@ import pwd
 import stat
 import struct
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -63,7 +64,14 @@ def open_passage(folder: Path, user: int) -> None:
 def _may_search(folder: Path, user: int) -> bool:
     state = folder.stat()
     by_mode = state.st_mode & (stat.S_IXUSR if state.st_uid == user else stat.S_IXOTH)
-    return bool(by_mode) or any(tag == _USER and who == user and may & _SEARCH for tag, may, who in _acl(folder))
+    # A later chmod of the folder narrows the mask, and the entry then stands there without effect.
+    by_entry = _mask(_acl(folder)) & _SEARCH and any(tag == _USER and who == user and may & _SEARCH for tag, may, who in _acl(folder))
+    return bool(by_mode or by_entry)
+
+
+def _mask(entries: Sequence[tuple[int, int, int]]) -> int:
+    """What entries for users and groups may come to at most; the group's own permissions where there is no mask."""
+    return next((may for tag, may, _ in entries if tag == _MASK), next(may for tag, may, _ in entries if tag == _GROUP_OBJ))
 
 
 def _acl(folder: Path) -> list[tuple[int, int, int]]:
@@ -83,8 +91,7 @@ def _acl(folder: Path) -> list[tuple[int, int, int]]:
 def _with_search(folder: Path, user: int) -> bytes:
     """The folder's list with the right to search added for that user; the mask grows by it, or it would count for nothing."""
     entries = [entry for entry in _acl(folder) if not (entry[0] == _USER and entry[2] == user)]
-    mask = next((may for tag, may, _ in entries if tag == _MASK), next(may for tag, may, _ in entries if tag == _GROUP_OBJ))
     kept = [entry for entry in entries if entry[0] != _MASK]
-    added = [*kept, (_USER, _SEARCH, user), (_MASK, mask | _SEARCH, _NOBODY_IN_PARTICULAR)]
+    added = [*kept, (_USER, _SEARCH, user), (_MASK, _mask(entries) | _SEARCH, _NOBODY_IN_PARTICULAR)]
     # The kernel takes them only in this order.
     return _HEADER.pack(2) + b"".join(_ENTRY.pack(*entry) for entry in sorted(added, key=lambda entry: (entry[0], entry[2])))

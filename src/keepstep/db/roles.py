@@ -4,10 +4,9 @@ keepstep_owner owns everything, keepstep_app works, keepstep_eraser owns erase_r
 server; several Keepstep databases on one server share them. Must not know what the tables hold.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from keepstep.core.issue import Issue, pointer
@@ -174,14 +173,14 @@ def _owner_faults(connection: Connection) -> tuple[Issue, ...]:
 
 def _privilege_faults(connection: Connection) -> tuple[Issue, ...]:
     return tuple(
-        Issue(pointer("tables", table), "privilege-differs", f"{role} {'may' if extra else 'may not'} {privilege}.")
+        Issue(pointer("tables", table), "privilege-differs", f"{role} {'may' if may else 'may not'} {privilege}.")
         for role, declared in PRIVILEGES.items()
-        for table, privilege, held in _held(connection, role)
-        if (extra := held) != (privilege in declared.get(table, ()))
+        for (table, privilege), may in _held(connection, role).items()
+        if may != (privilege in declared.get(table, ()))
     )
 
 
-def _held(connection: Connection, role: str) -> Sequence[Row[Any]]:
+def _held(connection: Connection, role: str) -> dict[tuple[str, str], bool]:
     """Each of Keepstep's tables with each privilege, and whether the role holds it."""
     statement = text(
         """
@@ -191,4 +190,5 @@ def _held(connection: Connection, role: str) -> Sequence[Row[Any]]:
         ORDER BY 1, 2
         """
     )
-    return connection.execute(statement, {"role": role, "privileges": list(TABLE_PRIVILEGES), "tables": list(APP_PRIVILEGES)}).all()
+    names = {"role": role, "privileges": list(TABLE_PRIVILEGES), "tables": list(APP_PRIVILEGES)}
+    return {(row[0], row[1]): row[2] for row in connection.execute(statement, names)}
