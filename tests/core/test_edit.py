@@ -156,6 +156,14 @@ def test_a_value_once_used_is_refused_until_it_is_restored() -> None:
         apply(FIRST, e.AddOption(option_set_id=COLOR, node={"value": "green", "label": "Grey"}), reserved)
 
 
+def test_an_option_added_by_itself_never_takes_the_value_of_a_deleted_one() -> None:
+    draft = after(e.DeleteOption(option_set_id=COLOR, value="red"))
+    with pytest.raises(OptionValueReserved):
+        apply(draft, e.AddOption(option_set_id=COLOR, node={"value": "red", "label": "Red"}))
+    with pytest.raises(OptionValueReserved):
+        apply(draft, e.SplitOption(option_set_id=COLOR, value="blue", new_value="red", fields={}))
+
+
 def test_a_deleted_value_with_another_label_is_refused_and_with_its_own_comes_back() -> None:
     draft = after(e.DeleteOption(option_set_id=COLOR, value="red"))
     options = dump(FIRST.structure.option_set_by_id[COLOR])["options"]

@@ -12,7 +12,16 @@ from keepstep.core import edits as e
 from keepstep.core.edit_name import name_of
 from keepstep.core.edits import Draft, Edit
 from keepstep.core.issue import Issue, to_errors
-from keepstep.core.keys import NOTHING_RESERVED, Reserved, aliases_after, check_key_owners, check_keys, check_values, owners_of_keys
+from keepstep.core.keys import (
+    NOTHING_RESERVED,
+    Reserved,
+    aliases_after,
+    check_key_owners,
+    check_keys,
+    check_values,
+    owners_of_keys,
+    reserved_value,
+)
 from keepstep.core.languages import relocalised
 from keepstep.core.nodes import (
     inserted,
@@ -58,6 +67,7 @@ def apply(draft: Draft, edit: Edit, reserved: Reserved = NOTHING_RESERVED) -> Ap
     owners = owners_of_keys(draft.structure, draft.shelf, reserved)
     # Before anything else: a structure with the same key twice would be refused as such, and not say whose key it is.
     check_key_owners(dict(_given_keys(edit)), owners)
+    _check_new_value(draft, edit, reserved)
     after = _draft_after(draft, edit)
     if not isinstance(edit, Revert | e.FollowVersion):
         check_keys(draft.structure, after.structure, owners)
@@ -320,6 +330,15 @@ def _check_new(draft: Draft, node: Mapping[str, Any]) -> None:
         raise IdConflict(f"{node['id']} was deleted and lies on the shelf of this draft: restore it, or use a new id.")
     if node.get("id") in draft.structure.step_by_id or node.get("id") in draft.structure.option_set_by_id:
         raise IdConflict(f"The draft already has {node['id']}: change it, or use a new id.")
+
+
+def _check_new_value(draft: Draft, edit: Edit, reserved: Reserved) -> None:
+    """An option that is added by itself is a new one: what had its value is restored instead, even under the same label."""
+    if isinstance(edit, e.AddOption | e.SplitOption):
+        value = edit.new_value if isinstance(edit, e.SplitOption) else str(edit.node.get("value"))
+        used = reserved.values.get(edit.option_set_id, frozenset())
+        if value in used or option_id(edit.option_set_id, value) in draft.shelved:
+            raise reserved_value(value)
 
 
 def _shelved(draft: Draft, node_id: str) -> Shelved:

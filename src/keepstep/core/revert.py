@@ -7,7 +7,7 @@ beneath later edits of other nodes. Must not know which edit was made.
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
 
-from keepstep.core.nodes import dump_own
+from keepstep.core.nodes import CHILDREN, dump_own
 from keepstep.core.order import longest_increasing
 from keepstep.core.sameness import same
 from keepstep.core.shelf import Shelved, option_id
@@ -81,7 +81,7 @@ def touched_by(revert: Revert) -> frozenset[str]:
 def revert_to(former: DraftState, present: DraftState, name: str, *, moved: frozenset[str]) -> Revert:
     """What leads from `present` back to `former`. `moved` names nodes to be taken as the moved ones where a reorder is ambiguous."""
     old, new = former.structure, present.structure
-    own = None if same(dump_own(old), dump_own(new)) else dump_own(old)
+    own = None if _same_own(old, new) else dump_own(old)
     steps = _list_difference("", _steps(old), _steps(new), moved)
     pairs = [(step, new.step_by_id[step.id]) for step in old.steps if new.step_by_id.get(step.id, step) is not step]
     option_sets = [item for was, now in pairs for item in _list_difference(was.id, _option_sets(was), _option_sets(now), moved)]
@@ -124,7 +124,7 @@ def _list_difference(parent: str, old: Keyed, new: Keyed, moved: frozenset[str])
     for position, (key, node) in enumerate(old.items()):
         if key in displaced or key not in new:
             yield Placed(parent=parent, id=key, node=_json(node, whole=key not in new), position=position)
-        elif node is not new[key] and not same(_own(node), _own(new[key])):
+        elif not _same_own(node, new[key]):
             yield Placed(parent=parent, id=key, node=_json(node, whole=False))
 
 
@@ -140,8 +140,12 @@ def _json(node: Any, *, whole: bool) -> dict[str, Any]:
     return dump(node) if whole or isinstance(node, Shelved) else dump_own(node)
 
 
-def _own(node: Any) -> Any:
-    return node if isinstance(node, Shelved) else dump_own(node)
+def _same_own(one: Frozen, other: Frozen) -> bool:
+    """Whether two nodes are the same but for their children."""
+    if one is other:
+        return True
+    members = type(one).model_fields.keys() - CHILDREN
+    return type(one) is type(other) and all(same(getattr(one, name), getattr(other, name)) for name in members)
 
 
 def _displaced(target: Sequence[str], present: Sequence[str], moved: frozenset[str]) -> frozenset[str]:

@@ -100,7 +100,7 @@ def _by_option_set(change: c.AboutOptionSet, counts: Counts, structures: tuple[S
     match change:
         case c.OptionSetAdded():
             return _lacking([change.new], counts, conditional=False)
-        case c.OptionSetUnretired() | c.RequiredChanged():
+        case c.OptionSetUnretired() | c.RequiredChanged() | c.TypeChanged(old={"selection_type": "statement"}):
             return _lacking([dump(structures[1].option_set_by_id[change.option_set_id])], counts, conditional=False)
         case c.ConditionChanged():
             node = dump(structures[1].option_set_by_id[change.option_set_id])
