@@ -255,7 +255,8 @@ def _buckets(given: Any, conversion: Conversion, path: str) -> Faults:
 def _is_bucket(bucket: Any) -> bool:
     if not isinstance(bucket, Mapping) or "option" not in bucket or not set(bucket) <= {"from", "below", "option"}:
         return False
-    low, below = bucket.get("from"), bucket.get("below")
+    low: Any = bucket.get("from")
+    below: Any = bucket.get("below")
     limits = [limit for limit in (low, below) if limit is not None]
     return all(map(is_number, limits)) and (len(limits) < 2 or low < below)
 

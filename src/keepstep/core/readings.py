@@ -121,7 +121,8 @@ def _valid_phone(read: str, region: str | None) -> Result:
     except phonenumbers.NumberParseException as error:
         return Refusal("not-a-phone-number", f"Not a phone number: {error}.")
     # A national number that belongs to another region of the same country code would be a guess.
-    valid = phonenumbers.is_valid_number(number) if read.startswith("+") else phonenumbers.is_valid_number_for_region(number, region)
+    known = region is not None and phonenumbers.is_valid_number_for_region(number, region)
+    valid = phonenumbers.is_valid_number(number) if read.startswith("+") else known
     if not valid:
         return Refusal("not-a-phone-number", "No valid number of that region or country code.")
     used = {} if read.startswith("+") else {"region": region}

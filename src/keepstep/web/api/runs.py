@@ -90,7 +90,7 @@ async def list_(
     """A page of runs with their answers by key. `answer[<key or id>]=<value>` keeps the runs with that answer."""
     wizard = await get_wizard(tx, ctx.actor, wizard_ref, permission="view", removed=True)
     chosen = RunFilter(version, status, updated_after, trashed, _answer_filters(request))
-    listing = Listing("runs", {"wizard": wizard.id} | _filters_json(chosen), resources.secret)
+    listing = Listing("runs", {"wizard": wizard.id, **_filters_json(chosen)}, resources.secret)
     found = await list_runs(tx, wizard.id, chosen, limit=limit + 1, after=listing.after(cursor))
     shown, following = listing.page(found, limit, position=lambda state: position_of(state, chosen))
     of = await wizard_of(tx, wizard.id)
