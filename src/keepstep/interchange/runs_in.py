@@ -60,6 +60,7 @@ class ImportedRun:
     `answers`: envelopes (source "import") by option set id. `archive`: envelopes by option set id for questions that the
     version does not have, by heading for columns that are no question. `states`: what Keepstep's export says of each
     question. The version, revision and times of an export are those of the run it was written from; None where untold.
+    `cells`: how many non-empty ones it was read from.
     """
 
     line: int
@@ -76,6 +77,7 @@ class ImportedRun:
     first_version_number: int | None = None
     revision: int | None = None
     updated_at: datetime | None = None
+    cells: int = 0
 
 
 class RunsReading:
@@ -246,7 +248,8 @@ class _Table:
             self.tally.runs += 1
             get = row.members.get
             number = get("version") if self.options.by_version else None
-            content = self.cells.content(self._filled(row.record), row.record.line, row.members, number)
+            filled = self._filled(row.record)
+            content = self.cells.content(filled, row.record.line, row.members, number)
             yield ImportedRun(
                 line=row.record.line,
                 id=get("id"),
@@ -262,6 +265,7 @@ class _Table:
                 first_version_number=get("first_version"),
                 revision=get("revision"),
                 updated_at=get("updated_at"),
+                cells=len(filled),
             )
 
     def _filled(self, record: Record) -> list[tuple[Heading, str]]:

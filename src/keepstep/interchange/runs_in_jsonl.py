@@ -141,7 +141,8 @@ class _Reader:
         row.take(data)
         language = head.pop("language") or self.structure.default_language
         status: Status = head.pop("status") or "completed"
-        return ImportedRun(line=line, language=language, status=status, answers=row.answers, archive=row.archive, states=row.states, **head)
+        content: dict[str, Any] = {"answers": row.answers, "archive": row.archive, "states": row.states, "cells": row.cells}
+        return ImportedRun(line=line, language=language, status=status, **content, **head)
 
 
 class _Content:
@@ -154,6 +155,7 @@ class _Content:
         self.answers: dict[str, Envelope] = {}
         self.archive: dict[str, Envelope] = {}
         self.states: dict[str, str] = {}
+        self.cells = 0
 
     def take(self, data: Mapping[str, Any]) -> None:
         for name, envelope in data.get("archive", {}).items():
@@ -204,6 +206,7 @@ class _Content:
         self.count(name, "archived")
 
     def count(self, name: str, fate: Fate) -> None:
+        self.cells += 1
         self.reader.tally.cells[name] += 1
         self.reader.tally.fates[name, fate] += 1
 

@@ -1,0 +1,132 @@
+"""A wizard from a file: a new one, or a newer edition of one on top of its draft. The receipt accounts for the whole file.
+
+The import itself never asks, because publishing asks for everything (semantics 19).
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Final
+
+from keepstep.actions.audit import audit_wizard
+from keepstep.actions.confirm import Confirmable, Consent
+from keepstep.actions.context import Context
+from keepstep.actions.drafts import check_draft_seen, draft_to_edit, make_edit
+from keepstep.actions.publishing import Published, Publishing, active_version, publish_draft, report_of_publish
+from keepstep.actions.wizards import NewWizard, create_wizard
+from keepstep.core import edits as e
+from keepstep.core.permissions import require
+from keepstep.core.structure import Structure, dump, parse
+from keepstep.db.transaction import Write
+from keepstep.interchange.formats_wizard import WizardFormat, read_wizard
+from keepstep.interchange.keepstep_json import with_ids
+from keepstep.interchange.receipt import Receipt, joined
+from keepstep.interchange.xlsform_merge import merge_into
+from keepstep.queries.drafts import WizardDraft, owners_of
+from keepstep.queries.wizards import Wizard
+
+SUMMARY: Final = "Imported from {}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WizardFile:
+    """A file with a wizard in it. `into`: the wizard (id or slug) whose draft it is a newer edition of; `publish`: make it live at once.
+
+    `seen`: the draft's ETag as the client knows it, "*" for any. `slug`: of a new wizard.
+    """
+
+    data: bytes
+    filename: str
+    format_name: WizardFormat = "auto"
+    into: str | None = None
+    publish: bool = False
+    seen: str = "*"
+    slug: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedWizard:
+    """What became of a file. `edit`: the name of the edit of the draft, None for a new wizard or when nothing changed.
+
+    `published`: the new version, if one was asked for and was made. `unconfirmed`: publishing was asked for and touches stored
+    answers, so the draft waits; this report holds the token that publishing it takes.
+    """
+
+    wizard: Wizard
+    receipt: Receipt
+    created: bool
+    edit: str | None = None
+    published: Published | None = None
+    unconfirmed: Confirmable | None = None
+
+
+async def import_wizard(ctx: Context, tx: Write, file: WizardFile) -> ImportedWizard:
+    """The wizard in the file, stored. Raises FileUnreadable, TooLarge, StructureInvalid, Unsupported; as creating and editing do."""
+    if file.into is None:
+        require(ctx.actor, "edit")
+        imported = await _as_new(ctx, tx, file)
+    else:
+        imported = await _as_newer_edition(ctx, tx, file, file.into)
+    details = {"filename": file.filename[-200:], "format": file.format_name, **imported.receipt.totals}
+    await audit_wizard(ctx, tx, "wizard.imported", imported.wizard.id, **details)
+    return await _published(ctx, tx, imported, file) if file.publish else imported
+
+
+async def _read(ctx: Context, file: WizardFile) -> tuple[Structure, Receipt]:
+    """In a thread: a large workbook takes seconds, in which the server goes on answering others."""
+    return await asyncio.to_thread(read_wizard, file.data, file.filename, format_name=file.format_name, make_id=ctx.make_id)
+
+
+async def _as_new(ctx: Context, tx: Write, file: WizardFile) -> ImportedWizard:
+    structure, receipt = await _read(ctx, file)
+    taken = await owners_of(tx, _ids(structure))
+    structure, ids = _renewed(ctx, structure, _ids(structure) if taken else ())
+    created = await create_wizard(ctx, tx, NewWizard(structure=dump(structure), slug=file.slug))
+    return ImportedWizard(wizard=created.wizard, receipt=joined(receipt, Receipt(ids=ids)), created=True)
+
+
+async def _as_newer_edition(ctx: Context, tx: Write, file: WizardFile, into: str) -> ImportedWizard:
+    state = await draft_to_edit(ctx, tx, into)
+    await check_draft_seen(tx, state, file.seen)
+    structure, receipt = await _read(ctx, file)
+    newer, merged = await _newer(ctx, tx, state, structure)
+    edited = await make_edit(ctx, tx, state, e.ReplaceStructure(structure=dump(newer)))
+    return ImportedWizard(wizard=edited.state.wizard, receipt=joined(receipt, merged), created=False, edit=edited.name)
+
+
+async def _newer(ctx: Context, tx: Write, state: WizardDraft, imported: Structure) -> tuple[Structure, Receipt]:
+    """The draft's structure as the file wants it. A file that knows this wizard's own ids speaks by them; any other one by keys."""
+    owners = await owners_of(tx, _ids(imported))
+    foreign = [node_id for node_id, owner in owners.items() if owner.wizard_id != state.wizard.id]
+    imported, ids = _renewed(ctx, imported, foreign)
+    if len(owners) > len(foreign):
+        return imported, Receipt(ids=ids)
+    newer, merged = merge_into(state.draft, imported)
+    # From the id in the file to the one here, over the id in between.
+    return newer, replace(merged, ids={**merged.ids, **{old: merged.ids.get(new, new) for old, new in ids.items()}})
+
+
+def _ids(structure: Structure) -> tuple[str, ...]:
+    return tuple(node.id for step in structure.steps for node in (step, *step.option_sets))
+
+
+def _renewed(ctx: Context, structure: Structure, foreign: tuple[str, ...] | list[str]) -> tuple[Structure, dict[str, str]]:
+    """The structure with new ids for these, every reference rewritten, and old id → new id (semantics 11)."""
+    ids = {node_id: ctx.make_id() for node_id in foreign}
+    return (parse(with_ids(dump(structure), ids)), ids) if ids else (structure, ids)
+
+
+# --- publish at once -----------------------------------------------------------------------------------------------
+
+
+async def _published(ctx: Context, tx: Write, imported: ImportedWizard, file: WizardFile) -> ImportedWizard:
+    """The draft published, unless it is live already, or touches answers: then the report says which. Raises StructureInvalid."""
+    state = await draft_to_edit(ctx, tx, imported.wizard.id)
+    active = await active_version(tx, state.wizard)
+    if active is not None and active.structure == state.draft.structure:
+        return imported
+    publishing = Publishing(change_summary=SUMMARY.format(file.filename[-200:]))
+    report = await report_of_publish(ctx, tx, state.wizard.id, publishing)
+    if any(not reported.impact.is_nothing for reported in report.report.changes):
+        return replace(imported, unconfirmed=report)
+    published = await publish_draft(ctx, tx, state.wizard.id, publishing, Consent(seen="*", confirm=report.token))
+    return replace(imported, wizard=published.wizard, published=published)
