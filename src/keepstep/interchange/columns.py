@@ -6,7 +6,7 @@ One value column per question over all versions, by id. Must not know runs, cell
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from keepstep.core.structure import CHOICE_TYPES, ChoiceFields, OptionSet, Statement, Structure, choices_of
 
@@ -75,11 +75,13 @@ def columns_of(
     *,
     stored: Collection[str] = (),
     archived_beside: Collection[str] = (),
+    others: Collection[str] = (),
 ) -> tuple[Column, ...]:
     """The columns of a table over these (number, structure) versions: run columns, questions, then archive columns.
 
     `stored`: every name that the runs' answers and archives hold: one that is no option set gets an `archive.` column, a
     statement only then a column of its own. `archived_beside`: option sets for which a run has an answer *and* an archived one.
+    `others`: option sets for which a run has an "other" text; it has a column then even if no version ever took one.
     """
     options = options or TableOptions()
     questions = questions_of(versions, stored)
@@ -87,7 +89,8 @@ def columns_of(
     known = {question.id for question in questions}
     columns = [Column(name, "run", name) for name in RUN_COLUMNS]
     for question in questions:
-        columns.extend(_question_columns(question, names[question.id], options, beside=question.id in archived_beside))
+        more = _More(beside=question.id in archived_beside, other=question.id in others)
+        columns.extend(_question_columns(question, names[question.id], options, more))
     columns.extend(Column(f"archive.{name}", "archive", name) for name in sorted(set(stored) - known))
     return tuple(columns)
 
@@ -149,16 +152,23 @@ def _name(question: Question, newest: int) -> str:
     return name if last == newest else f"{name}.v{last}"
 
 
-def _question_columns(question: Question, name: str, options: TableOptions, *, beside: bool) -> Iterator[Column]:
+class _More(NamedTuple):
+    """What stored runs have of a question besides a value."""
+
+    beside: bool
+    other: bool
+
+
+def _question_columns(question: Question, name: str, options: TableOptions, more: _More) -> Iterator[Column]:
     yield Column(name, "label" if options.labels == "labels" else "value", question=question)
     types = {option_set.selection_type for option_set in question.option_sets.values()}
     if options.labels == "both" and types & set(CHOICE_TYPES):
         yield Column(f"{name}.label", "label", question=question)
     if options.split and "multiple_select" in types:
         yield from (Column(f"{name}/{value}", "choice", value, question) for value in option_values(question))
-    if any(isinstance(option_set, ChoiceFields) and option_set.allow_other for option_set in question.option_sets.values()):
+    if more.other or any(isinstance(option_set, ChoiceFields) and option_set.allow_other for option_set in question.option_sets.values()):
         yield Column(f"{name}.other", "other", question=question)
-    if beside:
+    if more.beside:
         yield Column(f"{name}.archived", "archived", question=question)
     if options.states:
         yield Column(f"{name}.state", "state", question=question)

@@ -20,6 +20,7 @@ from keepstep.interchange.columns import Column, ColumnKind, Question
 State = Literal["answered", "empty", "not_asked", "archived", "conflict", "erased", "not_in_version"]
 Status = Literal["in_progress", "completed", "abandoned"]
 NO_ENVELOPE: Final[Mapping[str, Any]] = {}
+_WAIVED: Final = "waived"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +69,22 @@ def state_of(run: StoredRun, option_set_id: str, position: int | None) -> State:
         return "erased"
     if option_set_id in run.conflicts:
         return "conflict"
-    if is_answered(run.answers.get(option_set_id)):
+    envelope = run.answers.get(option_set_id)
+    if is_answered(envelope):
         return "answered"
     if option_set_id in run.archive:
         return "archived"
     if position is None:
         return "not_in_version"
-    return "empty" if run.asked[position : position + 1] == ASKED else "not_asked"
+    asked = run.asked[position : position + 1] == ASKED
+    return "empty" if asked and not _is_passed_over(run, envelope) else "not_asked"
+
+
+def _is_passed_over(run: StoredRun, envelope: Mapping[str, Any] | None) -> bool:
+    """Whether a question of this run was waived, or not come to so far."""
+    if envelope is None:
+        return run.status != "completed"
+    return any(flag["code"] == _WAIVED for flag in envelope.get("flags", ()))
 
 
 # --- table ---------------------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, or_, select, text, tuple_
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, FromClause, Row, Select, Text, and_, bindparam, cast, func, or_, select, text, tuple_
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 
 from keepstep.core.clock import Clock
 from keepstep.core.flow import AS_STORED, Answers, Evaluation, evaluate
@@ -95,9 +95,14 @@ _REVISION: Final = (
 )
 
 
-def _with_revision(number: ColumnElement[Any]) -> Select[Any]:
+def _with_revision(number: ColumnElement[Any], runs: FromClause = wizard_runs, *more: ColumnElement[Any]) -> Select[Any]:
     joined = and_(run_revisions.c.run_id == wizard_runs.c.id, run_revisions.c.revision == number)
-    return select(*_RUN, *_REVISION).select_from(wizard_runs.outerjoin(run_revisions, joined))
+    return select(*_RUN, *_REVISION, *more).select_from(runs.outerjoin(run_revisions, joined))
+
+
+def runs_with_heads(runs: FromClause, *more: ColumnElement[Any]) -> Select[Any]:
+    """What `state_of_row` reads, from `wizard_runs` joined with something else, and further columns of that."""
+    return _with_revision(wizard_runs.c.revision, runs, *more)
 
 
 _HEAD: Final = _with_revision(wizard_runs.c.revision).where(wizard_runs.c.id == bindparam("run_id"))
@@ -238,13 +243,20 @@ async def wizard_of(tx: Read, origin_wizard_id: str) -> RunWizard:
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which runs a list holds. `answers`: option set key or id → the text of its value. `after`: the key of the last one seen."""
+    """Which runs a list holds. `answers`: option set key or id → the text of its value.
+
+    `flag`: some answer has a flag of this code; `flagged`: the option set with this key or id has a flag; with both, it has this one.
+    `archived`: the archive has an entry of this name: an imported column, or an option set by its id.
+    """
 
     version: int | None = None
     status: str | None = None
     updated_after: datetime | None = None
     trashed: bool = False
     answers: Sequence[tuple[str, str]] = ()
+    flag: str | None = None
+    flagged: str | None = None
+    archived: str | None = None
 
 
 async def list_runs(tx: Read, wizard_id: str, chosen: RunFilter, *, limit: int, after: Sequence[str] | None = None) -> Sequence[RunState]:
@@ -287,16 +299,32 @@ async def _conditions(tx: Read, wizard_id: str, chosen: RunFilter) -> list[Colum
         conditions.append(wizard_runs.c.wizard_version_id.in_(select(wizard_versions.c.id).where(*of_number)))
     for key, value in chosen.answers:
         conditions.append(_answer_is(await _option_set_id(tx, wizard_id, key), value))
+    if chosen.flagged is not None:
+        conditions.append(_is_flagged(chosen.flag, await _option_set_id(tx, wizard_id, chosen.flagged, "flagged")))
+    elif chosen.flag is not None:
+        conditions.append(_is_flagged(chosen.flag))
+    if chosen.archived is not None:
+        conditions.append(run_revisions.c.archive.has_key(chosen.archived))
     return conditions
 
 
+_ANSWERS: Final = func.coalesce(wizard_runs.c.working_answers, run_revisions.c.answers, type_=JSONB)
+
+
+def _is_flagged(code: str | None, option_set_id: str | None = None) -> ColumnElement[bool]:
+    """Whether an answer, or that of one option set, has a flag, or one of this code."""
+    path = ("$.*" if option_set_id is None else f'$."{option_set_id}"') + ".flags[*].code"
+    if code is None:
+        return func.jsonb_path_exists(_ANSWERS, cast(path, JSONPATH))
+    return func.jsonb_path_exists(_ANSWERS, cast(f"{path} ? (@ == $code)", JSONPATH), func.jsonb_build_object("code", cast(code, Text)))
+
+
 def _answer_is(option_set_id: str, value: str) -> ColumnElement[bool]:
-    answers = func.coalesce(wizard_runs.c.working_answers, run_revisions.c.answers, type_=JSONB)
-    stored = answers[option_set_id]["value"]
+    stored = _ANSWERS[option_set_id]["value"]
     return or_(stored.astext == value, stored.contains(func.to_jsonb(text("CAST(:wanted AS text)").bindparams(wanted=value))))
 
 
-async def _option_set_id(tx: Read, wizard_id: str, key: str) -> str:
+async def _option_set_id(tx: Read, wizard_id: str, key: str, filter_name: str = "") -> str:
     """The option set that this wizard's newest version with the key (or id) means. Raises RequestInvalid."""
     joined = version_option_sets.join(wizard_versions, wizard_versions.c.id == version_option_sets.c.version_id)
     named = or_(version_option_sets.c.key == key, func.text(version_option_sets.c.option_set_id) == key)
@@ -307,7 +335,11 @@ async def _option_set_id(tx: Read, wizard_id: str, key: str) -> str:
         raise RequestInvalid(
             f"No version of this wizard has an option set {key[:80]!r}.",
             errors=[
-                {"pointer": f"/answer[{key[:80]}]", "code": "unknown-option-set", "detail": "Use a key or an id of one of its versions."}
+                {
+                    "pointer": f"/{filter_name or f'answer[{key[:80]}]'}",
+                    "code": "unknown-option-set",
+                    "detail": "Use a key or an id of one of its versions.",
+                }
             ],
         )
     return str(found)

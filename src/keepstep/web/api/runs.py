@@ -84,12 +84,17 @@ async def list_(
     status: Annotated[Literal["in_progress", "completed", "abandoned"] | None, Query()] = None,
     updated_after: Annotated[AwareDatetime | None, Query(description="Runs changed since, oldest change first.")] = None,
     trashed: Annotated[bool, Query(description="The runs in the trash instead.")] = False,
+    flag: Annotated[str | None, Query(max_length=200, description="Runs in which an answer has a flag of this code.")] = None,
+    flagged: Annotated[str | None, Query(max_length=200, description="Runs in which the answer of this key or id has a flag.")] = None,
+    archived: Annotated[str | None, Query(max_length=4000, description="Runs whose archive has this column or option set id.")] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> ExactJson:
-    """A page of runs with their answers by key. `answer[<key or id>]=<value>` keeps the runs with that answer."""
+    """A page of runs with their answers by key. `answer[<key or id>]=<value>` keeps the runs with that answer; `flag` and `flagged`
+    together those where that answer has that flag.
+    """
     wizard = await get_wizard(tx, ctx.actor, wizard_ref, permission="view", removed=True)
-    chosen = RunFilter(version, status, updated_after, trashed, _answer_filters(request))
+    chosen = RunFilter(version, status, updated_after, trashed, _answer_filters(request), *_names(flag, flagged, archived))
     listing = Listing("runs", {"wizard": wizard.id, **_filters_json(chosen)}, resources.secret)
     found = await list_runs(tx, wizard.id, chosen, limit=limit + 1, after=listing.after(cursor))
     shown, following = listing.page(found, limit, position=lambda state: position_of(state, chosen))
@@ -99,15 +104,20 @@ async def list_(
 
 def _answer_filters(request: Request) -> Sequence[tuple[str, str]]:
     named = [(name, value) for name, value in request.query_params.multi_items() if name.startswith(ANSWER_FILTER) and name.endswith("]")]
-    for name, value in named:
-        if unstorable_text(name + value):
-            raise RequestInvalid("A filter may not contain the NUL character.")
+    _names(*(name + value for name, value in named))
     return [(name[len(ANSWER_FILTER) : -1], value) for name, value in named]
+
+
+def _names(*given: str | None) -> Sequence[str | None]:
+    """The texts of filters as given. Raises RequestInvalid for one that no database can look for."""
+    if any(unstorable_text(text) for text in given if text is not None):
+        raise RequestInvalid("A filter may not contain the NUL character.")
+    return given
 
 
 def _filters_json(chosen: RunFilter) -> Mapping[str, Any]:
     after: datetime | None = chosen.updated_after
-    filters: dict[str, Any] = {"version": chosen.version, "status": chosen.status, "trashed": chosen.trashed}
+    filters: dict[str, Any] = {name: getattr(chosen, name) for name in ("version", "status", "trashed", "flag", "flagged", "archived")}
     return filters | {"updated_after": after.isoformat() if after else None, "answers": [list(pair) for pair in chosen.answers]}
 
 
