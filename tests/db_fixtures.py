@@ -4,6 +4,7 @@ Loaded as a plugin by conftest.py. The server forgets a crash for speed; tests o
 """
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -18,7 +19,7 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from keepstep.db.embedded import EmbeddedServer, start_embedded
+from keepstep.db.embedded import start_embedded
 from keepstep.db.engine import DRIVER, Driver, open_engine
 from keepstep.db.roles import OWNER_ROLE
 from keepstep.db.upgrade import upgrade
@@ -44,15 +45,37 @@ def in_database(url: str, name: str) -> str:
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server for the session: the URL of a database named keepstep, as its owner and as the superuser."""
+
+    url: str
+    superuser_url: str
+
+
 @pytest.fixture(scope="session")
-def database_server() -> Iterator[EmbeddedServer]:
-    """The session's server. Its home has a short path, because a Unix socket's name must be short."""
+def database_server() -> Iterator[Server]:
+    """The session's server: the embedded one, or the empty one that KEEPSTEP_TEST_SERVER names by a superuser's URL."""
+    given = os.environ.get("KEEPSTEP_TEST_SERVER")
+    if given:
+        yield _prepared(given)
+        return
+    # A short path, because a Unix socket's name must be short.
     home = Path(tempfile.mkdtemp(prefix="ks-", dir=_memory()))
     try:
         with start_embedded(home, forgetful=True) as server:
-            yield server
+            yield Server(server.url, server.superuser_url)
     finally:
         shutil.rmtree(home)
+
+
+def _prepared(superuser_url: str) -> Server:
+    """That server with a login and a database like those of the embedded one."""
+    with psycopg.connect(superuser_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE keepstep LOGIN CREATEROLE")
+        connection.execute("CREATE DATABASE keepstep OWNER keepstep")
+    owner = make_url(superuser_url).set(username="keepstep", password=None, database="keepstep")
+    return Server(owner.render_as_string(hide_password=False), in_database(superuser_url, "keepstep"))
 
 
 def _memory() -> str | None:
@@ -68,14 +91,14 @@ def run_apart(work: Coroutine[Any, Any, T]) -> T:
 
 
 @pytest.fixture(scope="session")
-def superuser(database_server: EmbeddedServer) -> Iterator[psycopg.Connection[Any]]:
+def superuser(database_server: Server) -> Iterator[psycopg.Connection[Any]]:
     """A connection that makes and drops databases."""
     with psycopg.connect(in_database(database_server.superuser_url, "postgres"), autocommit=True) as connection:
         yield connection
 
 
 @pytest.fixture(scope="session")
-def template(database_server: EmbeddedServer) -> str:
+def template(database_server: Server) -> str:
     """The name of a database that the real schema revisions have made."""
 
     async def make() -> None:
@@ -90,18 +113,18 @@ def template(database_server: EmbeddedServer) -> str:
 
 
 @pytest.fixture
-def database(database_server: EmbeddedServer, superuser: psycopg.Connection[Any], template: str) -> Iterator[Database]:
+def database(database_server: Server, superuser: psycopg.Connection[Any], template: str) -> Iterator[Database]:
     """A fresh database with the present schema."""
     yield from made_database(database_server, superuser, template)
 
 
 @pytest.fixture
-def empty_database(database_server: EmbeddedServer, superuser: psycopg.Connection[Any]) -> Iterator[Database]:
+def empty_database(database_server: Server, superuser: psycopg.Connection[Any]) -> Iterator[Database]:
     """A fresh database with nothing in it."""
     yield from made_database(database_server, superuser, "template0")
 
 
-def made_database(server: EmbeddedServer, superuser: psycopg.Connection[Any], template: str) -> Iterator[Database]:
+def made_database(server: Server, superuser: psycopg.Connection[Any], template: str) -> Iterator[Database]:
     """A database that is dropped when the generator goes on: for fixtures of any scope."""
     name = f"test_{next(_numbers)}"
     superuser.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER keepstep")

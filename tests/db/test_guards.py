@@ -8,11 +8,10 @@ import pytest
 from sqlalchemy import Table, insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from tests.db_fixtures import Database, made_database, run_apart
+from tests.db_fixtures import Database, Server, made_database, run_apart
 from tests.db_rows import DIGEST, World, add_revision, add_world, fill_logs, new_id, revision_row, run_row, wizard_row
 
 from keepstep.db import tables
-from keepstep.db.embedded import EmbeddedServer
 from keepstep.db.engine import open_engine
 from keepstep.db.guards import APPEND_ONLY, NEVER_TRUNCATED
 from keepstep.db.transaction import open_write
@@ -24,7 +23,7 @@ WORDS = "kept for ever|never changes|changes only by|permission denied|violates 
 
 
 @pytest.fixture(scope="module")
-def database(database_server: EmbeddedServer, superuser: psycopg.Connection[Any], template: str) -> Iterator[Database]:
+def database(database_server: Server, superuser: psycopg.Connection[Any], template: str) -> Iterator[Database]:
     """One for all: whatever is refused leaves nothing behind."""
     yield from made_database(database_server, superuser, template)
 

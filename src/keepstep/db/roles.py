@@ -4,6 +4,7 @@ keepstep_owner owns everything, keepstep_app works, keepstep_eraser owns erase_r
 server; several Keepstep databases on one server share them. Must not know what the tables hold.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Connection, text
@@ -118,7 +119,7 @@ def act_as_login(connection: Connection) -> None:
 
 def adopt(connection: Connection) -> None:
     """Hands what was made before there were roles, or by hand, to the owner."""
-    for statement in connection.scalars(_FOREIGN_OWNED, {"owner": OWNER_ROLE}).all():
+    for statement in _foreign_owned(connection):
         connection.execute(text(statement))
 
 
@@ -139,12 +140,16 @@ def hand_over(connection: Connection, erase_run: str) -> None:
     connection.execute(text(f"REVOKE {ERASER_ROLE} FROM {_quoted(connection, 'session_user')}"))
 
 
+def _foreign_owned(connection: Connection) -> Sequence[str]:
+    return connection.scalars(_FOREIGN_OWNED, {"owner": OWNER_ROLE, "tables": list(APP_PRIVILEGES)}).all()
+
+
 # What was made before the roles were there, or by hand, as the statements that hand it over.
 _FOREIGN_OWNED: Final = text(
     """
     SELECT format('ALTER %s %I OWNER TO %I', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relname, CAST(:owner AS text))
     FROM pg_class
-    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v') AND pg_get_userbyid(relowner) <> :owner
+    WHERE relnamespace = current_schema()::regnamespace AND relname = ANY(:tables) AND pg_get_userbyid(relowner) <> :owner
     UNION ALL
     SELECT format('ALTER FUNCTION %s OWNER TO %I', oid::regprocedure, CAST(:owner AS text))
     FROM pg_proc
@@ -163,11 +168,14 @@ def role_faults(connection: Connection) -> tuple[Issue, ...]:
 
 
 def _owner_faults(connection: Connection) -> tuple[Issue, ...]:
-    statements = connection.scalars(_FOREIGN_OWNED, {"owner": OWNER_ROLE})
+    foreign = _foreign_owned(connection)
     eraser = connection.scalar(text("SELECT pg_get_userbyid(proowner) FROM pg_proc WHERE proname = 'erase_run'"))
-    faults = [Issue("/roles", "owner-differs", f"Not owned by {OWNER_ROLE}; to do: {statement}.") for statement in statements]
-    if eraser not in {None, ERASER_ROLE}:
-        faults.append(Issue("/functions/erase_run", "owner-differs", f"Owned by {eraser} instead of {ERASER_ROLE}."))
+    faults = []
+    if foreign:
+        what = f"{len(foreign)} tables, views or functions do not belong to {OWNER_ROLE}, so triggers alone protect what is stored."
+        faults.append(Issue("/roles", "owner-differs", f"{what} Let a login that may act as the roles run `keepstep db upgrade`."))
+    if eraser != ERASER_ROLE:
+        faults.append(Issue("/functions/erase_run", "owner-differs", f"erase_run belongs to {eraser} instead of {ERASER_ROLE}."))
     return tuple(faults)
 
 
