@@ -1,6 +1,6 @@
 """What tests of actions share: a context with its own time and ids, the Customer Survey, and short ways to do one thing."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from keepstep.actions.confirm import Consent
 from keepstep.actions.context import Context
 from keepstep.actions.publishing import Publishing, publish_draft
+from keepstep.actions.runs import RunRequest, start_run
 from keepstep.actions.wizards import NewWizard, create_wizard
 from keepstep.core.permissions import Actor
-from keepstep.db.transaction import Read, Write, open_read, open_write
+from keepstep.db.transaction import open_read, open_write
 
 T = TypeVar("T")
 START = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
@@ -110,8 +111,6 @@ class Desk:
 
     async def run(self, wizard: str, *, complete: bool = True, **answers: Any) -> str:
         """The id of a run with these answers by key ("_" for "-")."""
-        from keepstep.actions.runs import RunRequest, start_run
-
         given = {name.replace("_", "-"): value for name, value in answers.items()}
         saved = await self.do(start_run, wizard, RunRequest(answers=given, complete=complete))
         return saved.state.id
@@ -127,10 +126,3 @@ class Survey:
     full_name: str
     email: str
     color: str
-
-
-async def desk_of(engine: AsyncEngine) -> AsyncIterator[Desk]:
-    yield Desk(engine)
-
-
-__all__ = ["ADMIN", "EDITOR", "OTHER_EDITOR", "Desk", "Read", "Survey", "Write", "context", "new_id", "survey_structure"]

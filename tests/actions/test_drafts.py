@@ -73,9 +73,8 @@ async def test_replacing_the_whole_shelves_what_is_gone_and_takes_back_what_retu
 
 async def test_of_two_writers_at_once_exactly_one_wins(desk: Desk) -> None:
     survey = await desk.survey()
-    wanted = [edit_node, survey.wizard]
-    first = desk.do(*wanted, fixed(renaming(survey.email, "A")), Consent(seen="1"))
-    second = desk.as_(OTHER_EDITOR).do(*wanted, fixed(renaming(survey.full_name, "B")), Consent(seen="1"))
+    first = desk.do(edit_node, survey.wizard, fixed(renaming(survey.email, "A")), Consent(seen="1"))
+    second = desk.as_(OTHER_EDITOR).do(edit_node, survey.wizard, fixed(renaming(survey.full_name, "B")), Consent(seen="1"))
     results = await asyncio.gather(first, second, return_exceptions=True)
     refused = [result for result in results if isinstance(result, Problem)]
     assert [type(problem) for problem in refused] == [Stale]
