@@ -1,17 +1,19 @@
 """`verify` finds every alteration of what is stored, names the run or the version, and finds nothing where nothing was altered."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.actions_kit import ADMIN, Desk, Survey
-from tests.tampering import flipped, tamper
+from tests.tampering import flipped, tamper, tampered
 
 from keepstep.actions.erasure import ErasureRequest, erase_run
 from keepstep.actions.runs import save_answers
+from keepstep.db.transaction import Read
 from keepstep.queries.integrity import BATCH, EVERYTHING, Scope, Verified, guard_findings, verify
+
+Place = tuple[str, str | None, int | None]
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,17 @@ class Store:
     async def verified(self, scope: Scope = EVERYTHING) -> Verified:
         return await self.desk.read(verify, scope)
 
-    async def altered(self, statement: str, **named: str) -> int:
-        ids = {"run": self.run, "erased": self.erased, "begun": self.begun, "email": self.survey.email, "wizard": self.survey.wizard}
-        used = {name: value for name, value in ids.items() if f":{name}" in statement}
-        return await tamper(self.superuser, statement, used | named)
+    def named(self, statement: str) -> dict[str, str]:
+        ids = {"run": self.run, "erased": self.erased, "begun": self.begun, "email": self.survey.email}
+        return {name: value for name, value in ids.items() if f":{name}" in statement}
+
+    async def alter(self, statement: str) -> None:
+        await tamper(self.superuser, statement, self.named(statement))
+
+    async def found(self, statement: str) -> set[Place]:
+        """What `verify` finds after this alteration, which is taken back again."""
+        async with tampered(self.superuser, statement, self.named(statement)) as tx:
+            return {(finding.code, finding.run_id, finding.revision) for finding in (await verify(tx)).findings}
 
 
 @pytest.fixture
@@ -47,10 +56,6 @@ async def store(desk: Desk, superuser_engine: AsyncEngine) -> Store:
     return Store(desk, superuser_engine, survey, run, erased, begun)
 
 
-def places(result: Verified) -> set[tuple[str, str | None, int | None]]:
-    return {(finding.code, finding.run_id, finding.revision) for finding in result.findings}
-
-
 async def test_what_nobody_altered_is_intact(store: Store) -> None:
     result = await store.verified()
     assert result.findings == []
@@ -58,159 +63,136 @@ async def test_what_nobody_altered_is_intact(store: Store) -> None:
 
 
 REVISION = {
-    "answers": "jsonb_set(answers, ARRAY[CAST(:email AS text), 'value'], '\"john@example.con\"')",
-    "an answer's type": "jsonb_set(answers, ARRAY[CAST(:email AS text), 'value'], '1')",
-    "a removed answer": "answers - CAST(:email AS text)",
-    "an added answer": "answers || '{\"x\": {\"value\": 1}}'",
-    "archive": '\'{"x": {"value": 1}}\'',
-    "asked": "B'110'",
-    "a shorter asked": "B'11'",
-    "evaluated_at": "evaluated_at + interval '1 microsecond'",
-    "evaluated_zone": "'Europe/Berlin'",
-    "cause": "'import'",
-    "actor": "gen_random_uuid()",
-    "no actor": "NULL",
-    "at": "at - interval '1 day'",
-    "language": "'de'",
-    "status": "'in_progress'",
-    "salt": flipped("salt"),
-    "content_digest": flipped("content_digest"),
-    "previous_digest": flipped("previous_digest"),
-    "wizard_version_id": "gen_random_uuid()",
-}
-COLUMNS = {
-    "an answer's type": "answers",
-    "a removed answer": "answers",
-    "an added answer": "answers",
-    "a shorter asked": "asked",
-    "no actor": "actor",
+    "an answer": "answers = jsonb_set(answers, ARRAY[CAST(:email AS text), 'value'], '\"john@example.con\"')",
+    "its type": "answers = jsonb_set(answers, ARRAY[CAST(:email AS text), 'value'], '1')",
+    "its source": "answers = jsonb_set(answers, ARRAY[CAST(:email AS text), 'source'], '\"import\"')",
+    "an answer less": "answers = answers - CAST(:email AS text)",
+    "an answer more": 'answers = answers || \'{"x": {"value": 1}}\'',
+    "the archive": 'archive = \'{"x": {"value": 1}}\'',
+    "what was asked": "asked = B'110'",
+    "how much was asked": "asked = B'11'",
+    "when it was evaluated": "evaluated_at = evaluated_at + interval '1 microsecond'",
+    "and where": "evaluated_zone = 'Europe/Berlin'",
+    "the cause": "cause = 'import'",
+    "who": "actor = gen_random_uuid()",
+    "nobody": "actor = NULL",
+    "when": "at = at - interval '1 day'",
+    "the language": "language = 'de'",
+    "the status": "status = 'in_progress'",
+    "the salt": f"salt = {flipped('salt')}",
+    "the digest": f"content_digest = {flipped('content_digest')}",
+    "the chain": f"previous_digest = {flipped('previous_digest')}",
+    "the version": "wizard_version_id = gen_random_uuid()",
 }
 
 
-@pytest.mark.parametrize("what", REVISION)
-async def test_an_altered_revision_is_named_with_its_run(store: Store, what: str) -> None:
-    column = COLUMNS.get(what, what)
-    assert await store.altered(f"UPDATE run_revisions SET {column} = {REVISION[what]} WHERE run_id = :run AND revision = 2") == 1
-    result = await store.verified()
-    assert any(finding.run_id == store.run and finding.revision in {2, 3} for finding in result.findings)
-    assert {finding.run_id for finding in result.findings} == {store.run}
+async def test_an_alteration_of_any_column_of_a_revision_names_it_and_its_run(store: Store) -> None:
+    for what, change in REVISION.items():
+        found = await store.found(f"UPDATE run_revisions SET {change} WHERE run_id = :run AND revision = 2")
+        assert (store.run, 2) in {(run, revision) for _, run, revision in found}, what
+        assert {run for _, run, _ in found} == {store.run}, what
 
 
-async def test_one_flipped_bit_of_an_answer_names_the_run_and_the_revision(store: Store) -> None:
+async def test_one_flipped_bit_of_an_answer_names_its_run_and_revision_and_nothing_else(store: Store) -> None:
     changed = "replace(answers::text, 'john@', 'kohn@')::jsonb"
-    await store.altered(f"UPDATE run_revisions SET answers = {changed} WHERE run_id = :run AND revision = 2")
-    assert places(await store.verified()) == {("revision", store.run, 2)}
+    found = await store.found(f"UPDATE run_revisions SET answers = {changed} WHERE run_id = :run AND revision = 2")
+    assert found == {("revision", store.run, 2)}
 
 
-async def test_a_number_is_told_from_the_text_that_looks_the_same(store: Store) -> None:
-    for value, found in {'"1"': True, "1": True}.items():
-        path = "ARRAY[CAST(:email AS text), 'value']"
-        await store.altered(f"UPDATE run_revisions SET answers = jsonb_set(answers, {path}, '{value}') WHERE run_id = :run")
-        assert bool((await store.verified()).findings) is found
+REMOVED_OR_MOVED = {
+    "DELETE FROM run_revisions WHERE run_id = :run AND revision = 3": "head",
+    "DELETE FROM run_revisions WHERE run_id = :run AND revision = 2": "chain",
+    "DELETE FROM run_revisions WHERE run_id = :run AND revision = 1": "chain",
+    "DELETE FROM run_revisions WHERE run_id = :run": "head",
+    "DELETE FROM wizard_runs WHERE id = :run": "head",
+    "UPDATE wizard_runs SET revision = 2 WHERE id = :run": "head",
+    "UPDATE wizard_runs SET wizard_version_id = gen_random_uuid() WHERE id = :run": "head",
+    "UPDATE wizard_runs SET status = 'in_progress', working_answers = '{}', completed_at = NULL WHERE id = :run": "head",
+    "UPDATE wizard_runs SET language = 'de' WHERE id = :run": "head",
+    "UPDATE wizard_runs SET wizard_id = NULL, origin_wizard_id = gen_random_uuid() WHERE id = :run": "head",
+    "UPDATE wizard_runs SET erased_at = now() WHERE id = :run": "erasure",
+    "UPDATE run_revisions SET revision = 4 WHERE run_id = :run AND revision = 3": "chain",
+    "UPDATE run_revisions SET run_id = CAST(:begun AS uuid) WHERE run_id = :run AND revision = 1": "revision",
+}
 
 
-@pytest.mark.parametrize(
-    ("statement", "code"),
-    [
-        ("DELETE FROM run_revisions WHERE run_id = :run AND revision = 3", "head"),
-        ("DELETE FROM run_revisions WHERE run_id = :run AND revision = 2", "chain"),
-        ("DELETE FROM run_revisions WHERE run_id = :run AND revision = 1", "chain"),
-        ("DELETE FROM run_revisions WHERE run_id = :run", "head"),
-        ("DELETE FROM wizard_runs WHERE id = :run", "head"),
-        ("UPDATE wizard_runs SET revision = 2 WHERE id = :run", "head"),
-        ("UPDATE wizard_runs SET wizard_version_id = gen_random_uuid() WHERE id = :run", "head"),
-        ("UPDATE wizard_runs SET status = 'in_progress', working_answers = '{}', completed_at = NULL WHERE id = :run", "head"),
-        ("UPDATE wizard_runs SET language = 'de' WHERE id = :run", "head"),
-        ("UPDATE wizard_runs SET wizard_id = NULL, origin_wizard_id = gen_random_uuid() WHERE id = :run", "head"),
-        ("UPDATE wizard_runs SET erased_at = now() WHERE id = :run", "erasure"),
-        ("UPDATE run_revisions SET revision = 4 WHERE run_id = :run AND revision = 3", "head"),
-        ("UPDATE run_revisions SET run_id = :begun WHERE run_id = :run AND revision = 1", "head"),
-    ],
-)
-async def test_what_was_removed_or_moved_is_found(store: Store, statement: str, code: str) -> None:
-    assert await store.altered(statement)
-    found = (await store.verified()).findings
-    assert (code, True) in {(finding.code, finding.run_id in {store.run, store.begun}) for finding in found}
+async def test_what_was_removed_or_moved_is_found(store: Store) -> None:
+    for statement, code in REMOVED_OR_MOVED.items():
+        found = await store.found(statement)
+        assert code in {code for code, run, _ in found if run in {store.run, store.begun}}, statement
 
 
 async def test_a_working_copy_that_holds_no_answers_is_found(store: Store) -> None:
-    await store.altered("UPDATE wizard_runs SET working_answers = '{\"x\": 1}' WHERE id = :begun")
-    assert places(await store.verified()) == {("working-copy", store.begun, None)}
+    found = await store.found("UPDATE wizard_runs SET working_answers = '{\"x\": 1}' WHERE id = :begun")
+    assert found == {("working-copy", store.begun, None)}
 
 
-@pytest.mark.parametrize(
-    ("statement", "code"),
-    [
-        ("UPDATE erasures SET reason = 'another' WHERE run_id = :erased", "erasure"),
-        ("UPDATE erasures SET actor = gen_random_uuid() WHERE run_id = :erased", "erasure"),
-        ("UPDATE erasures SET at = at + interval '1 second' WHERE run_id = :erased", "erasure"),
-        ("UPDATE erasures SET audit_event_id = gen_random_uuid() WHERE run_id = :erased", "erasure"),
-        ("UPDATE erasures SET option_set_ids = NULL WHERE run_id = :erased", "erasure"),
-        ("UPDATE erasures SET leaves = '{}' WHERE run_id = :erased", "tombstone"),
-        ('UPDATE erasures SET leaves = \'{"x": 1}\' WHERE run_id = :erased', "tombstone"),
-        (f"UPDATE erasures SET digest = {flipped('digest')} WHERE run_id = :erased", "erasure"),
-        ("UPDATE erasures SET number = 2, previous_digest = digest WHERE run_id = :erased", "erasure"),
-        ("DELETE FROM erasures WHERE run_id = :erased", "tombstone"),
-        ("DELETE FROM audit_events WHERE run_id = :erased AND action = 'run.erased'", "erasure"),
-        ("UPDATE erasures SET run_id = :run WHERE run_id = :erased", "tombstone"),
-        ("UPDATE run_revisions SET answers = '{}' WHERE run_id = :erased AND revision = 1", "tombstone"),
-        ("UPDATE run_revisions SET leaves = jsonb_set(leaves, '{keys}', '{}') WHERE run_id = :erased AND revision = 1", "revision"),
-        (
-            "UPDATE run_revisions SET leaves = jsonb_set(leaves, ARRAY['answers', CAST(:email AS text)], '\"no hex\"') "
-            "WHERE run_id = :erased AND revision = 1",
-            "revision",
-        ),
-        (
-            "UPDATE run_revisions SET answers = jsonb_set(answers, ARRAY[CAST(:email AS text)], '{\"value\": \"x\"}') "
-            "WHERE run_id = :erased AND revision = 1",
-            "revision",
-        ),
-        ("UPDATE wizard_runs SET erased_at = now() WHERE id = :erased", "erasure"),
-    ],
-)
-async def test_an_altered_tombstone_is_found(store: Store, statement: str, code: str) -> None:
-    assert await store.altered(statement)
-    found = (await store.verified()).findings
-    assert (code, store.erased) in {(finding.code, finding.run_id) for finding in found}
+FIRST = "WHERE run_id = :erased AND revision = 1"
+TOMBSTONES = {
+    "UPDATE erasures SET reason = 'another' WHERE run_id = :erased": "erasure",
+    "UPDATE erasures SET actor = gen_random_uuid() WHERE run_id = :erased": "erasure",
+    "UPDATE erasures SET at = at + interval '1 second' WHERE run_id = :erased": "erasure",
+    "UPDATE erasures SET audit_event_id = gen_random_uuid() WHERE run_id = :erased": "erasure",
+    "UPDATE erasures SET option_set_ids = NULL WHERE run_id = :erased": "erasure",
+    "UPDATE erasures SET leaves = '{}' WHERE run_id = :erased": "tombstone",
+    'UPDATE erasures SET leaves = \'{"x": 1, "2": 1}\' WHERE run_id = :erased': "tombstone",
+    f"UPDATE erasures SET digest = {flipped('digest')} WHERE run_id = :erased": "erasure",
+    "UPDATE erasures SET number = 2, previous_digest = digest WHERE run_id = :erased": "erasure",
+    "DELETE FROM erasures WHERE run_id = :erased": "tombstone",
+    "DELETE FROM audit_events WHERE run_id = :erased AND action = 'run.erased'": "erasure",
+    "UPDATE erasures SET run_id = CAST(:run AS uuid) WHERE run_id = :erased": "tombstone",
+    f"UPDATE run_revisions SET answers = '{{}}' {FIRST}": "tombstone",
+    f"UPDATE run_revisions SET leaves = jsonb_set(leaves, '{{keys}}', '{{}}') {FIRST}": "revision",
+    f"UPDATE run_revisions SET leaves = '{{}}' {FIRST}": "revision",
+    f"UPDATE run_revisions SET leaves = jsonb_set(leaves, ARRAY['answers', CAST(:email AS text)], '\"no hex\"') {FIRST}": "revision",
+    f"UPDATE run_revisions SET answers = answers || jsonb_build_object(CAST(:email AS text), '{{}}'::jsonb) {FIRST}": "revision",
+    "UPDATE wizard_runs SET erased_at = now() WHERE id = :erased": "erasure",
+}
+
+
+async def test_an_altered_tombstone_is_found(store: Store) -> None:
+    for statement, code in TOMBSTONES.items():
+        assert (code, store.erased) in {(code, run) for code, run, _ in await store.found(statement)}, statement
 
 
 async def test_an_answer_taken_out_like_an_erased_one_is_found_without_its_tombstone(store: Store) -> None:
-    """The digest alone cannot tell: whoever removes an answer leaves the same leaves behind as an erasure does."""
-    source = "SELECT leaves FROM run_revisions WHERE run_id = :erased AND revision = 1"
-    await store.altered(
-        f"UPDATE run_revisions SET salt = NULL, leaves = ({source}), answers = answers - CAST(:email AS text) WHERE run_id = :run"
-    )
-    found = (await store.verified()).findings
-    assert ("tombstone", store.run) in {(finding.code, finding.run_id) for finding in found}
+    """The digest alone cannot tell: whoever knows the salt can leave the same leaves behind as an erasure does."""
+    await store.desk.as_(ADMIN).do(erase_run, store.run, ErasureRequest(reason="asked for", option_sets=["email"]))
+    assert (await store.verified()).is_intact
+    found = await store.found("DELETE FROM erasures WHERE run_id = :run")
+    assert found == {("tombstone", store.run, number) for number in (1, 2, 3)}
 
 
-@pytest.mark.parametrize(
-    ("statement", "code"),
-    [
-        ("UPDATE wizard_versions SET structure = jsonb_set(structure, '{name}', '\"Other\"')", "version"),
-        ("UPDATE wizard_versions SET structure = jsonb_set(structure, '{steps,0,option_sets,1,name}', '\"Mail\"')", "version"),
-        ("UPDATE wizard_versions SET structure = '{}'", "unreadable"),
-        (f"UPDATE wizard_versions SET digest = {flipped('digest')}", "version"),
-        ("UPDATE wizard_versions SET version_number = 2", "version"),
-        ("UPDATE version_option_sets SET option_set_snapshot = jsonb_set(option_set_snapshot, '{name}', '\"Mail\"')", "snapshot"),
-        ("UPDATE version_option_sets SET step_snapshot = '{}'", "snapshot"),
-        ("UPDATE version_option_sets SET key = 'mail' WHERE key = 'email'", "snapshot"),
-        ("UPDATE version_option_sets SET step_id = gen_random_uuid() WHERE key = 'email'", "snapshot"),
-        ("UPDATE version_option_sets SET position = 7 WHERE key = 'email'", "snapshot"),
-        ("DELETE FROM version_option_sets WHERE key = 'email'", "snapshot"),
-        ("DELETE FROM wizard_versions", "head"),
-    ],
-)
-async def test_an_altered_version_is_found(store: Store, statement: str, code: str) -> None:
-    assert await store.altered(statement)
-    found = (await store.verified()).findings
-    assert code in {finding.code for finding in found}
-    assert all(finding.version_number or finding.run_id for finding in found)
+VERSIONS = {
+    "UPDATE wizard_versions SET structure = jsonb_set(structure, '{name}', '\"Other\"')": "version",
+    "UPDATE wizard_versions SET structure = jsonb_set(structure, '{steps,0,option_sets,1,name}', '\"Mail\"')": "version",
+    "UPDATE wizard_versions SET structure = '{}'": "unreadable",
+    f"UPDATE wizard_versions SET digest = {flipped('digest')}": "version",
+    "UPDATE wizard_versions SET version_number = 2": "version",
+    "UPDATE version_option_sets SET option_set_snapshot = jsonb_set(option_set_snapshot, '{name}', '\"Mail\"')": "snapshot",
+    "UPDATE version_option_sets SET step_snapshot = '{}'": "snapshot",
+    "UPDATE version_option_sets SET key = 'mail' WHERE key = 'email'": "snapshot",
+    "UPDATE version_option_sets SET step_id = gen_random_uuid() WHERE key = 'email'": "snapshot",
+    "UPDATE version_option_sets SET position = 7 WHERE key = 'email'": "snapshot",
+    "DELETE FROM version_option_sets WHERE key = 'email'": "snapshot",
+    "DELETE FROM wizard_versions": "head",
+}
+
+
+async def test_an_altered_version_is_found(store: Store) -> None:
+    for statement, code in VERSIONS.items():
+        assert code in {code for code, _, _ in await store.found(statement)}, statement
+
+
+async def test_an_altered_version_is_named(store: Store) -> None:
+    await store.alter("UPDATE wizard_versions SET structure = jsonb_set(structure, '{name}', '\"Other\"')")
+    (finding,) = (await store.verified()).findings
+    assert (finding.code, finding.wizard_id, finding.version_number) == ("version", store.survey.wizard, 1)
 
 
 async def test_one_wizard_can_be_looked_at_alone(store: Store) -> None:
     other = await store.desk.survey(slug="other")
-    await store.altered("UPDATE run_revisions SET cause = 'import' WHERE run_id = :run AND revision = 1")
+    await store.alter("UPDATE run_revisions SET cause = 'import' WHERE run_id = :run AND revision = 1")
     assert (await store.verified(Scope(other.wizard))).is_intact
     assert not (await store.verified(Scope(store.survey.wizard))).is_intact
 
@@ -232,22 +214,18 @@ async def test_more_runs_than_one_batch_are_all_looked_at(store: Store) -> None:
     assert (result.runs, told[-1], len(told) > 1, result.is_intact) == (BATCH + 3, BATCH + 3, True, True)
 
 
-Damage = Callable[[AsyncEngine], Awaitable[Any]]
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "ALTER TABLE run_revisions DISABLE TRIGGER keepstep_guard",
-        "ALTER TABLE wizard_versions ENABLE TRIGGER keepstep_guard",
-        "DROP TRIGGER keepstep_chain ON run_revisions",
-        "CREATE OR REPLACE FUNCTION keepstep_guard_revision() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
-    ],
+DAMAGES = (
+    "ALTER TABLE run_revisions DISABLE TRIGGER keepstep_guard",
+    "ALTER TABLE wizard_versions ENABLE TRIGGER keepstep_guard",
+    "DROP TRIGGER keepstep_chain ON run_revisions",
+    "CREATE OR REPLACE FUNCTION keepstep_guard_revision() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
 )
-async def test_guards_that_were_switched_off_are_found(store: Store, statement: str) -> None:
-    from sqlalchemy import text
 
+
+async def test_guards_that_were_switched_off_are_found(store: Store) -> None:
     assert await store.desk.read(guard_findings) == []
-    async with store.superuser.begin() as connection:
-        await connection.execute(text(statement))
-    assert [finding.code for finding in await store.desk.read(guard_findings)] == ["guard"]
+    for statement in DAMAGES:
+        async with store.superuser.connect() as connection:
+            await connection.execute(text(statement))
+            assert [finding.code for finding in await guard_findings(Read(connection))] == ["guard"], statement
+            await connection.rollback()

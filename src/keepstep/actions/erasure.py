@@ -4,20 +4,20 @@ Never a side effect of anything else. What goes is listed first; a tombstone sta
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, func, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB, TIMESTAMP, UUID
-from sqlalchemy.types import Text
+from sqlalchemy import Row, select
 
 from keepstep.actions.context import Context
-from keepstep.core.integrity import chained, erased_leaves, instant
+from keepstep.actions.files import lock_content
+from keepstep.core.jsonvalue import unstorable_text
 from keepstep.core.permissions import require
 from keepstep.core.text import text_in
 from keepstep.core.validate import find_option_set
+from keepstep.db import erasure as door
 from keepstep.db.blobs import BlobStore
-from keepstep.db.tables import erasures, files, run_revisions
+from keepstep.db.tables import files, run_revisions
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import RequestInvalid, RunErased
 from keepstep.queries.runs import RunState, load_run
@@ -35,13 +35,16 @@ class ErasureRequest:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What goes: labels of the answers by name, in how many revisions, and the files; `number` None while nothing is done yet."""
+    """What goes: labels of the answers by name, in how many revisions, and the files by id with their digests.
+
+    `number` is that of the tombstone, None while nothing is done yet.
+    """
 
     run_id: str
     labels: Mapping[str, str]
     revisions: Sequence[int]
     answers: int
-    files: Sequence[Mapping[str, Any]]
+    files: Mapping[str, str]
     number: int | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -62,25 +65,22 @@ async def erase_run(ctx: Context, tx: Write, run_id: str, request: ErasureReques
     state = await _erasable(ctx, await load_run(tx, run_id, locked=True), request)
     names = _names(state, request)
     going = await _erasure(tx, state, names)
-    rows = await _revisions(tx, run_id)
-    leaves = _leaves(rows, names)
-    number, previous = await _last_tombstone(tx, run_id)
-    record = {
-        "run_id": run_id,
-        "number": number + 1,
-        "option_set_ids": names,
-        "leaves": _named(rows, leaves),
-        "reason": request.reason,
-        "actor": ctx.actor.id,
-        "at": instant(ctx.now),
-    }
-    done = await _through_the_door(ctx, tx, record, leaves, chained(previous, record))
-    return Erasure(run_id, going.labels, going.revisions, going.answers, done["files"], number + 1)
+    erasure = door.Erasure(
+        run_id=run_id,
+        names=names,
+        reason=request.reason,
+        actor=ctx.actor.id,
+        at=ctx.now,
+        event_id=ctx.make_id(),
+        channel=ctx.actor.channel,
+    )
+    done = await door.erase(tx, erasure)
+    return replace(going, answers=done.answers, files=done.files, number=done.number)
 
 
 async def _erasable(ctx: Context, state: RunState, request: ErasureRequest) -> RunState:
     require(ctx.actor, "administer", state.origin_wizard_id)
-    if not request.reason.strip() or len(request.reason) > MAX_REASON:
+    if not request.reason.strip() or len(request.reason) > MAX_REASON or unstorable_text(request.reason):
         detail = f"Say why, in at most {MAX_REASON:,} characters: the reason stays on record."
         raise RequestInvalid(detail, errors=[{"pointer": "/reason", "code": "reason", "detail": detail}])
     if state.erased_at is not None:
@@ -124,9 +124,9 @@ async def _erasure(tx: Read, state: RunState, names: Sequence[str] | None) -> Er
     everything = {name for row in rows for name in (*row.answers, *row.archive)} | set(state.answers)
     labels = {name: _label(state, name) for name in sorted(_going(dict.fromkeys(everything), names))}
     answers = sum(len(_going(row.answers, names)) + len(_going(row.archive, names)) for row in rows)
-    named = await tx.rows(select(files.c.id, func.encode(files.c.sha256, "hex").label("sha256")).where(files.c.run_id == state.id))
+    named = await tx.rows(select(files.c.id, files.c.sha256).where(files.c.run_id == state.id))
     ids = _file_ids([row.answers for row in rows] + [row.archive for row in rows] + [state.answers], names)
-    gone = [{"id": row.id, "sha256": row.sha256} for row in named if names is None or row.id in ids]
+    gone = {row.id: bytes(row.sha256).hex() for row in named if names is None or row.id in ids}
     return Erasure(state.id, labels, [row.revision for row in touched], answers, gone)
 
 
@@ -142,73 +142,18 @@ def _file_ids(stored: Sequence[Mapping[str, Any]], names: Sequence[str] | None) 
     }
 
 
-# --- the tombstone -------------------------------------------------------------------------------------------------
+# --- files ---
 
 
-def _leaves(rows: Sequence[Row[Any]], names: Sequence[str] | None) -> dict[str, dict[str, dict[str, str]]]:
-    """By revision that loses something: the leaves of all its entries, and the keys of those that stay."""
-    return {
-        str(row.revision): _kept(row, [*_going(row.answers, names), *_going(row.archive, names)])
-        for row in rows
-        if _going(row.answers, names) or _going(row.archive, names)
-    }
-
-
-def _kept(row: Row[Any], gone: Sequence[str]) -> dict[str, dict[str, str]]:
-    if row.leaves is not None:
-        # Erased from before: the salt is gone, the stored leaves and keys are what there is.
-        keys = {name: key for name, key in row.leaves["keys"].items() if name not in gone}
-        return {"answers": dict(row.leaves["answers"]), "archive": dict(row.leaves["archive"]), "keys": keys}
-    erased = erased_leaves(bytes(row.salt), row.answers, row.archive, gone)
-    return {"answers": dict(erased.answer_leaves), "archive": dict(erased.archive_leaves), "keys": dict(erased.keys)}
-
-
-def _named(rows: Sequence[Row[Any]], leaves: Mapping[str, Mapping[str, Mapping[str, str]]]) -> dict[str, Any]:
-    """What the tombstone names: the leaves of what goes. The database works it out as well and stores its own result."""
-    named: dict[str, Any] = {}
-    for row in rows:
-        kept = leaves.get(str(row.revision))
-        if kept is not None:
-            named[str(row.revision)] = {
-                "answers": {name: kept["answers"][name] for name in row.answers if name not in kept["keys"]},
-                "archive": {name: kept["archive"][name] for name in row.archive if name not in kept["keys"]},
-            }
-    return named
-
-
-async def _last_tombstone(tx: Read, run_id: str) -> tuple[int, bytes | None]:
-    own = erasures.c
-    row = await tx.one_or_none(select(own.number, own.digest).where(own.run_id == run_id).order_by(own.number.desc()).limit(1))
-    return (0, None) if row is None else (row.number, bytes(row.digest))
-
-
-_DOOR: Final = text("SELECT erase_run(:run_id, :names, :reason, :actor, :at, :event_id, :channel, :leaves, :digest)").bindparams(
-    bindparam("run_id", type_=UUID(as_uuid=False)),
-    bindparam("names", type_=ARRAY(Text)),
-    bindparam("reason", type_=Text),
-    bindparam("actor", type_=UUID(as_uuid=False)),
-    bindparam("at", type_=TIMESTAMP(timezone=True)),
-    bindparam("event_id", type_=UUID(as_uuid=False)),
-    bindparam("channel", type_=Text),
-    bindparam("leaves", type_=JSONB),
-    bindparam("digest", type_=BYTEA),
-)
-
-
-async def _through_the_door(ctx: Context, tx: Write, record: Mapping[str, Any], leaves: Mapping[str, Any], digest: bytes) -> dict[str, Any]:
-    """`{number, revisions, answers, files: [{id, sha256}]}` as the database's function tells it."""
-    given = {"run_id": record["run_id"], "names": record["option_set_ids"], "reason": record["reason"], "actor": ctx.actor.id}
-    given |= {"at": ctx.now, "event_id": ctx.make_id(), "channel": ctx.actor.channel, "leaves": leaves, "digest": digest}
-    done: dict[str, Any] = await tx.scalar(_DOOR, given)
-    return done
-
-
-async def remove_unnamed(tx: Read, blobs: BlobStore, erased: Erasure) -> int:
-    """How many contents were removed from the store: those of erased files that no other file shares. Call it after the commit."""
-    digests = {str(file["sha256"]) for file in erased.files}
-    wanted = [bytes.fromhex(digest) for digest in digests]
-    shared = await tx.scalars(select(files.c.sha256).where(files.c.sha256.in_(wanted))) if wanted else ()
-    free = digests - {bytes(digest).hex() for digest in shared}
-    for digest in free:
-        blobs.delete(digest)
-    return len(free)
+async def remove_contents(tx: Write, blobs: BlobStore, erased: Erasure) -> int:
+    """How many contents were removed from the store: those of erased files that no other file shares. In a transaction after
+    the one that erased, or a failing commit would leave answers that name missing bytes.
+    """
+    removed = 0
+    for digest in sorted({str(sha256) for sha256 in erased.files.values()}):
+        # An upload of the same content holds this lock until its row is stored, so it is seen here, or sees that the bytes went.
+        await lock_content(tx, digest, exclusive=True)
+        if not await tx.scalar(select(files.c.id).where(files.c.sha256 == bytes.fromhex(digest)).limit(1)):
+            blobs.delete(digest)
+            removed += 1
+    return removed

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import filetype
-from sqlalchemy import insert, update
+from sqlalchemy import func, insert, select, update
 
 from keepstep.actions.context import Context
 from keepstep.core.flow import Answers
@@ -17,7 +17,7 @@ from keepstep.core.validate import Given
 from keepstep.db.blobs import BlobStore
 from keepstep.db.tables import files
 from keepstep.db.transaction import Read, Write
-from keepstep.errors import RequestInvalid
+from keepstep.errors import Busy, RequestInvalid
 from keepstep.queries.files import StoredFile, files_by_id
 from keepstep.queries.versions import Version
 from keepstep.queries.wizards import get_wizard
@@ -53,8 +53,17 @@ async def store_file(ctx: Context, tx: Write, wizard_ref: str, blobs: BlobStore,
     )
     row = {"id": stored.id, "wizard_id": wizard.id, "sha256": bytes.fromhex(blob.sha256), "size": blob.size}
     row |= {"media_type": stored.media_type, "name": stored.name, "uploaded_at": ctx.now, "uploaded_by": ctx.actor.id}
+    await lock_content(tx, blob.sha256)
+    if not blobs.has(blob.sha256):
+        raise Busy("A file with this very content was being erased. Nothing was stored; send it again.")
     await tx.execute(insert(files).values(**row))
     return stored
+
+
+async def lock_content(tx: Write, sha256: str, *, exclusive: bool = False) -> None:
+    """Keeps a content (SHA-256 in hex) from being removed until this transaction ends; exclusively, from being named anew."""
+    key = int.from_bytes(bytes.fromhex(sha256)[:8], signed=True)
+    await tx.scalar(select(func.pg_advisory_xact_lock(key) if exclusive else func.pg_advisory_xact_lock_shared(key)))
 
 
 async def _watched(upload: AsyncIterator[bytes], head: bytearray) -> AsyncIterator[bytes]:

@@ -3,26 +3,27 @@
 Streams in the order of runs, so that memory does not grow with their number. Must not know how findings are shown.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
-from sqlalchemy import Row, and_, select
+from sqlalchemy import Row, exists, func, select
 
 from keepstep.core.integrity import (
     Erased,
     Header,
     chained,
     content_digest,
-    instant,
     leaves_of,
     remaining_leaves,
     structure_digest,
     unread_leaves,
 )
 from keepstep.core.structure import Structure, dump, parse
-from keepstep.db.tables import erasures, run_revisions, version_option_sets, wizard_runs, wizard_versions
+from keepstep.db.definitions import definition_faults
+from keepstep.db.erasure import Erasure, erasure_record
+from keepstep.db.tables import audit_events, erasures, run_revisions, version_option_sets, wizard_runs, wizard_versions
 from keepstep.db.transaction import Read
 from keepstep.errors import Problem
 
@@ -32,7 +33,9 @@ MAX_FINDINGS: Final = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One alteration. `code` says of what: version, snapshot, revision, chain, head, tombstone, erasure, working-copy, unreadable."""
+    """One alteration. `code` says of what: guard, version, snapshot, unreadable, revision, chain, head, tombstone, erasure,
+    working-copy, checkpoint; from a comparison with a checkpoint also dropped, cut, rewritten.
+    """
 
     code: str
     wizard_id: str | None
@@ -46,18 +49,31 @@ class Finding:
         return {name: getattr(self, name) for name in names}
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to look at: everything, or one wizard's part; `limit` runs after the run `after`, for those who take it in pieces."""
+
+    wizard_id: str | None = None
+    after: str | None = None
+    limit: int | None = None
+
+
+EVERYTHING: Final = Scope()
+
+
 @dataclass(slots=True)
 class Verified:
-    """What was looked at, and what was found. Fills while `verify` runs."""
+    """What was looked at, and what was found. Fills while `verify` runs; `next` is where a limited one stopped."""
 
     versions: int = 0
     runs: int = 0
     revisions: int = 0
     erased: int = 0
     altered: int = 0
+    next: str | None = None
     findings: list[Finding] = field(default_factory=list)
 
-    def add(self, found: Iterator[Finding] | Sequence[Finding]) -> None:
+    def add(self, found: Iterable[Finding]) -> None:
         for finding in found:
             self.altered += 1
             if len(self.findings) < MAX_FINDINGS:
@@ -69,7 +85,7 @@ class Verified:
 
     def to_json(self) -> dict[str, Any]:
         counts = {name: getattr(self, name) for name in ("versions", "runs", "revisions", "erased", "altered")}
-        return {"intact": self.is_intact} | counts | {"findings": [finding.to_json() for finding in self.findings]}
+        return {"intact": self.is_intact} | counts | {"next": self.next, "findings": [finding.to_json() for finding in self.findings]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +96,38 @@ class _Version:
     option_sets: int
 
 
-async def verify(tx: Read, wizard_id: str | None = None, *, seen: Callable[[Verified], None] = lambda _: None) -> Verified:
-    """Everything stored, or one wizard's part of it, checked. `seen` is told after each run, for progress."""
+async def verify(tx: Read, scope: Scope = EVERYTHING, *, seen: Callable[[Verified], None] = lambda _: None) -> Verified:
+    """Everything stored in this scope, checked. `seen` is told after every few runs, for progress."""
     result = Verified()
-    versions = await _verify_versions(tx, wizard_id, result)
-    tombstones = await _verified_erasures(tx, wizard_id, result)
-    async for rows in _runs(tx, wizard_id):
-        run_id = rows[0].id or rows[0].run_id
-        result.runs += 1
-        result.revisions += sum(row.revision is not None for row in rows)
-        result.erased += sum(row.leaves is not None for row in rows)
-        result.add(_run_findings(rows, versions, tombstones.pop(run_id, {})))
+    versions = await _verify_versions(tx, scope.wizard_id, result)
+    async for batch in _batches(tx, scope):
+        first, last = batch[0][0].id, batch[-1][0].id
+        tombstones = await _tombstones(tx, first, last, result)
+        for rows in batch:
+            result.runs += 1
+            result.revisions += sum(row.revision is not None for row in rows)
+            result.erased += sum(row.leaves is not None for row in rows)
+            result.add(_run_findings(rows, versions, tombstones.get(rows[0].id, _Tombstones())))
+        result.next = last if result.runs == scope.limit else None
         seen(result)
-    gone = (_Place(None, run_id, None) for run_id in tombstones)
-    result.add([place.finding("erasure", "There is a tombstone of this run, but no run.") for place in gone])
+    if scope.wizard_id is None and result.next is None:
+        result.add(await _strays(tx))
     return result
+
+
+async def guard_findings(tx: Read) -> list[Finding]:
+    """Guards that are not as this release defines them: somebody switched them off, and may have passed them.
+
+    Privileges are left to `keepstep db check`: without them the guards still hold.
+    """
+    found = await tx.synchronously(definition_faults)
+    return [Finding(code="guard", wizard_id=None, detail=f"{issue.pointer}: {issue.detail}") for issue in found]
+
+
+async def count_runs(tx: Read, wizard_id: str | None) -> int:
+    """How many runs `verify` will look at."""
+    statement = select(func.count()).select_from(wizard_runs)
+    return int(await tx.scalar(statement if wizard_id is None else statement.where(wizard_runs.c.origin_wizard_id == wizard_id)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,45 +201,68 @@ def option_set_rows(structure: Structure) -> Iterator[tuple[str, str, int, str, 
         yield option_set.id, step.id, position, option_set.key, dump(option_set), snapshot
 
 
-# --- erasures ------------------------------------------------------------------------------------------------------
+# --- tombstones ----------------------------------------------------------------------------------------------------
 
 Named = dict[int, tuple[frozenset[str], frozenset[str]]]
 """By revision: the answers and the archive entries that tombstones name."""
 
 
-def erasure_record(row: Any) -> dict[str, Any]:
-    """What the digest of a row in `erasures` covers, besides the digest of the row before."""
-    return {
-        "run_id": row.run_id,
-        "number": row.number,
-        "option_set_ids": row.option_set_ids,
-        "leaves": row.leaves,
-        "reason": row.reason,
-        "actor": row.actor,
-        "at": instant(row.at),
-    }
+@dataclass(slots=True)
+class _Tombstones:
+    """What the tombstones of one run name, and whether one of them stands for the whole run."""
+
+    named: Named = field(default_factory=dict)
+    whole: bool = False
 
 
-async def _verified_erasures(tx: Read, wizard_id: str | None, result: Verified) -> dict[str, Named]:
-    """What each run's tombstones name. Broken chains are reported here; what they name counts all the same, once."""
-    statement = select(erasures).order_by(erasures.c.run_id, erasures.c.number)
-    if wizard_id is not None:
-        statement = statement.where(erasures.c.run_id.in_(select(wizard_runs.c.id).where(wizard_runs.c.origin_wizard_id == wizard_id)))
-    named: dict[str, Named] = {}
-    previous: dict[str, tuple[int, bytes]] = {}
-    async for row in tx.stream(statement):
-        number, digest = previous.get(row.run_id, (0, b""))
-        if row.number != number + 1 or (row.previous_digest or b"") != digest or chained(digest or None, erasure_record(row)) != row.digest:
-            result.add([_Place(None, row.run_id, None).finding("erasure", f"Tombstone {row.number} does not match its digest or chain.")])
+async def _tombstones(tx: Read, first: str, last: str, result: Verified) -> dict[str, _Tombstones]:
+    """Those of the runs from `first` to `last`. A broken chain is reported here; what it names counts all the same, once."""
+    recorded = exists().where(audit_events.c.id == erasures.c.audit_event_id, audit_events.c.action == "run.erased")
+    statement = select(erasures, recorded.label("recorded")).where(erasures.c.run_id.between(first, last))
+    found: dict[str, _Tombstones] = {}
+    previous: dict[str, tuple[int, bytes | None]] = {}
+    for row in await tx.rows(statement.order_by(erasures.c.run_id, erasures.c.number)):
+        number, digest = previous.get(row.run_id, (0, None))
+        result.add(_tombstone_findings(row, number, digest))
         previous[row.run_id] = (row.number, bytes(row.digest))
-        _merge(named.setdefault(row.run_id, {}), row.leaves)
-    return named
+        known = found.setdefault(row.run_id, _Tombstones())
+        known.whole |= row.option_set_ids is None
+        _merge(known.named, row.leaves)
+    return found
+
+
+def _tombstone_findings(row: Row[Any], number: int, digest: bytes | None) -> Iterator[Finding]:
+    place = _Place(None, row.run_id, None)
+    if row.number != number + 1 or _bytes(row.previous_digest) != digest or chained(digest, tombstone_record(row)) != bytes(row.digest):
+        yield place.finding("erasure", f"Tombstone {row.number} does not match its digest or chain.")
+    if not row.recorded:
+        yield place.finding("erasure", f"Tombstone {row.number} has no audit event.")
+
+
+def tombstone_record(row: Any) -> dict[str, Any]:
+    """What the digest of a stored tombstone was taken over."""
+    erasure = Erasure(
+        run_id=row.run_id,
+        names=row.option_set_ids,
+        reason=row.reason,
+        actor=row.actor,
+        at=row.at,
+        event_id=row.audit_event_id,
+        channel="",
+    )
+    return erasure_record(erasure, row.number, row.leaves)
 
 
 def _merge(named: Named, leaves: Mapping[str, Any]) -> None:
     for revision, gone in leaves.items():
+        if not revision.isdecimal() or not isinstance(gone, Mapping):
+            continue
         answers, archive = named.get(int(revision), (frozenset(), frozenset()))
-        named[int(revision)] = (answers | set(gone.get("answers", {})), archive | set(gone.get("archive", {})))
+        named[int(revision)] = (answers | set(gone.get("answers", ())), archive | set(gone.get("archive", ())))
+
+
+def _bytes(digest: Any) -> bytes | None:
+    return None if digest is None else bytes(digest)
 
 
 # --- runs ----------------------------------------------------------------------------------------------------------
@@ -219,6 +275,7 @@ _OWN: Final = (
     wizard_runs.c.revision.label("head"),
     wizard_runs.c.language,
     wizard_runs.c.working_answers,
+    wizard_runs.c.erased_at,
 )
 _REVISION: Final = (
     run_revisions.c.run_id,
@@ -239,45 +296,64 @@ _REVISION: Final = (
     run_revisions.c.previous_digest,
     run_revisions.c.leaves,
 )
+# Runs whose tombstones are asked for at once. Their revisions are all that is held in memory.
+BATCH: Final = 200
 
 
-async def _runs(tx: Read, wizard_id: str | None) -> AsyncIterator[list[Row[Any]]]:
-    """The rows of each run, oldest revision first. A full join, so that a revision without a run is seen as well."""
-    joined = wizard_runs.join(run_revisions, and_(run_revisions.c.run_id == wizard_runs.c.id), full=True, isouter=True)
-    statement = select(*_OWN, *_REVISION).select_from(joined).order_by(wizard_runs.c.id, run_revisions.c.run_id, run_revisions.c.revision)
-    if wizard_id is not None:
-        statement = statement.where(wizard_runs.c.origin_wizard_id == wizard_id)
-    rows: list[Row[Any]] = []
-    async for row in tx.stream(statement):
-        if rows and (row.id or row.run_id) != (rows[0].id or rows[0].run_id):
-            yield rows
-            rows = []
-        rows.append(row)
-    if rows:
-        yield rows
+async def _batches(tx: Read, scope: Scope) -> AsyncIterator[list[list[Row[Any]]]]:
+    """The runs in the order of their ids, some at a time: each the rows of its revisions, oldest first, or one row without."""
+    chosen = select(*_OWN).order_by(wizard_runs.c.id).limit(scope.limit)
+    if scope.wizard_id is not None:
+        chosen = chosen.where(wizard_runs.c.origin_wizard_id == scope.wizard_id)
+    if scope.after is not None:
+        chosen = chosen.where(wizard_runs.c.id > scope.after)
+    own = chosen.subquery("own")
+    joined = own.join(run_revisions, run_revisions.c.run_id == own.c.id, isouter=True)
+    batch: list[list[Row[Any]]] = []
+    async for row in tx.stream(select(own, *_REVISION).select_from(joined).order_by(own.c.id, run_revisions.c.revision), size=BATCH):
+        if batch and batch[-1][0].id == row.id:
+            batch[-1].append(row)
+            continue
+        if len(batch) >= BATCH:
+            yield batch
+            batch = []
+        batch.append([row])
+    if batch:
+        yield batch
 
 
-def _run_findings(rows: list[Row[Any]], versions: Mapping[str, _Version], named: Named) -> Iterator[Finding]:
+async def _strays(tx: Read) -> list[Finding]:
+    """Revisions and tombstones of runs that are not there."""
+    without_run = ~exists().where(wizard_runs.c.id == run_revisions.c.run_id)
+    revisions = await tx.rows(select(run_revisions.c.run_id, run_revisions.c.revision).where(without_run).limit(MAX_FINDINGS))
+    unknown = ~exists().where(wizard_runs.c.id == erasures.c.run_id)
+    tombstones = await tx.rows(select(erasures.c.run_id, erasures.c.number).where(unknown).limit(MAX_FINDINGS))
+    found = [_Place(None, row.run_id, row.revision).finding("head", "This revision belongs to no run.") for row in revisions]
+    detail = "There is tombstone {} of this run, but no run."
+    found += [_Place(None, row.run_id, None).finding("erasure", detail.format(row.number)) for row in tombstones]
+    return found
+
+
+def _run_findings(rows: list[Row[Any]], versions: Mapping[str, _Version], tombstones: _Tombstones) -> Iterator[Finding]:
     run = rows[0]
-    if run.id is None:
-        yield _Place(None, run.run_id, run.revision).finding("head", "This revision belongs to no run.")
-        return
     place = _Place(run.origin_wizard_id, run.id, None)
     revisions = [row for row in rows if row.revision is not None]
     yield from _head_findings(run, revisions, place, versions)
+    if (run.erased_at is not None) != tombstones.whole:
+        yield place.finding("erasure", "The run says that it was erased, or not, in a way that its tombstones do not.")
+    named = dict(tombstones.named)
     previous: bytes | None = None
     for expected, row in enumerate(revisions, start=1):
         here = _Place(run.origin_wizard_id, run.id, row.revision)
         if row.revision != expected:
             yield here.finding("chain", f"Revision {expected} is missing before this one.")
-        if (None if row.previous_digest is None else bytes(row.previous_digest)) != previous:
+        if _bytes(row.previous_digest) != previous:
             yield here.finding("chain", "It does not follow the digest of the revision before.")
         yield from _revision_findings(row, here, versions, named.pop(row.revision, (frozenset(), frozenset())))
         previous = bytes(row.content_digest)
     for revision in named:
-        yield _Place(run.origin_wizard_id, run.id, revision).finding(
-            "erasure", "A tombstone names answers of a revision that is not there."
-        )
+        here = _Place(run.origin_wizard_id, run.id, revision)
+        yield here.finding("erasure", "A tombstone names answers of a revision that is not there.")
 
 
 def _head_findings(run: Row[Any], revisions: list[Row[Any]], place: _Place, versions: Mapping[str, _Version]) -> Iterator[Finding]:
@@ -286,8 +362,9 @@ def _head_findings(run: Row[Any], revisions: list[Row[Any]], place: _Place, vers
         yield place.finding("head", f"The run says that its last revision is {run.head}; stored is {last.revision if last else 'none'}.")
     if last is not None and run.wizard_version_id != last.revision_version_id:
         yield place.finding("head", "The run is on another version than its last revision.")
-    if run.status == "completed" and (last is None or last.revision_status != "completed" or last.revision_language != run.language):
-        yield place.finding("head", "The run says that it is complete in a way that its last revision does not.")
+    is_completed = last is not None and last.revision_status == "completed"
+    if (run.status == "completed") != is_completed or (last is not None and is_completed and last.revision_language != run.language):
+        yield place.finding("head", "The run says that it is complete, or not, in a way that its last revision does not.")
     version = versions.get(run.wizard_version_id)
     if version is None or version.origin != run.origin_wizard_id:
         yield place.finding("head", "The run is on a version of another wizard, or on none.")
@@ -299,7 +376,9 @@ def _revision_findings(
     row: Row[Any], place: _Place, versions: Mapping[str, _Version], named: tuple[frozenset[str], frozenset[str]]
 ) -> Iterator[Finding]:
     version = versions.get(row.revision_version_id)
-    if version is not None and len(row.asked) != version.option_sets:
+    if version is None:
+        yield place.finding("revision", "It is on a version of another wizard, or on none.")
+    elif len(row.asked) != version.option_sets:
         yield place.finding("revision", "What was asked does not fit the version's option sets.")
     if recomputed_digest(row) != bytes(row.content_digest):
         yield place.finding("revision", "The stored content does not match its digest.")
