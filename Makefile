@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 LOCKS := requirements/main.txt requirements/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint torture bench lock
+.PHONY: help setup demo test check lint torture bench docs lock
 
 help:
 	@echo "make setup    install everything into $(VENV)"
@@ -16,6 +16,7 @@ help:
 	@echo "make test     everything, each group of tests against its time budget"
 	@echo "make torture  the laws with far more examples"
 	@echo "make bench    the measurements in bench/"
+	@echo "make docs     write the pages that are generated from the code"
 	@echo "make lock     pin the requirements anew (needs uv)"
 
 setup: $(STAMP)
@@ -50,6 +51,9 @@ torture: setup
 
 bench: setup
 	$(BIN)/python -m bench
+
+docs: setup
+	$(BIN)/python -m tests.house.problems_page
 
 # uv is needed here alone. dev.in takes main.txt as its constraint, so both files agree on every version.
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
