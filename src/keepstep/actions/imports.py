@@ -5,7 +5,7 @@ The import itself never asks, because publishing asks for everything (semantics 
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from keepstep.actions.audit import audit_wizard
 from keepstep.actions.confirm import Confirmable, Consent
@@ -57,6 +57,18 @@ class ImportedWizard:
     edit: str | None = None
     published: Published | None = None
     unconfirmed: Confirmable | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """`{wizard, created, edit, version_number, unconfirmed, receipt}`."""
+        names = ("id", "slug", "name", "draft_revision", "active_version_number")
+        return {
+            "wizard": {name: getattr(self.wizard, name) for name in names},
+            "created": self.created,
+            "edit": self.edit,
+            "version_number": None if self.published is None else self.published.version.number,
+            "unconfirmed": None if self.unconfirmed is None else self.unconfirmed.to_json(),
+            "receipt": self.receipt.to_json(),
+        }
 
 
 async def import_wizard(ctx: Context, tx: Write, file: WizardFile) -> ImportedWizard:

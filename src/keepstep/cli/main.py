@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from keepstep import __version__
-from keepstep.cli import accounts, database, serving
+from keepstep.cli import accounts, database, runs, serving, verifying, wizards
 
 app = typer.Typer(
     name="keepstep",
@@ -17,9 +17,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("serve")(serving.serve)
+app.command("verify")(verifying.verify)
 app.add_typer(database.db, name="db")
 app.add_typer(accounts.user, name="user")
 app.add_typer(accounts.token, name="token")
+app.add_typer(wizards.wizard, name="wizard")
+app.add_typer(runs.run, name="run")
+app.command("impact")(wizards.impact)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,6 +1,6 @@
 """How a command shows what it found: as a table for people, as JSON for programs, and its progress on the error stream."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -19,6 +19,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text
 def print_json(value: Any) -> None:
     """One JSON value, indented, numbers exact."""
     print(msgspec.json.format(jsonvalue.dump_bytes(value), indent=2).decode())
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """A line each, as it is."""
+    for line in lines:
+        print(line)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
