@@ -67,6 +67,12 @@ async def test_a_name_that_is_no_text_is_refused(desk: Desk) -> None:
         await desk.do(create_wizard, NewWizard(name=7))
 
 
+async def test_a_wizard_without_a_name_is_refused(desk: Desk) -> None:
+    with pytest.raises(RequestInvalid) as refused:
+        await desk.do(create_wizard, NewWizard())
+    assert refused.value.errors[0]["pointer"] == "/name"
+
+
 async def test_renaming_a_wizard_is_an_edit_of_its_draft(desk: Desk) -> None:
     wizard = (await desk.do(create_wizard, NewWizard(name="A"))).wizard
     renamed = await desk.do(change_wizard, wizard.id, WizardPatch(name="B", slug="b-b", settings={"abandon_after": 7}))

@@ -89,8 +89,11 @@ async def create_wizard(ctx: Context, tx: Write, new: NewWizard) -> Created:
 
 
 def _structure_of(ctx: Context, new: NewWizard) -> Structure:
+    if new.structure is None and new.name in (None, ""):
+        detail = "Give the wizard a name, or a structure that has one."
+        raise RequestInvalid(detail, errors=to_errors((Issue("/name", "missing", detail),)))
     if new.structure is None:
-        return parse(dump(empty_structure("")) | {"name": new.name if new.name is not None else ""})
+        return parse(dump(empty_structure("")) | {"name": new.name})
     named = new.structure
     if new.name is not None and isinstance(named, Mapping):
         named = {**named, "name": new.name}
