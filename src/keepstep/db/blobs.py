@@ -3,6 +3,7 @@
 Must not know which answers name a file.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -46,7 +47,9 @@ class BlobStore:
         except OSError as error:
             raise DatabaseUnavailable(f"The file store {self.folder} cannot be written to: {error.strerror}.") from error
         finally:
-            path.unlink(missing_ok=True)
+            # Where the store cannot be written to, there is nothing to clean up either, and that error is on its way already.
+            with contextlib.suppress(OSError):
+                path.unlink()
         return blob
 
     async def _received(self, path: Path, content: AsyncIterator[bytes]) -> Blob:
