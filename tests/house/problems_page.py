@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs/problems.md"
 OPENING = """# Problems
 
 What can stop a request, a command or a job. Each has a stable `code`; the API answers with `application/problem+json` (RFC 9457), whose
-`type` is the address of the problem's section here, whose `detail` says what happened in this case and what to do, and whose `errors` list
+`type` is `/api/problems/<code>`, whose `detail` says what happened in this case and what to do, and whose `errors` list
 every single place that is wrong, as JSON pointer, code and sentence. The *kind* decides the HTTP status and the exit code.
 
 This page is generated from `keepstep/errors.py` by `make docs`.
