@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from keepstep.core import edits as e
 from keepstep.core.edits import Draft, Edit
-from keepstep.core.structure import SELECTION_TYPES, Structure, dump, parse
+from keepstep.core.structure import SELECTION_TYPES, Structure, choices_of, dump, parse
 
 LANGUAGES = (("en",), ("en", "de"), ("de",), ("de", "en", "fr"), ("fr",))
 STEPS = 4
 OPTION_SETS = 7
+# Each option set is mostly of one type, so that two structures differ in more than that; the last is for new ones.
+FAVOURITES = ("single_select", "multiple_select", "slider", "calculated", "number", "single_select", "text_input", "date")
 VALUES = ("red", "blue", "green", "1")
 WORDS = ("Red", "Blue", "Green", "How old?", "")
 
@@ -74,15 +76,24 @@ def constraints(selection_type: str, wizard_languages: tuple[str, ...]) -> st.Se
 def options(wizard_languages: tuple[str, ...]) -> st.SearchStrategy[list[dict[str, Any]]]:
     option = st.fixed_dictionaries(
         {"value": st.sampled_from(VALUES), "label": texts(wizard_languages)},
-        optional={"retired": st.booleans(), "exclusive": st.booleans(), "visible_if": conditions()},
+        optional={
+            "retired": st.booleans(),
+            "exclusive": st.booleans(),
+            "visible_if": conditions(),
+            "source": st.just({"format": "xlsform"}),
+        },
     )
-    return st.lists(option, max_size=4, unique_by=lambda item: str(item["value"]))
+    # The same values and labels in any pairing and order, so that labels swap and lists are reordered.
+    shuffled = st.tuples(st.permutations(VALUES), st.permutations(WORDS[:4])).map(
+        lambda pair: [{"value": value, "label": {wizard_languages[0]: label}} for value, label in zip(*pair, strict=True)]
+    )
+    return st.one_of(shuffled, st.lists(option, min_size=1, max_size=4, unique_by=lambda item: str(item["value"])))
 
 
 @cache
 def option_sets(number: int, wizard_languages: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
     """An option set in JSON. Its keys are among those that no other number has."""
-    return st.sampled_from(("text_input", "single_select", "multiple_select", "number", *SELECTION_TYPES)).flatmap(
+    return st.sampled_from((*[FAVOURITES[number]] * 20, *SELECTION_TYPES)).flatmap(
         lambda selection_type: _of_type(number, selection_type, wizard_languages)
     )
 
@@ -96,7 +107,7 @@ def _of_type(number: int, selection_type: str, wizard_languages: tuple[str, ...]
     if selection_type == "statement":
         special = {"text": text}
     if selection_type == "calculated":
-        special = {"expression": conditions()}
+        special = {"expression": st.sampled_from((1, True, {"today": []}))}
     optional = {
         "help": text,
         "key_aliases": st.just([f"old{number}"]),
@@ -119,10 +130,10 @@ def structures(draw: st.DrawFn) -> Structure:
     """Any valid structure over the pool."""
     of_wizard = draw(languages())
     text = texts(of_wizard)
-    numbers = draw(st.lists(st.integers(0, STEPS - 1), max_size=STEPS, unique=True))
+    numbers = draw(st.permutations(range(STEPS)))[: draw(st.sampled_from((STEPS, 2, 1, 0)))]
     steps = [_step(draw, number, text) for number in numbers]
     if steps:
-        for number in draw(st.lists(st.integers(0, OPTION_SETS - 1), max_size=OPTION_SETS, unique=True)):
+        for number in draw(st.permutations(range(OPTION_SETS)))[: draw(st.sampled_from((OPTION_SETS, 4, 2, 0)))]:
             draw(st.sampled_from(steps))["option_sets"].append(draw(option_sets(number, of_wizard)))
     wizard = {"name": draw(text), "languages": list(of_wizard), "default_language": draw(st.sampled_from(of_wizard)), "steps": steps}
     endings = [{"key": "thanks", "name": draw(text)}] if draw(st.booleans()) else []
@@ -146,37 +157,52 @@ flags = st.fixed_dictionaries(
 def edits(draw: st.DrawFn, draft: Draft) -> Edit:
     """An edit of nodes that the draft or its shelf has, or might have: it may well be refused."""
     structure = draft.structure
-    step = draw(st.sampled_from([*structure.step_by_id, *(item.id for item in draft.shelf), step_id(8)]))
-    chosen = draw(st.sampled_from([*structure.option_set_by_id, *(item.id for item in draft.shelf), option_set_id(8)]))
-    value = draw(st.sampled_from(VALUES))
+    step = st.just(draw(st.sampled_from([*structure.step_by_id, step_id(8)])))
+    chosen = st.just(draw(st.sampled_from([*structure.option_set_by_id, option_set_id(8)])))
+    with_options = [item for item in structure.option_sets if choices_of(item)]
+    choice = draw(st.sampled_from(with_options)) if with_options else None
+    of_set = st.just(choice.id if choice else option_set_id(8))
+    value = st.sampled_from([option.value for option in choices_of(choice)] if choice else VALUES)
     text = texts(structure.languages)
+    listed = st.fixed_dictionaries({"options": options(structure.languages)})
+    new_option = text.map(lambda label: {"value": "new", "label": label})
+    labelled = st.fixed_dictionaries({"label": text})
+    # Earlier ones are drawn more often.
     kinds: list[st.SearchStrategy[Edit]] = [
-        st.builds(e.AddStep, node=text.map(lambda name: {"id": step_id(9), "key": "s9", "name": name}), position=positions),
-        st.builds(e.ChangeStep, step_id=st.just(step), fields=st.fixed_dictionaries({"name": text})),
-        st.builds(e.MoveStep, step_id=st.just(step), position=positions),
-        st.sampled_from(
-            [e.RetireStep(step_id=step), e.UnretireStep(step_id=step), e.DeleteStep(step_id=step), e.RestoreStep(step_id=step)]
-        ),
-        st.builds(e.AddOptionSet, step_id=st.just(step), node=option_sets(OPTION_SETS, structure.languages), position=positions),
-        st.builds(e.ChangeOptionSet, option_set_id=st.just(chosen), fields=flags),
-        st.builds(
-            e.ChangeOptionSet, option_set_id=st.just(chosen), fields=st.fixed_dictionaries({"options": options(structure.languages)})
-        ),
-        st.builds(e.MoveOptionSet, option_set_id=st.just(chosen), step_id=st.just(step), position=positions),
-        st.sampled_from([e.RetireOptionSet(option_set_id=chosen), e.UnretireOptionSet(option_set_id=chosen)]),
-        st.sampled_from([e.DeleteOptionSet(option_set_id=chosen), e.RestoreOptionSet(option_set_id=chosen)]),
-        st.builds(e.SplitOptionSet, option_set_id=st.just(chosen), new_id=st.just(option_set_id(9)), new_key=st.just("q9"), fields=flags),
-        st.builds(
-            e.AddOption, option_set_id=st.just(chosen), node=text.map(lambda label: {"value": "new", "label": label}), position=positions
-        ),
-        st.builds(e.ChangeOption, option_set_id=st.just(chosen), value=st.just(value), fields=st.fixed_dictionaries({"label": text})),
-        st.builds(e.MoveOption, option_set_id=st.just(chosen), value=st.just(value), position=positions),
-        st.sampled_from([e.RetireOption(option_set_id=chosen, value=value), e.UnretireOption(option_set_id=chosen, value=value)]),
-        st.sampled_from([e.DeleteOption(option_set_id=chosen, value=value), e.RestoreOption(option_set_id=chosen, value=value)]),
-        st.builds(e.SplitOption, option_set_id=st.just(chosen), value=st.just(value), new_value=st.just("other"), fields=st.just({})),
+        st.just(_restoring(draft)) if draft.shelf else st.builds(e.DeleteOption, option_set_id=of_set, value=value),
+        st.builds(e.ChangeStep, step_id=step, fields=st.fixed_dictionaries({"name": text})),
+        st.builds(e.MoveStep, step_id=step, position=positions),
+        st.one_of(st.builds(e.RetireStep, step_id=step), st.builds(e.UnretireStep, step_id=step)),
+        st.builds(e.DeleteStep, step_id=step),
+        st.builds(e.AddOptionSet, step_id=step, node=option_sets(OPTION_SETS, structure.languages), position=positions),
+        st.builds(e.ChangeOptionSet, option_set_id=chosen, fields=flags),
+        st.builds(e.ChangeOptionSet, option_set_id=of_set, fields=listed),
+        st.builds(e.MoveOptionSet, option_set_id=chosen, step_id=step, position=positions),
+        st.one_of(st.builds(e.RetireOptionSet, option_set_id=chosen), st.builds(e.UnretireOptionSet, option_set_id=chosen)),
+        st.builds(e.DeleteOptionSet, option_set_id=chosen),
+        st.builds(e.SplitOptionSet, option_set_id=chosen, new_id=st.just(option_set_id(9)), new_key=st.just("q9"), fields=flags),
+        st.builds(e.AddOption, option_set_id=of_set, node=new_option, position=positions),
+        st.builds(e.ChangeOption, option_set_id=of_set, value=value, fields=labelled),
+        st.builds(e.MoveOption, option_set_id=of_set, value=value, position=positions),
+        st.one_of(*(st.builds(kind, option_set_id=of_set, value=value) for kind in (e.RetireOption, e.UnretireOption))),
+        st.builds(e.DeleteOption, option_set_id=of_set, value=value),
+        st.builds(e.SplitOption, option_set_id=of_set, value=value, new_value=st.just("other"), fields=st.just({})),
         languages().map(lambda chosen: e.ChangeWizard(fields={"languages": list(chosen), "default_language": chosen[-1]})),
         st.builds(e.ChangeWizard, fields=st.fixed_dictionaries({"name": text})),
+        st.builds(e.AddStep, node=text.map(lambda name: {"id": step_id(9), "key": "s9", "name": name}), position=positions),
         structures().map(lambda whole: e.ReplaceStructure(structure=dump(whole))),
         structures().map(lambda whole: e.FollowVersion(structure=dump(whole), version_number=3)),
     ]
     return draw(draw(st.sampled_from(kinds)))
+
+
+def _restoring(draft: Draft) -> Edit:
+    """What was deleted last comes back; where nothing was, an edit that is refused."""
+    if not draft.shelf:
+        return e.RestoreStep(step_id=step_id(8))
+    last = draft.shelf[-1]
+    if last.kind == "step":
+        return e.RestoreStep(step_id=last.id)
+    if last.kind == "option_set":
+        return e.RestoreOptionSet(option_set_id=last.id)
+    return e.RestoreOption(option_set_id=last.parents[-1], value=str(last.node["value"]))

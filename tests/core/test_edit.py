@@ -49,6 +49,11 @@ def test_a_restored_option_takes_its_old_place() -> None:
     assert after(e.RestoreOption(option_set_id=COLOR, value="blue"), draft=draft) == FIRST
 
 
+def test_what_lies_on_the_shelf_as_a_question_is_not_restored_as_a_step() -> None:
+    with pytest.raises(NodeNotFound):
+        after(e.DeleteOptionSet(option_set_id=EMAIL), e.RestoreStep(step_id=EMAIL))
+
+
 def test_a_question_returns_to_another_step_when_its_own_is_gone() -> None:
     draft = after(e.DeleteOptionSet(option_set_id=EMAIL), e.DeleteStep(step_id=INFO))
     with pytest.raises(NodeNotFound, match="restore it from the shelf first"):

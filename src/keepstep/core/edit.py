@@ -38,7 +38,7 @@ from keepstep.core.nodes import (
 )
 from keepstep.core.retype import retyped
 from keepstep.core.revert import Revert, revert_to, reverted_shelf, reverted_structure
-from keepstep.core.shelf import Shelved, option_id, shelf_after
+from keepstep.core.shelf import NodeKind, Shelved, option_id, shelf_after
 from keepstep.core.structure import Option, OptionSet, Step, Structure, dump, parse, parse_option_set, parse_step
 from keepstep.errors import IdConflict, NodeNotFound, StructureInvalid
 
@@ -140,7 +140,7 @@ def _steps_revised(draft: Draft, edit: StepEdit) -> Structure:
         case e.DeleteStep():
             return with_steps(structure, without(structure.steps, step_in(structure, edit.step_id)))
         case e.RestoreStep():
-            shelved = _shelved(draft, edit.step_id)
+            shelved = _shelved(draft, edit.step_id, "step")
             return _with_new_step(structure, shelved.node, shelved.position if edit.position is None else edit.position)
         case _:
             assert_never(edit)
@@ -172,7 +172,7 @@ def _option_sets_revised(draft: Draft, edit: OptionSetEdit) -> Structure:
         case e.DeleteOptionSet():
             return _without_option_set(structure, edit.option_set_id)
         case e.RestoreOptionSet():
-            shelved = _shelved(draft, edit.option_set_id)
+            shelved = _shelved(draft, edit.option_set_id, "option_set")
             position = shelved.position if edit.position is None else edit.position
             return _with_new_option_set(structure, edit.step_id or shelved.parents[-1], shelved.node, position)
         case e.SplitOptionSet():
@@ -241,7 +241,7 @@ def _options_revised(draft: Draft, edit: e.OfOption | e.AddOption) -> Structure:
         case e.DeleteOption():
             change = _removing(option_in(option_set, edit.value))
         case e.RestoreOption():
-            shelved = _shelved(draft, option_id(edit.option_set_id, edit.value))
+            shelved = _shelved(draft, option_id(edit.option_set_id, edit.value), "option")
             change = _inserting(shelved.node, shelved.position if edit.position is None else edit.position)
         case e.SplitOption():
             change = _splitting(option_in(option_set, edit.value), dict(edit.fields) | {"value": edit.new_value, "retired": False})
@@ -341,8 +341,8 @@ def _check_new_value(draft: Draft, edit: Edit, reserved: Reserved) -> None:
             raise reserved_value(value)
 
 
-def _shelved(draft: Draft, node_id: str) -> Shelved:
+def _shelved(draft: Draft, node_id: str, kind: NodeKind) -> Shelved:
     shelved = draft.shelved.get(node_id)
-    if shelved is None:
+    if shelved is None or shelved.kind != kind:
         raise NodeNotFound(f"{node_id} is not on the shelf of this draft, so it cannot be restored.")
     return shelved
