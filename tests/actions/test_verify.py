@@ -99,6 +99,25 @@ async def test_one_flipped_bit_of_an_answer_names_its_run_and_revision_and_nothi
     assert found == {("revision", store.run, 2)}
 
 
+SPOILED = (
+    "answers = jsonb_set(answers, ARRAY[CAST(:email AS text), 'value'], '1e300')",
+    "archive = '{\"x\": 1}'",
+    "answers = answers || '{\"x\": [[1]]}'",
+    "salt = NULL, leaves = '[]'",
+    "salt = NULL, leaves = '{\"answers\": 1}'",
+    'salt = NULL, leaves = \'{"answers": {"x": 1}}\'',
+)
+
+
+async def test_what_cannot_even_be_read_is_named_like_any_other_alteration(store: Store) -> None:
+    for change in SPOILED:
+        found = await store.found(f"UPDATE run_revisions SET {change} WHERE run_id = :run AND revision = 2")
+        assert {(run, revision) for _, run, revision in found} == {(store.run, 2)}, change
+    for leaves in ('{"2": {"answers": 1}}', '{"²": {}}', '{"1": {"answers": {"x": 1e300}}}'):
+        found = await store.found(f"UPDATE erasures SET leaves = '{leaves}'")
+        assert ("erasure", store.erased, None) in found, leaves
+
+
 REMOVED_OR_MOVED = {
     "DELETE FROM run_revisions WHERE run_id = :run AND revision = 3": "head",
     "DELETE FROM run_revisions WHERE run_id = :run AND revision = 2": "chain",
@@ -167,6 +186,7 @@ VERSIONS = {
     "UPDATE wizard_versions SET structure = jsonb_set(structure, '{name}', '\"Other\"')": "version",
     "UPDATE wizard_versions SET structure = jsonb_set(structure, '{steps,0,option_sets,1,name}', '\"Mail\"')": "version",
     "UPDATE wizard_versions SET structure = '{}'": "unreadable",
+    "UPDATE wizard_versions SET structure = jsonb_set(structure, '{steps}', '1e300')": "unreadable",
     f"UPDATE wizard_versions SET digest = {flipped('digest')}": "version",
     "UPDATE wizard_versions SET version_number = 2": "version",
     "UPDATE version_option_sets SET option_set_snapshot = jsonb_set(option_set_snapshot, '{name}', '\"Mail\"')": "snapshot",
@@ -198,7 +218,8 @@ async def test_one_wizard_can_be_looked_at_alone(store: Store) -> None:
 
 
 async def test_runs_are_looked_at_in_pieces(store: Store) -> None:
-    pieces, after, seen = [], None, 0
+    pieces: list[Verified] = []
+    after, seen = None, 0
     while after is not None or not pieces:
         piece = await store.verified(Scope(after=after, limit=2))
         pieces.append(piece)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
-from sqlalchemy import Row, exists, func, select
+from sqlalchemy import Row, Text, cast, exists, func, select
 
 from keepstep.core.integrity import (
     Erased,
@@ -20,12 +20,13 @@ from keepstep.core.integrity import (
     structure_digest,
     unread_leaves,
 )
+from keepstep.core.jsonvalue import canonical_bytes, loads
 from keepstep.core.structure import Structure, dump, parse
 from keepstep.db.definitions import definition_faults
 from keepstep.db.erasure import Erasure, erasure_record
 from keepstep.db.tables import audit_events, erasures, run_revisions, version_option_sets, wizard_runs, wizard_versions
 from keepstep.db.transaction import Read
-from keepstep.errors import Problem
+from keepstep.errors import MalformedJson, Problem
 
 MAX_FINDINGS: Final = 1_000
 """Findings kept in full; more are counted. A store that is broken in a thousand places needs its backup, not a longer list."""
@@ -145,7 +146,7 @@ class _Place:
 
 async def _verify_versions(tx: Read, wizard_id: str | None, result: Verified) -> Mapping[str, _Version]:
     own = wizard_versions.c
-    statement = select(own.id, own.origin_wizard_id, own.version_number, own.structure, own.digest).order_by(
+    statement = select(own.id, own.origin_wizard_id, own.version_number, cast(own.structure, Text).label("structure"), own.digest).order_by(
         own.origin_wizard_id, own.version_number
     )
     known: dict[str, _Version] = {}
@@ -174,10 +175,11 @@ def _gaps(origin: str, numbers: list[int]) -> Iterator[Finding]:
 def _structure_of(row: Row[Any]) -> tuple[Structure | None, list[Finding]]:
     place: dict[str, Any] = {"wizard_id": row.origin_wizard_id, "version_number": row.version_number}
     faults = []
-    if structure_digest(row.structure) != bytes(row.digest):
+    data = _read(row.structure)
+    if structure_digest(data) != bytes(row.digest):
         faults.append(Finding(code="version", detail="The structure does not match its digest.", **place))
     try:
-        return parse(row.structure), faults
+        return parse(data), faults
     except Problem as problem:
         faults.append(Finding(code="unreadable", detail=f"The structure cannot be read: {problem.detail}", **place))
         return None, faults
@@ -187,7 +189,8 @@ async def _snapshot_findings(tx: Read, row: Row[Any], structure: Structure) -> l
     own = version_option_sets.c
     columns = (own.option_set_id, own.step_id, own.position, own.key, own.option_set_snapshot, own.step_snapshot)
     stored = [tuple(found) for found in await tx.rows(select(*columns).where(own.version_id == row.id).order_by(own.position))]
-    if stored == list(option_set_rows(structure)):
+    # Not as Python compares them, for which 1 and true are the same.
+    if canonical_bytes(stored) == canonical_bytes(list(option_set_rows(structure))):
         return []
     detail = "The snapshots of its option sets are not those of its structure."
     return [Finding(code="snapshot", wizard_id=row.origin_wizard_id, version_number=row.version_number, detail=detail)]
@@ -218,7 +221,10 @@ class _Tombstones:
 async def _tombstones(tx: Read, first: str, last: str, result: Verified) -> dict[str, _Tombstones]:
     """Those of the runs from `first` to `last`. A broken chain is reported here; what it names counts all the same, once."""
     recorded = exists().where(audit_events.c.id == erasures.c.audit_event_id, audit_events.c.action == "run.erased")
-    statement = select(erasures, recorded.label("recorded")).where(erasures.c.run_id.between(first, last))
+    leaves = cast(erasures.c.leaves, Text).label("leaves_text")
+    statement = select(*[column for column in erasures.c if column.name != "leaves"], leaves, recorded.label("recorded")).where(
+        erasures.c.run_id.between(first, last)
+    )
     found: dict[str, _Tombstones] = {}
     previous: dict[str, tuple[int, bytes | None]] = {}
     for row in await tx.rows(statement.order_by(erasures.c.run_id, erasures.c.number)):
@@ -227,7 +233,7 @@ async def _tombstones(tx: Read, first: str, last: str, result: Verified) -> dict
         previous[row.run_id] = (row.number, bytes(row.digest))
         known = found.setdefault(row.run_id, _Tombstones())
         known.whole |= row.option_set_ids is None
-        _merge(known.named, row.leaves)
+        _merge(known.named, _read(row.leaves_text))
     return found
 
 
@@ -250,12 +256,12 @@ def tombstone_record(row: Any) -> dict[str, Any]:
         event_id=row.audit_event_id,
         channel="",
     )
-    return erasure_record(erasure, row.number, row.leaves)
+    return erasure_record(erasure, row.number, _read(row.leaves_text))
 
 
-def _merge(named: Named, leaves: Mapping[str, Any]) -> None:
-    for revision, gone in leaves.items():
-        if not revision.isdecimal() or not isinstance(gone, Mapping):
+def _merge(named: Named, leaves: Any) -> None:
+    for revision, gone in leaves.items() if isinstance(leaves, dict) else ():
+        if not (revision.isascii() and revision.isdecimal()) or not isinstance(gone, dict):
             continue
         answers, archive = named.get(int(revision), (frozenset(), frozenset()))
         named[int(revision)] = (answers | set(gone.get("answers", ())), archive | set(gone.get("archive", ())))
@@ -267,6 +273,7 @@ def _bytes(digest: Any) -> bytes | None:
 
 # --- runs ----------------------------------------------------------------------------------------------------------
 
+# JSON comes as text and is read here: what somebody spoiled so that it cannot be read must be named, not end the whole check.
 _OWN: Final = (
     wizard_runs.c.id,
     wizard_runs.c.origin_wizard_id,
@@ -274,7 +281,7 @@ _OWN: Final = (
     wizard_runs.c.status,
     wizard_runs.c.revision.label("head"),
     wizard_runs.c.language,
-    wizard_runs.c.working_answers,
+    cast(wizard_runs.c.working_answers, Text).label("working_answers"),
     wizard_runs.c.erased_at,
 )
 _REVISION: Final = (
@@ -283,8 +290,8 @@ _REVISION: Final = (
     run_revisions.c.wizard_version_id.label("revision_version_id"),
     run_revisions.c.language.label("revision_language"),
     run_revisions.c.status.label("revision_status"),
-    run_revisions.c.answers,
-    run_revisions.c.archive,
+    cast(run_revisions.c.answers, Text).label("answers"),
+    cast(run_revisions.c.archive, Text).label("archive"),
     run_revisions.c.asked,
     run_revisions.c.evaluated_at,
     run_revisions.c.evaluated_zone,
@@ -294,7 +301,7 @@ _REVISION: Final = (
     run_revisions.c.salt,
     run_revisions.c.content_digest,
     run_revisions.c.previous_digest,
-    run_revisions.c.leaves,
+    cast(run_revisions.c.leaves, Text).label("leaves"),
 )
 # Runs whose tombstones are asked for at once. Their revisions are all that is held in memory.
 BATCH: Final = 200
@@ -368,7 +375,7 @@ def _head_findings(run: Row[Any], revisions: list[Row[Any]], place: _Place, vers
     version = versions.get(run.wizard_version_id)
     if version is None or version.origin != run.origin_wizard_id:
         yield place.finding("head", "The run is on a version of another wizard, or on none.")
-    if run.working_answers is not None and not all(isinstance(item, dict) and "value" in item for item in run.working_answers.values()):
+    if run.working_answers is not None and not _are_answers(_read(run.working_answers)):
         yield place.finding("working-copy", "The working copy holds something that is no answer.")
 
 
@@ -380,21 +387,65 @@ def _revision_findings(
         yield place.finding("revision", "It is on a version of another wizard, or on none.")
     elif len(row.asked) != version.option_sets:
         yield place.finding("revision", "What was asked does not fit the version's option sets.")
-    if recomputed_digest(row) != bytes(row.content_digest):
+    content = _content_of(row)
+    if content is None:
+        yield place.finding("unreadable", "What is stored here cannot be read as answers.")
+        return
+    if recomputed_digest(row, content) != bytes(row.content_digest):
         yield place.finding("revision", "The stored content does not match its digest.")
-    if row.leaves is None:
+    if content.erased is None:
         if named[0] or named[1]:
             yield place.finding("tombstone", "A tombstone names answers of this revision, but it is whole.")
-    elif unread_leaves(_erased(row.leaves), row.answers, row.archive) != named:
+    elif unread_leaves(content.erased, content.answers, content.archive) != named:
         yield place.finding("tombstone", "Answers are missing here that no tombstone names.")
 
 
-def recomputed_digest(row: Row[Any]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """The JSON of a revision, read. `erased` None: nothing was erased from it."""
+
+    answers: Mapping[str, Any]
+    archive: Mapping[str, Any]
+    erased: Erased | None
+
+
+def _content_of(row: Row[Any]) -> _Content | None:
+    """None when it is nothing that Keepstep could have stored."""
+    answers, archive = _read(row.answers), _read(row.archive)
+    erased = None if row.leaves is None else _erased(_read(row.leaves))
+    if not isinstance(answers, dict) or not isinstance(archive, dict) or (row.leaves is not None and erased is None):
+        return None
+    return _Content(answers, archive, erased)
+
+
+def _read(text: str) -> Any:
+    """The JSON value, None when it cannot be read exactly."""
+    try:
+        return loads(text)
+    except MalformedJson:
+        return None
+
+
+def _are_answers(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(item, dict) and "value" in item for item in value.values())
+
+
+def _erased(leaves: Any) -> Erased | None:
+    if not isinstance(leaves, dict):
+        return None
+    parts: list[Any] = [leaves.get(name, {}) for name in ("answers", "archive", "keys")]
+    if not all(isinstance(part, dict) and all(isinstance(leaf, str) for leaf in part.values()) for part in parts):
+        return None
+    return Erased(*parts)
+
+
+def recomputed_digest(row: Row[Any], content: _Content) -> bytes:
     """The digest that a revision's stored content has now; a spoiled salt or tombstone gives another one, never an error."""
-    if row.leaves is None:
-        answers, archive = leaves_of(bytes(row.salt or b""), row.answers), leaves_of(bytes(row.salt or b""), row.archive)
+    if content.erased is None:
+        salt = bytes(row.salt or b"")
+        answers, archive = leaves_of(salt, content.answers), leaves_of(salt, content.archive)
     else:
-        answers, archive = remaining_leaves(_erased(row.leaves), row.answers, row.archive)
+        answers, archive = remaining_leaves(content.erased, content.answers, content.archive)
     header = Header(
         run_id=row.run_id,
         revision=row.revision,
@@ -409,9 +460,4 @@ def recomputed_digest(row: Row[Any]) -> bytes:
         evaluated_at=row.evaluated_at,
         zone=row.evaluated_zone,
     )
-    previous = None if row.previous_digest is None else bytes(row.previous_digest)
-    return content_digest(header, answers, archive, previous)
-
-
-def _erased(leaves: Mapping[str, Any]) -> Erased:
-    return Erased(leaves.get("answers", {}), leaves.get("archive", {}), leaves.get("keys", {}))
+    return content_digest(header, answers, archive, _bytes(row.previous_digest))
