@@ -74,7 +74,7 @@ def _ending_with(close: Close | None) -> Callable[[FastAPI], AbstractAsyncContex
 
 def operation_id(route: APIRoute) -> str:
     """Such as `accounts-list_users`: what generated clients name their functions after."""
-    return f"{route.tags[0]}-{route.name}" if route.tags else route.name
+    return f"{str(route.tags[0]).lower()}-{route.name}" if route.tags else route.name
 
 
 class _Api(FastAPI):

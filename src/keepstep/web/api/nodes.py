@@ -36,7 +36,7 @@ from keepstep.web.deps import CurrentContext, WriteTx
 from keepstep.web.etags import Seen, tag_header
 from keepstep.web.exactjson import ExactJson, RequestBody, api_router, with_headers
 
-router = api_router("Steps, option sets and options")
+router = api_router("Nodes")
 
 StepId = Annotated[str, Path(pattern=ID_PATTERN)]
 OptionSetId = Annotated[str, Path(pattern=ID_PATTERN)]
@@ -197,7 +197,7 @@ async def add_step(ctx: CurrentContext, tx: WriteTx, body: AddStep, agreed: Agre
     return await _added(ctx, tx, wizard.id, adding, agreed)
 
 
-@router.put("/api/v1/steps/{step_id}", summary="Change a step")
+@router.put("/api/v1/steps/{step_id}", name="put_step", summary="Change a step")
 @router.patch("/api/v1/steps/{step_id}", summary="Change a step")
 async def change_step(
     ctx: CurrentContext, tx: WriteTx, step_id: StepId, body: ChangeNode, agreed: Agreed, dry_run: DryRun = False
@@ -256,7 +256,7 @@ async def add_option_set(ctx: CurrentContext, tx: WriteTx, body: AddOptionSet, a
     return await _added(ctx, tx, wizard_id, adding, agreed)
 
 
-@router.put("/api/v1/option-sets/{option_set_id}", summary="Change an option set")
+@router.put("/api/v1/option-sets/{option_set_id}", name="put_option_set", summary="Change an option set")
 @router.patch("/api/v1/option-sets/{option_set_id}", summary="Change an option set")
 async def change_option_set(
     ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, body: ChangeNode, agreed: Agreed, dry_run: DryRun = False
@@ -357,7 +357,7 @@ async def add_option(ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetI
     return await _added(ctx, tx, wizard_id, adding, agreed)
 
 
-@router.put(_OPTION, summary="Change an option")
+@router.put(_OPTION, name="put_option", summary="Change an option")
 @router.patch(_OPTION, summary="Change an option")
 async def change_option(
     ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, value: Value, body: ChangeNode, agreed: Agreed, dry_run: DryRun = False
