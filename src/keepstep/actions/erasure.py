@@ -3,11 +3,11 @@
 Never a side effect of anything else. What goes is listed first; a tombstone stays, and `verify` passes afterwards.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from keepstep.actions.context import Context
 from keepstep.actions.files import lock_content
@@ -35,36 +35,36 @@ class ErasureRequest:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What goes: labels of the answers by name, in how many revisions, and the files by id with their digests.
+    """What goes: labels of the answers by name, in which revisions, and the files by id with their digests.
 
-    `number` is that of the tombstone, None while nothing is done yet.
+    `answers` counts those of revisions, `saved` those of the working copy; `number` is the tombstone's, None while nothing is done.
     """
 
     run_id: str
     labels: Mapping[str, str]
     revisions: Sequence[int]
     answers: int
+    saved: int
     files: Mapping[str, str]
     number: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The list that is shown before, and kept by the caller after; it holds no answer."""
         erased = [{"name": name, "label": label} for name, label in self.labels.items()]
-        counts = {"revisions": list(self.revisions), "answers": self.answers, "files": len(self.files)}
+        counts = {"revisions": list(self.revisions), "answers": self.answers, "saved": self.saved, "files": len(self.files)}
         return {"run_id": self.run_id, "erased": self.number is not None, "number": self.number, "option_sets": erased} | counts
 
 
 async def preview_erasure(ctx: Context, tx: Read, run_id: str, request: ErasureRequest) -> Erasure:
     """What `erase_run` would remove now. Raises Forbidden, RequestInvalid, RunErased."""
     state = await _erasable(ctx, await load_run(tx, run_id), request)
-    return await _erasure(tx, state, _names(state, request))
+    return (await _going_from(tx, state, request))[1]
 
 
 async def erase_run(ctx: Context, tx: Write, run_id: str, request: ErasureRequest) -> Erasure:
     """The answers, gone from every revision and from the working copy; the tombstone and the audit event written with it."""
     state = await _erasable(ctx, await load_run(tx, run_id, locked=True), request)
-    names = _names(state, request)
-    going = await _erasure(tx, state, names)
+    names, going = await _going_from(tx, state, request)
     erasure = door.Erasure(
         run_id=run_id,
         names=names,
@@ -88,46 +88,47 @@ async def _erasable(ctx: Context, state: RunState, request: ErasureRequest) -> R
     return state
 
 
-def _names(state: RunState, request: ErasureRequest) -> list[str] | None:
-    """Ids of answers and names of archive entries, sorted; None for everything. Raises RequestInvalid for an unknown one."""
-    if request.option_sets is None:
-        return None
+# --- what goes -----------------------------------------------------------------------------------------------------
+
+
+async def _going_from(tx: Read, state: RunState, request: ErasureRequest) -> tuple[list[str] | None, Erasure]:
+    """The names for the door, and what it will take. Raises RequestInvalid for a name under which nothing is stored."""
+    own = run_revisions.c
+    rows = await tx.rows(select(own.revision, own.answers, own.archive).where(own.run_id == state.id).order_by(own.revision))
+    working = state.answers if state.is_working_copy else {}
+    stored = {name for row in rows for name in (*row.answers, *row.archive)} | set(working)
+    names = None if request.option_sets is None else _names(state, stored, request.option_sets)
+    taken = {row.revision: [*_going(row.answers, names), *_going(row.archive, names)] for row in rows}
+    named = _file_ids([*(row.answers for row in rows), *(row.archive for row in rows), working], names)
+    kept = await tx.rows(select(files.c.id, files.c.sha256).where(files.c.run_id == state.id))
+    return names, Erasure(
+        run_id=state.id,
+        labels={name: _label(state, name) for name in _going(dict.fromkeys(sorted(stored)), names)},
+        revisions=[revision for revision, gone in taken.items() if gone],
+        answers=sum(map(len, taken.values())),
+        saved=len(_going(working, names)),
+        files={row.id: bytes(row.sha256).hex() for row in kept if names is None or row.id in named},
+    )
+
+
+def _names(state: RunState, stored: Collection[str], wanted: Sequence[str]) -> list[str]:
+    """Ids of answers and names of archive entries, sorted."""
     found: set[str] = set()
     unknown = []
-    for index, name in enumerate(request.option_sets):
+    for index, name in enumerate(wanted):
         option_set = find_option_set(state.version.structure, name)
-        known = option_set.id if option_set is not None else name
-        if option_set is None and name not in state.archive and name not in state.answers:
-            unknown.append({"pointer": f"/option_sets/{index}", "code": "unknown-option-set", "detail": f"The run has no {name[:80]!r}."})
+        known = option_set.id if option_set is not None and name not in stored else name
         found.add(known)
+        if known not in stored:
+            detail = f"Nothing is stored in this run under {name[:80]!r}."
+            unknown.append({"pointer": f"/option_sets/{index}", "code": "nothing-stored", "detail": detail})
     if unknown or not found:
         raise RequestInvalid("Name option sets or archive entries of this run, or leave option_sets out for all.", errors=unknown)
     return sorted(found)
 
 
-# --- what goes -----------------------------------------------------------------------------------------------------
-
-
-async def _revisions(tx: Read, run_id: str) -> Sequence[Row[Any]]:
-    own = run_revisions.c
-    columns = (own.revision, own.answers, own.archive, own.salt, own.leaves)
-    return await tx.rows(select(*columns).where(own.run_id == run_id).order_by(own.revision))
-
-
 def _going(envelopes: Mapping[str, Any], names: Sequence[str] | None) -> list[str]:
     return [name for name in envelopes if names is None or name in names]
-
-
-async def _erasure(tx: Read, state: RunState, names: Sequence[str] | None) -> Erasure:
-    rows = await _revisions(tx, state.id)
-    touched = [row for row in rows if _going(row.answers, names) or _going(row.archive, names)]
-    everything = {name for row in rows for name in (*row.answers, *row.archive)} | set(state.answers)
-    labels = {name: _label(state, name) for name in sorted(_going(dict.fromkeys(everything), names))}
-    answers = sum(len(_going(row.answers, names)) + len(_going(row.archive, names)) for row in rows)
-    named = await tx.rows(select(files.c.id, files.c.sha256).where(files.c.run_id == state.id))
-    ids = _file_ids([row.answers for row in rows] + [row.archive for row in rows] + [state.answers], names)
-    gone = {row.id: bytes(row.sha256).hex() for row in named if names is None or row.id in ids}
-    return Erasure(state.id, labels, [row.revision for row in touched], answers, gone)
 
 
 def _label(state: RunState, name: str) -> str:

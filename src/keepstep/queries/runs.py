@@ -199,9 +199,17 @@ def working_state(row: Row[Any], version: Version) -> RunState:
         actor=row.saved_by,
         at=row.updated_at,
         is_working_copy=True,
-        erased={},
+        erased=_erased_from_working_copy(row, version),
     )
     return replace(state, asked=evaluation_of(state).asked)
+
+
+def _erased_from_working_copy(row: Row[Any], version: Version) -> dict[str, str]:
+    """A working copy leaves no leaves behind: of a run that was erased whole, nobody knows any more what was answered."""
+    left = _erased(row) if row.leaves else {}
+    if row.erased_at is not None:
+        left = dict.fromkeys(version.structure.option_set_by_id, "") | left
+    return {name: leaf for name, leaf in left.items() if name not in row.working_answers}
 
 
 def clock_of(state: RunState) -> Clock:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import Path, Query, Request
 from pydantic import AwareDatetime, Field
 
+from keepstep.actions.erasure import MAX_REASON, ErasureRequest, erase_run, preview_erasure, remove_contents
 from keepstep.actions.runs import (
     RunRequest,
     Saved,
@@ -20,6 +21,7 @@ from keepstep.actions.runs import (
 from keepstep.core.issue import to_errors
 from keepstep.core.jsonvalue import unstorable_text
 from keepstep.core.structure import ID_PATTERN
+from keepstep.db.transaction import open_read, open_write
 from keepstep.errors import RequestInvalid
 from keepstep.queries.responses import answers_by_key, run_json, run_summary
 from keepstep.queries.runs import RunFilter, RunState, get_run, get_run_at, list_revisions, list_runs, position_of, wizard_of
@@ -48,6 +50,15 @@ class StartRun(RequestBody):
     complete: bool = Field(False, description="Complete at once: the whole run is validated.")
     language: Annotated[str, Field(max_length=40)] | None = None
     respondent: Annotated[str, Field(max_length=320)] | None = Field(None, description="Who answers, in your own terms.")
+
+
+class EraseRun(RequestBody):
+    """What to erase for good, and why."""
+
+    reason: Annotated[str, Field(max_length=MAX_REASON)] = Field(description="Kept for ever, so it must not name the person.")
+    option_sets: Annotated[list[str], Field(max_length=10_000)] | None = Field(
+        None, description="Ids or keys of option sets, or names of archive entries; left out: every answer of the run."
+    )
 
 
 class SaveAnswers(RequestBody):
@@ -185,3 +196,25 @@ async def trash(ctx: CurrentContext, tx: WriteTx, run_id: RunId) -> ExactJson:
 async def untrash(ctx: CurrentContext, tx: WriteTx, run_id: RunId) -> ExactJson:
     """The run, as it was."""
     return await _saved(tx, Saved(await untrash_run(ctx, tx, run_id)))
+
+
+@router.post("/api/v1/runs/{run_id}/erase", summary="Erase answers for good")
+async def erase(
+    ctx: CurrentContext,
+    resources: ResourcesDep,
+    run_id: RunId,
+    body: EraseRun,
+    dry_run: Annotated[bool, Query(description="List what would go; nothing is erased.")] = False,
+) -> ExactJson:
+    """For admins. From every revision and the working copy, with their files; a tombstone stays, and integrity checks still pass."""
+    request = ErasureRequest(reason=body.reason, option_sets=body.option_sets)
+    if dry_run:
+        async with open_read(resources.engine) as tx:
+            return ExactJson((await preview_erasure(ctx, tx, run_id, request)).to_json())
+    async with open_write(resources.engine) as write:
+        erased = await erase_run(ctx, write, run_id, request)
+    # After the commit: until then the answers that name the files could still come back.
+    if erased.files:
+        async with open_write(resources.engine) as write:
+            await remove_contents(write, resources.blobs, erased)
+    return ExactJson(erased.to_json())
