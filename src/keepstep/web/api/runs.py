@@ -25,6 +25,8 @@ from keepstep.db.transaction import open_read, open_write
 from keepstep.errors import RequestInvalid
 from keepstep.queries.responses import answers_by_key, run_json, run_summary
 from keepstep.queries.runs import RunFilter, RunState, get_run, get_run_at, list_revisions, list_runs, position_of, wizard_of
+from keepstep.queries.through import run_through
+from keepstep.queries.versions import version_by_number
 from keepstep.queries.wizards import get_wizard
 from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, WriteTx
 from keepstep.web.etags import Seen, tag_header
@@ -133,9 +135,20 @@ def _filters_json(chosen: RunFilter) -> Mapping[str, Any]:
 
 
 @router.get("/api/v1/runs/{run_id}", summary="One run")
-async def read(ctx: CurrentContext, tx: ReadTx, run_id: RunId) -> ExactJson:
-    """The run as it was asked and answered, in its own version."""
-    return await _whole(tx, await get_run(tx, ctx.actor, run_id))
+async def read(
+    ctx: CurrentContext,
+    tx: ReadTx,
+    run_id: RunId,
+    through: Annotated[
+        int | None, Query(ge=1, lt=2**31, description="Seen through this version, converted as it is read; nothing is stored.")
+    ] = None,
+) -> ExactJson:
+    """The run as it was asked and answered, in its own version or through another one."""
+    state = await get_run(tx, ctx.actor, run_id)
+    if through is None:
+        return await _whole(tx, state)
+    target = await version_by_number(tx, state.origin_wizard_id, through)
+    return with_headers(run_through(state, await wizard_of(tx, state.origin_wizard_id), target), headers=tag_header(state.etag))
 
 
 async def _whole(tx: ReadTx, state: RunState) -> ExactJson:
