@@ -3,55 +3,50 @@
 A table, no inheritance. Must not know runs, revisions or conditions.
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
-
-import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 
 from keepstep.core.clock import Clock
-from keepstep.core.issue import Issue, pointer
-from keepstep.core.jsonvalue import dumps, exact, unstorable_text
-from keepstep.core.logic import EXACT, answered, as_date, as_datetime, as_time, to_text
-from keepstep.core.patterns import fits_pattern
+from keepstep.core.issue import Issue
+from keepstep.core.jsonvalue import dumps, exact
+from keepstep.core.logic import answered, to_text
+from keepstep.core.selection_checks import (
+    E164,
+    MAX_ANSWER_TEXT,
+    Context,
+    Findings,
+    check_area,
+    check_boolean,
+    check_calculated,
+    check_date,
+    check_datetime,
+    check_email,
+    check_file,
+    check_integer,
+    check_line,
+    check_multiple,
+    check_number,
+    check_phone,
+    check_rating,
+    check_single,
+    check_statement,
+    check_time,
+    check_url,
+    text_shape,
+)
+from keepstep.core.selection_schemas import schema_choice, schema_file, schema_multiple, schema_number, schema_rating, schema_text
 from keepstep.core.structure import (
     OPTION_SET_BY_TYPE,
     ChoiceFields,
-    ChoicesConstraints,
-    Date,
-    DateTime,
     Dropdown,
-    File,
     MultipleSelect,
-    NumberConstraints,
     OptionSet,
-    Phone,
-    Rating,
     SingleSelect,
-    TextConstraints,
-    Time,
-    choices_of,
 )
 from keepstep.core.text import text_in
 
-MAX_ANSWER_TEXT: Final = 100_000
-"""Characters of one text answer. A long narrative fits many times over; a pasted file does not."""
-
-
-class Context(NamedTuple):
-    """What a check may look at besides the value: the option set, the time, and the language for own messages."""
-
-    option_set: OptionSet
-    clock: Clock
-    language: str
-    default_language: str
-
-
-Findings = Iterator[Issue]
+__all__ = ["ENTRIES", "MAX_ANSWER_TEXT", "Entry", "check_other", "check_value", "display", "normal_value", "value_schema"]
 
 
 class Entry(NamedTuple):
@@ -81,7 +76,7 @@ def check_other(other: Any, option_set: OptionSet) -> tuple[Issue, ...]:
     """Every reason why an "other" text does not fit this option set."""
     if not isinstance(option_set, ChoiceFields) or not option_set.allow_other:
         return (Issue("", "other-not-allowed", "This question takes no text of its own."),)
-    return tuple(_text_shape(other))
+    return tuple(text_shape(other))
 
 
 def display(envelope: Mapping[str, Any] | None, option_set: OptionSet, language: str, default_language: str) -> str:
@@ -108,326 +103,6 @@ def normal_value(value: Any, option_set: OptionSet) -> Any:
             order = {option.value: index for index, option in enumerate(option_set.options)}
             return sorted(value, key=order.__getitem__)
     return value
-
-
-# --- findings ------------------------------------------------------------------------------------------------------
-
-
-def _own_message(context: Context, name: str, message: str) -> str:
-    text = context.option_set.constraints.messages.get(name)
-    return message if text is None else text_in(text, context.language, context.default_language) or message
-
-
-def _fails(context: Context, name: str, message: str, code: str | None = None, at: str = "") -> Issue:
-    return Issue(at, code or name.replace("_", "-"), _own_message(context, name, message))
-
-
-def _wrong_type(context: Context, message: str) -> Issue:
-    return _fails(context, "type", message, "type")
-
-
-def _text_shape(value: Any) -> Findings:
-    if not isinstance(value, str):
-        yield Issue("", "type", "Give a text.")
-    elif (reason := unstorable_text(value)) is not None:
-        yield Issue("", "text-unstorable", reason)
-    elif len(value) > MAX_ANSWER_TEXT:
-        yield Issue("", "max-length", f"Use at most {MAX_ANSWER_TEXT:,} characters.")
-
-
-# --- text ----------------------------------------------------------------------------------------------------------
-
-
-def _check_area(value: Any, context: Context) -> Findings:
-    faults = list(_text_shape(value))
-    yield from faults
-    constraints = context.option_set.constraints
-    if faults or not isinstance(constraints, TextConstraints):
-        return
-    if constraints.min_length is not None and len(value) < constraints.min_length:
-        yield _fails(context, "min_length", f"Use at least {constraints.min_length} characters; this has {len(value)}.")
-    if constraints.max_length is not None and len(value) > constraints.max_length:
-        yield _fails(context, "max_length", f"Use at most {constraints.max_length} characters; this has {len(value)}.")
-    if constraints.pattern is not None and not fits_pattern(value, constraints.pattern):
-        yield _fails(context, "pattern", "This does not have the expected form.")
-
-
-def _check_line(value: Any, context: Context) -> Findings:
-    yield from _check_area(value, context)
-    # The sentinel makes a line break at the very end count.
-    if isinstance(value, str) and len((value + "|").splitlines()) > 1:
-        yield _fails(context, "type", "Write this on one line.", "line-break")
-
-
-def _check_email(value: Any, context: Context) -> Findings:
-    if not isinstance(value, str):
-        yield _wrong_type(context, "Give an e-mail address, such as name@example.com.")
-        return
-    if not _is_email(value):
-        yield _fails(context, "type", "Give an e-mail address, such as name@example.com.", "email")
-    yield from _check_area(value, context)
-
-
-# RFC 5321: 64 characters, "@" and 255; what is longer need not be looked at.
-_LONGEST_EMAIL: Final = 320
-
-
-def _is_email(value: str) -> bool:
-    try:
-        validate_email(value[: _LONGEST_EMAIL + 1], check_deliverability=False, test_environment=True)
-    except EmailNotValidError:
-        return False
-    return len(value) <= _LONGEST_EMAIL
-
-
-_E164: Final = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
-
-
-def _check_phone(value: Any, context: Context) -> Findings:
-    if not isinstance(value, str) or not _E164.fullmatch(value) or not _is_possible_phone(value):
-        yield _fails(context, "type", "Give a phone number with its country code, such as +41446681800.", "phone")
-        return
-    assert isinstance(context.option_set, Phone)
-    regions = context.option_set.constraints.regions
-    if regions and not set(regions) & set(_regions(value)):
-        yield _fails(context, "regions", f"Give a phone number of {', '.join(regions)}.")
-
-
-def _is_possible_phone(value: str) -> bool:
-    """Possible, not valid: number plans change with every release of the library, stored answers do not."""
-    try:
-        return phonenumbers.is_possible_number(phonenumbers.parse(value))
-    except phonenumbers.NumberParseException:
-        return False
-
-
-def _regions(value: str) -> tuple[str, ...]:
-    return tuple(phonenumbers.region_codes_for_country_code(phonenumbers.parse(value).country_code or 0))
-
-
-def _check_url(value: Any, context: Context) -> Findings:
-    if not isinstance(value, str) or not _is_web_address(value):
-        yield _fails(context, "type", "Give a web address that starts with https:// or http://.", "url")
-        return
-    yield from _check_area(value, context)
-
-
-def _is_web_address(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-        # Reading the port is what finds that it is none.
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(host) and not re.search(r"[\s\x00-\x20\x7f<>\"]", value)
-
-
-# --- choices -------------------------------------------------------------------------------------------------------
-
-
-def _check_single(value: Any, context: Context) -> Findings:
-    if not isinstance(value, str):
-        yield _wrong_type(context, "Choose one option: give its value.")
-        return
-    yield from _check_choice(value, context, "")
-
-
-def _check_choice(value: str, context: Context, at: str) -> Findings:
-    assert isinstance(context.option_set, ChoiceFields)
-    option = context.option_set.option_by_value.get(value)
-    if option is None:
-        yield _fails(context, "type", f"{value[:60]!r} is not one of the options: {_offered(context)}.", "option-unknown", at)
-    elif option.retired:
-        yield _fails(context, "type", f"{value[:60]!r} is no longer offered; choose one of: {_offered(context)}.", "option-retired", at)
-
-
-def _offered(context: Context) -> str:
-    values = [option.value for option in choices_of(context.option_set) if not option.retired]
-    more = f" and {len(values) - 12} more" if len(values) > 12 else ""
-    return (", ".join(values[:12]) or "none") + more
-
-
-def _check_multiple(value: Any, context: Context) -> Findings:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        yield _wrong_type(context, "Give a list of option values.")
-        return
-    for index, item in enumerate(value):
-        yield from _check_choice(item, context, pointer(index))
-    if len(set(value)) != len(value):
-        yield _fails(context, "type", "Name each option once.", "duplicate-choice")
-    yield from _check_choice_counts(value, context)
-
-
-def _check_choice_counts(value: list[str], context: Context) -> Findings:
-    constraints = context.option_set.constraints
-    assert isinstance(constraints, ChoicesConstraints)
-    assert isinstance(context.option_set, ChoiceFields)
-    if constraints.min_choices is not None and len(value) < constraints.min_choices:
-        yield _fails(context, "min_choices", f"Choose at least {constraints.min_choices}.")
-    if constraints.max_choices is not None and len(value) > constraints.max_choices:
-        yield _fails(context, "max_choices", f"Choose at most {constraints.max_choices}.")
-    known = context.option_set.option_by_value
-    alone = [item for item in value if item in known and known[item].exclusive]
-    if alone and len(value) > 1:
-        yield _fails(context, "type", f"{alone[0]!r} cannot be combined with another option.", "exclusive")
-
-
-# --- numbers -------------------------------------------------------------------------------------------------------
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)
-
-
-def _check_number(value: Any, context: Context) -> Findings:
-    if not _is_number(value):
-        yield _wrong_type(context, "Give a number, such as 12.5.")
-        return
-    try:
-        number = exact(value)
-    except ValueError as error:
-        yield _fails(context, "type", f"{str(error)[:1].upper()}{str(error)[1:]}.", "number-too-large")
-        return
-    yield from _check_range(number, context)
-    constraints = context.option_set.constraints
-    places = constraints.max_decimals if isinstance(constraints, NumberConstraints) else None
-    if places is not None and len(format(number, "f").partition(".")[2]) > places:
-        yield _fails(context, "max_decimals", f"Use at most {places} decimal places.")
-
-
-def _check_range(value: int | Decimal, context: Context) -> Findings:
-    constraints: Any = context.option_set.constraints
-    if constraints.min is not None and value < constraints.min:
-        yield _fails(context, "min", f"Give {to_text(constraints.min)} or more.")
-    if constraints.max is not None and value > constraints.max:
-        yield _fails(context, "max", f"Give {to_text(constraints.max)} or less.")
-    if constraints.step is not None and not _is_on_grid(value, constraints.min or 0, constraints.step):
-        yield _fails(context, "step", f"Give a value in steps of {to_text(constraints.step)}.")
-
-
-def _is_on_grid(value: int | Decimal, start: int | Decimal, step: int | Decimal) -> bool:
-    """Exactly: the everyday context of decimals has 28 digits, and raises where a quotient has more."""
-    return EXACT.remainder(EXACT.subtract(Decimal(value), Decimal(start)), Decimal(step)) == 0
-
-
-def _check_integer(value: Any, context: Context) -> Findings:
-    if not isinstance(value, int) or isinstance(value, bool):
-        yield _wrong_type(context, "Give a whole number, such as 12.")
-        return
-    yield from _check_number(value, context)
-
-
-def _check_rating(value: Any, context: Context) -> Findings:
-    assert isinstance(context.option_set, Rating)
-    constraints = context.option_set.constraints
-    if not isinstance(value, int) or isinstance(value, bool):
-        yield _wrong_type(context, "Give a whole number.")
-    elif not constraints.min <= value <= constraints.max:
-        yield _fails(context, "max", f"Give a whole number from {constraints.min} to {constraints.max}.", "range")
-
-
-def _check_boolean(value: Any, context: Context) -> Findings:
-    if not isinstance(value, bool):
-        yield _wrong_type(context, "Give true or false.")
-
-
-# --- dates and times -----------------------------------------------------------------------------------------------
-
-
-def _check_date(value: Any, context: Context) -> Findings:
-    assert isinstance(context.option_set, Date)
-    day = as_date(value) if isinstance(value, str) and len(value) == 10 else None
-    if day is None:
-        yield _wrong_type(context, "Give a date as year-month-day, such as 2026-03-27.")
-        return
-    low, high = (_bound(text, context.clock) for text in (context.option_set.constraints.min, context.option_set.constraints.max))
-    if low is not None and day < low:
-        yield _fails(context, "min", f"Give {low.isoformat()} or a later date.")
-    if high is not None and day > high:
-        yield _fails(context, "max", f"Give {high.isoformat()} or an earlier date.")
-
-
-def _bound(text: str | None, clock: Clock) -> date | None:
-    """A limit of a date window: an ISO date, or `today`, `today+30`, `today-6570` (days)."""
-    if text is None or not text.startswith("today"):
-        return as_date(text)
-    try:
-        return clock.today + timedelta(days=int(text.removeprefix("today") or 0))
-    except OverflowError:
-        return None
-
-
-def _check_time(value: Any, context: Context) -> Findings:
-    assert isinstance(context.option_set, Time)
-    moment, constraints = as_time(value), context.option_set.constraints
-    if moment is None:
-        yield _wrong_type(context, "Give a time as hours:minutes, such as 14:30.")
-        return
-    low, high = as_time(constraints.min), as_time(constraints.max)
-    if low is not None and moment < low:
-        yield _fails(context, "min", f"Give {constraints.min} or later.")
-    if high is not None and moment > high:
-        yield _fails(context, "max", f"Give {constraints.max} or earlier.")
-
-
-def _check_datetime(value: Any, context: Context) -> Findings:
-    assert isinstance(context.option_set, DateTime)
-    moment, constraints = as_datetime(value), context.option_set.constraints
-    if moment is None:
-        yield _wrong_type(context, "Give a date and time with its offset, such as 2026-03-27T14:30:00+01:00.")
-        return
-    low, high = _moment(constraints.min, context.clock), _moment(constraints.max, context.clock)
-    if low is not None and moment < low:
-        yield _fails(context, "min", f"Give {low.isoformat()} or later.")
-    if high is not None and moment > high:
-        yield _fails(context, "max", f"Give {high.isoformat()} or earlier.")
-
-
-def _moment(text: str | None, clock: Clock) -> datetime | None:
-    return clock.at if text == "now" else as_datetime(text)
-
-
-# --- files, statements, calculations -------------------------------------------------------------------------------
-
-FILE_MEMBERS: Final = {"file_id": str, "name": str, "size": int, "media_type": str, "sha256": str}
-
-
-def _check_file(value: Any, context: Context) -> Findings:
-    assert isinstance(context.option_set, File)
-    constraints = context.option_set.constraints
-    if not isinstance(value, list) or not all(_is_file(item) for item in value):
-        yield _wrong_type(context, "Give a list of uploaded files: {file_id, name, size, media_type, sha256} as the upload answered.")
-        return
-    if len(value) > constraints.max_files:
-        yield _fails(context, "max_files", f"Give at most {constraints.max_files} file(s).")
-    for index, item in enumerate(value):
-        if constraints.max_size is not None and item["size"] > constraints.max_size:
-            yield _fails(context, "max_size", f"{item['name'][:80]} is larger than {constraints.max_size:,} bytes.", at=pointer(index))
-        if constraints.media_types and not any(_is_media(item["media_type"], wanted) for wanted in constraints.media_types):
-            yield _fails(context, "media_types", f"{item['name'][:80]} is not of an accepted type.", at=pointer(index))
-
-
-def _is_file(item: Any) -> bool:
-    return (
-        isinstance(item, dict)
-        and set(item) == set(FILE_MEMBERS)
-        and all(isinstance(item[name], kind) and not isinstance(item[name], bool) for name, kind in FILE_MEMBERS.items())
-        and item["size"] >= 0
-    )
-
-
-def _is_media(media_type: str, wanted: str) -> bool:
-    given = media_type.lower()
-    return given == wanted or (wanted.endswith("/*") and given.startswith(wanted[:-1]))
-
-
-def _check_statement(value: Any, context: Context) -> Findings:
-    yield _wrong_type(context, "A statement takes no answer.")
-
-
-def _check_calculated(value: Any, context: Context) -> Findings:
-    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict | list) for item in value)):
-        yield _wrong_type(context, "A calculated answer is a text, a number, true or false, or a list of these.")
 
 
 # --- display -------------------------------------------------------------------------------------------------------
@@ -468,66 +143,25 @@ def _display_file(value: Any, option_set: OptionSet, language: str, default: str
     )
 
 
-# --- JSON Schema ---------------------------------------------------------------------------------------------------
-
-
-def _schema_of(**members: Any) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def _schema_text(option_set: Any, form: str | None = None) -> dict[str, Any]:
-    rules = option_set.constraints
-    pattern = f"^(?:{rules.pattern})$" if rules.pattern else None
-    longest = MAX_ANSWER_TEXT if rules.max_length is None else rules.max_length
-    return _schema_of(type="string", minLength=rules.min_length, maxLength=longest, pattern=pattern, format=form)
-
-
-def _schema_choice(option_set: Any) -> dict[str, Any]:
-    return {"type": "string", "enum": [option.value for option in option_set.options if not option.retired]}
-
-
-def _schema_multiple(option_set: Any) -> dict[str, Any]:
-    rules = option_set.constraints
-    return _schema_of(
-        type="array", items=_schema_choice(option_set), uniqueItems=True, minItems=rules.min_choices, maxItems=rules.max_choices
-    )
-
-
-def _schema_number(option_set: Any, kind: str) -> dict[str, Any]:
-    rules = option_set.constraints
-    step = None if rules.min else rules.step
-    return _schema_of(type=kind, minimum=rules.min, maximum=rules.max, multipleOf=step)
-
-
-def _schema_rating(option_set: Any) -> dict[str, Any]:
-    return {"type": "integer", "minimum": option_set.constraints.min, "maximum": option_set.constraints.max}
-
-
-def _schema_file(option_set: Any) -> dict[str, Any]:
-    members: dict[str, Any] = {name: {"type": "integer" if kind is int else "string"} for name, kind in FILE_MEMBERS.items()}
-    item = {"type": "object", "required": list(FILE_MEMBERS), "properties": members, "additionalProperties": False}
-    return {"type": "array", "items": item, "maxItems": option_set.constraints.max_files}
-
-
 ENTRIES: Final[dict[str, Entry]] = {
-    "text_input": Entry(_check_line, _display_plain, _schema_text),
-    "textarea": Entry(_check_area, _display_plain, _schema_text),
-    "email": Entry(_check_email, _display_plain, lambda option_set: _schema_text(option_set, "email")),
-    "phone": Entry(_check_phone, _display_plain, lambda _: {"type": "string", "pattern": rf"^{_E164.pattern}$"}),
-    "url": Entry(_check_url, _display_plain, lambda option_set: _schema_text(option_set, "uri")),
-    "single_select": Entry(_check_single, _display_choice, _schema_choice),
-    "dropdown": Entry(_check_single, _display_choice, _schema_choice),
-    "multiple_select": Entry(_check_multiple, _display_choice, _schema_multiple),
-    "number": Entry(_check_number, _display_plain, lambda option_set: _schema_number(option_set, "number")),
-    "integer": Entry(_check_integer, _display_plain, lambda option_set: _schema_number(option_set, "integer")),
-    "slider": Entry(_check_integer, _display_plain, lambda option_set: _schema_number(option_set, "integer")),
-    "rating": Entry(_check_rating, _display_plain, _schema_rating),
-    "boolean": Entry(_check_boolean, _display_boolean, lambda _: {"type": "boolean"}),
-    "date": Entry(_check_date, _display_plain, lambda _: {"type": "string", "format": "date"}),
-    "time": Entry(_check_time, _display_plain, lambda _: {"type": "string", "pattern": r"^\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"}),
-    "datetime": Entry(_check_datetime, _display_plain, lambda _: {"type": "string", "format": "date-time"}),
-    "file": Entry(_check_file, _display_file, _schema_file),
-    "statement": Entry(_check_statement, lambda *_: "", lambda _: {"type": "null"}),
-    "calculated": Entry(_check_calculated, _display_plain, lambda _: {"type": ["string", "number", "boolean", "array"]}),
+    "text_input": Entry(check_line, _display_plain, schema_text),
+    "textarea": Entry(check_area, _display_plain, schema_text),
+    "email": Entry(check_email, _display_plain, lambda option_set: schema_text(option_set, "email")),
+    "phone": Entry(check_phone, _display_plain, lambda _: {"type": "string", "pattern": rf"^{E164.pattern}$"}),
+    "url": Entry(check_url, _display_plain, lambda option_set: schema_text(option_set, "uri")),
+    "single_select": Entry(check_single, _display_choice, schema_choice),
+    "dropdown": Entry(check_single, _display_choice, schema_choice),
+    "multiple_select": Entry(check_multiple, _display_choice, schema_multiple),
+    "number": Entry(check_number, _display_plain, lambda option_set: schema_number(option_set, "number")),
+    "integer": Entry(check_integer, _display_plain, lambda option_set: schema_number(option_set, "integer")),
+    "slider": Entry(check_integer, _display_plain, lambda option_set: schema_number(option_set, "integer")),
+    "rating": Entry(check_rating, _display_plain, schema_rating),
+    "boolean": Entry(check_boolean, _display_boolean, lambda _: {"type": "boolean"}),
+    "date": Entry(check_date, _display_plain, lambda _: {"type": "string", "format": "date"}),
+    "time": Entry(check_time, _display_plain, lambda _: {"type": "string", "pattern": r"^\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"}),
+    "datetime": Entry(check_datetime, _display_plain, lambda _: {"type": "string", "format": "date-time"}),
+    "file": Entry(check_file, _display_file, schema_file),
+    "statement": Entry(check_statement, lambda *_: "", lambda _: {"type": "null"}),
+    "calculated": Entry(check_calculated, _display_plain, lambda _: {"type": ["string", "number", "boolean", "array"]}),
 }
 assert set(ENTRIES) == set(OPTION_SET_BY_TYPE), "each selection type has one entry"
