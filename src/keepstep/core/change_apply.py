@@ -1,7 +1,7 @@
 """A structure with changes made: `apply_changes(a, diff(a, b)) == b`. Works on JSON; one parse at the end checks the whole."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, assert_never
+from typing import Any
 
 from keepstep.core import change as c
 from keepstep.core.change import Change
@@ -133,14 +133,6 @@ def _members(node: Node, change: Change) -> Node:
             return {**{member: value for member, value in node.items() if member not in change.old}, **change.new}
         case c.KeyChanged():
             return {**node, **change.new}
-        case c.StepConditionChanged() | c.ConditionChanged() | c.OptionConditionChanged() | c.RequiredChanged() | c.DefaultChanged():
-            return node | {change.part: change.new}
-        case c.StepRetired() | c.StepUnretired() | c.OptionSetRetired() | c.OptionSetUnretired() | c.OptionRetired() | c.OptionUnretired():
-            return node | {change.part: change.new}
-        case c.DefaultLanguageChanged() | c.CalculationChanged() | c.UnitChanged() | c.OtherTextChanged():
-            return node | {change.part: change.new}
-        case c.OptionReworded() | c.ExclusiveChanged() | c.OptionSourceChanged():
-            return node | {change.part: change.new}
         case c.LanguageAdded() | c.LanguageRemoved() | c.LanguagesReordered() | c.LabelsPermuted() | c.OptionsReordered():
             return node
         case c.StepAdded() | c.StepRemoved() | c.StepMoved() | c.OptionSetAdded() | c.OptionSetRemoved() | c.OptionSetMoved():
@@ -148,4 +140,31 @@ def _members(node: Node, change: Change) -> Node:
         case c.OptionAdded() | c.OptionRemoved():
             return node
         case _:
-            assert_never(change)
+            return node | {_one_member(change): change.new}
+
+
+OfOneMember = (
+    c.StepConditionChanged
+    | c.ConditionChanged
+    | c.OptionConditionChanged
+    | c.RequiredChanged
+    | c.DefaultChanged
+    | c.StepRetired
+    | c.StepUnretired
+    | c.OptionSetRetired
+    | c.OptionSetUnretired
+    | c.OptionRetired
+    | c.OptionUnretired
+    | c.DefaultLanguageChanged
+    | c.CalculationChanged
+    | c.UnitChanged
+    | c.OtherTextChanged
+    | c.OptionReworded
+    | c.ExclusiveChanged
+    | c.OptionSourceChanged
+)
+
+
+def _one_member(change: OfOneMember) -> str:
+    """The member that the change is about; typed, so that a new variant has to say here what it sets."""
+    return change.part

@@ -11,7 +11,7 @@ from keepstep.core import change as c
 from keepstep.core.change import Change
 from keepstep.core.languages import split_languages
 from keepstep.core.order import displaced
-from keepstep.core.sameness import same, same_option_set
+from keepstep.core.sameness import differing, same
 from keepstep.core.structure import (
     Calculated,
     ChoiceFields,
@@ -131,7 +131,7 @@ def _option_set_changes(old: Structure, new: Structure) -> Iterator[Change]:
         yield from _in_step(old.step_by_id.get(step.id), step, places)
     for option_set in new.option_sets:
         former = before.get(option_set.id)
-        if former is not None and not same_option_set(former, option_set):
+        if former is not None:
             yield from _one_option_set(former, option_set)
 
 
@@ -153,8 +153,11 @@ def _in_step(old: Step | None, new: Step, places: Mapping[str, tuple[str, int]])
 
 
 def _one_option_set(old: OptionSet, new: OptionSet) -> Iterator[Change]:
-    for comparator in _COMPARATORS:
-        yield from comparator(old, new)
+    members = differing(old, new)
+    if members:
+        for looked_at, comparator in _COMPARATORS:
+            if members & looked_at:
+                yield from comparator(old, new)
 
 
 def _wording(old: OptionSet, new: OptionSet) -> Iterator[Change]:
@@ -302,13 +305,14 @@ def _one_option(option_set_id: str, old: Option, new: Option, *, reworded: bool)
         yield c.OptionSourceChanged(option_set_id=option_set_id, value=new.value, old=as_json(old.source), new=as_json(new.source))
 
 
-_COMPARATORS: Final[tuple[Callable[[OptionSet, OptionSet], Iterator[Change]], ...]] = (
-    _wording,
-    _keys,
-    _selection_type,
-    _asking,
-    _meaning,
-    _constraints,
-    _properties,
-    _options,
+# Each comparator with the members that it looks at: most questions differ in none, most others in one.
+_COMPARATORS: Final[tuple[tuple[frozenset[str], Callable[[OptionSet, OptionSet], Iterator[Change]]], ...]] = (
+    (frozenset({"name", "help", "text"}), _wording),
+    (frozenset({"key", "key_aliases"}), _keys),
+    (frozenset({"selection_type"}), _selection_type),
+    (frozenset({"is_required", "visible_if", "retired"}), _asking),
+    (frozenset({"expression", "unit", "default"}), _meaning),
+    (frozenset({"constraints"}), _constraints),
+    (frozenset({"hidden", "personal_data", "presentation", "source"}), _properties),
+    (frozenset({"options", "allow_other"}), _options),
 )

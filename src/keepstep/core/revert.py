@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, Protocol
 
 from keepstep.core.nodes import CHILDREN, dump_own
 from keepstep.core.order import longest_increasing
-from keepstep.core.sameness import same
+from keepstep.core.sameness import differing
 from keepstep.core.shelf import Shelved, option_id
 from keepstep.core.structure import Frozen, Option, OptionSet, Step, Structure, choices_of, dump, parse
 from keepstep.errors import StructureInvalid, UndoBlocked
@@ -142,10 +142,7 @@ def _json(node: Any, *, whole: bool) -> dict[str, Any]:
 
 def _same_own(one: Frozen, other: Frozen) -> bool:
     """Whether two nodes are the same but for their children."""
-    if one is other:
-        return True
-    members = type(one).model_fields.keys() - CHILDREN
-    return type(one) is type(other) and all(same(getattr(one, name), getattr(other, name)) for name in members)
+    return one is other or differing(one, other) <= CHILDREN
 
 
 def _displaced(target: Sequence[str], present: Sequence[str], moved: frozenset[str]) -> frozenset[str]:
