@@ -298,7 +298,14 @@ def same_value(one: Any, other: Any) -> bool:
 
 
 def reason_of(structure: Structure, option_set: OptionSet) -> Reason:
-    """Why an option set of this version was not asked, from its own and its step's conditions."""
+    """Why an option set of this version was not asked, from its own and its step's conditions; kept with the structure, as the flow is."""
+    known: dict[str, Reason] = structure.__dict__.setdefault("_reasons", {})
+    if option_set.id not in known:
+        known[option_set.id] = _reason_of(structure, option_set)
+    return known[option_set.id]
+
+
+def _reason_of(structure: Structure, option_set: OptionSet) -> Reason:
     step = structure.step_of[option_set.id]
     if option_set.retired or step.retired:
         return Reason("retired")
