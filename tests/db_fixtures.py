@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from keepstep.db.embedded import start_embedded
-from keepstep.db.engine import DRIVER, Driver, open_engine
+from keepstep.db.engine import open_engine
 from keepstep.db.roles import OWNER_ROLE
 from keepstep.db.upgrade import upgrade
 
@@ -133,30 +133,24 @@ def made_database(server: Server, superuser: psycopg.Connection[Any], template: 
 
 
 @pytest.fixture
-def driver() -> Driver:
-    """The driver that Keepstep uses. A test of both parametrises this name."""
-    return DRIVER
-
-
-@pytest.fixture
-async def engine(database: Database, driver: Driver) -> AsyncIterator[AsyncEngine]:
+async def engine(database: Database) -> AsyncIterator[AsyncEngine]:
     """As the application: keepstep_app."""
-    engine = open_engine(database.url, driver=driver)
+    engine = open_engine(database.url)
     yield engine
     await engine.dispose()
 
 
 @pytest.fixture
-async def owner_engine(database: Database, driver: Driver) -> AsyncIterator[AsyncEngine]:
+async def owner_engine(database: Database) -> AsyncIterator[AsyncEngine]:
     """As the owner of every table."""
-    engine = open_engine(database.url, driver=driver, role=OWNER_ROLE)
+    engine = open_engine(database.url, role=OWNER_ROLE)
     yield engine
     await engine.dispose()
 
 
 @pytest.fixture
-async def superuser_engine(database: Database, driver: Driver) -> AsyncIterator[AsyncEngine]:
+async def superuser_engine(database: Database) -> AsyncIterator[AsyncEngine]:
     """As the superuser of the server."""
-    engine = open_engine(database.superuser_url, driver=driver, role=None)
+    engine = open_engine(database.superuser_url, role=None)
     yield engine
     await engine.dispose()

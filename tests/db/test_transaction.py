@@ -1,4 +1,4 @@
-"""The unit of work: stored whole or not at all, read-only where it says so, and refusals as Problems. With both drivers."""
+"""The unit of work: stored whole or not at all, read-only where it says so, and refusals as Problems."""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,15 +6,16 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.db_fixtures import Database
 from tests.db_rows import NOW, Survey, add_run, add_survey, add_world, fill_logs, new_id, revision_row, run_row, version_row, wizard_row
 
 from keepstep.db import tables
-from keepstep.db.engine import Driver, Timeouts, open_engine
-from keepstep.db.transaction import UNIQUE, Read, Write, open_read, open_write
+from keepstep.db.engine import Timeouts, open_engine
+from keepstep.db.prepared import Prepared
+from keepstep.db.transaction import UNIQUE, Read, Write, open_read, open_write, store_at_once
 from keepstep.errors import (
     Busy,
     DatabaseUnavailable,
@@ -28,8 +29,6 @@ from keepstep.errors import (
     SlugTaken,
     Stale,
 )
-
-pytestmark = pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
 
 
 async def _count(engine: AsyncEngine, table: str) -> int:
@@ -78,6 +77,40 @@ async def test_a_commit_that_fails_raises_and_stores_nothing(engine: AsyncEngine
     assert await _count(engine, "wizard_runs") == 0
 
 
+def _stored_run(run: dict[str, Any]) -> Prepared:
+    """Stores a run and gives its id."""
+    table = tables.wizard_runs
+    return Prepared.of(insert(table).values({name: bindparam(name, type_=table.c[name].type) for name in run}).returning(table.c.id))
+
+
+async def test_a_statement_by_itself_is_stored_when_it_returns(engine: AsyncEngine) -> None:
+    async with open_write(engine) as write:
+        survey = await add_survey(write)
+    run = run_row(survey, status="in_progress", revision=0, working_answers={survey.email: {"value": EXACT}}, completed_at=None)
+    stored = await store_at_once(engine, _stored_run(run), run)
+    assert stored is not None
+    assert str(stored["id"]) == run["id"]
+    async with open_read(engine) as read:
+        assert (await read.row(select(tables.wizard_runs))).working_answers == run["working_answers"]
+
+
+async def test_a_statement_by_itself_that_fails_at_its_commit_raises_and_stores_nothing(engine: AsyncEngine) -> None:
+    async with open_write(engine) as write:
+        survey = await add_survey(write)
+    run = run_row(survey)
+    with pytest.raises(GuardRefused, match=f"Run {run['id']} has no revision 1"):
+        await store_at_once(engine, _stored_run(run), run)
+    assert await _count(engine, "wizard_runs") == 0
+
+
+async def test_a_statement_by_itself_names_what_a_refusal_means(engine: AsyncEngine) -> None:
+    async with open_write(engine) as write:
+        survey = await add_survey(write)
+        run = run_row(survey, id=await add_run(write, survey))
+    with pytest.raises(IdConflict, match="a run with this id"):
+        await store_at_once(engine, _stored_run(run), run, refused={UNIQUE: IdConflict("a run with this id")})
+
+
 async def test_a_part_fails_alone(engine: AsyncEngine) -> None:
     async with open_write(engine) as write:
         await add_survey(write, "first")
@@ -112,8 +145,8 @@ async def test_a_reader_sees_one_moment(engine: AsyncEngine) -> None:
     assert await _count(engine, "wizards") == before + 1
 
 
-async def test_a_writer_comes_after_a_reader_on_the_same_connection(database: Database, driver: Driver) -> None:
-    engine = open_engine(database.url, driver=driver, pool_size=1)
+async def test_a_writer_comes_after_a_reader_on_the_same_connection(database: Database) -> None:
+    engine = open_engine(database.url, pool_size=1)
     assert await _count(engine, "wizards") == 0
     async with open_write(engine) as write:
         await add_survey(write)
@@ -242,8 +275,8 @@ async def _copy_refused(engine: AsyncEngine, row: dict[str, Any], refused: Mappi
         await write.copy(tables.wizard_runs, tuple(row), [tuple(row.values())], refused=refused)
 
 
-async def test_a_lock_that_is_not_given_in_time_is_busy(database: Database, driver: Driver) -> None:
-    engine = open_engine(database.url, driver=driver, timeouts=Timeouts(lock=50))
+async def test_a_lock_that_is_not_given_in_time_is_busy(database: Database) -> None:
+    engine = open_engine(database.url, timeouts=Timeouts(lock=50))
     await _run(engine, "INSERT INTO users VALUES (gen_random_uuid(), 'a@b.c', 'A', 'admin', NULL, now())")
     async with open_write(engine) as write:
         await write.execute(text("UPDATE users SET name = 'B'"))
@@ -252,8 +285,8 @@ async def test_a_lock_that_is_not_given_in_time_is_busy(database: Database, driv
     await engine.dispose()
 
 
-async def test_a_statement_that_takes_too_long_is_busy(database: Database, driver: Driver) -> None:
-    engine = open_engine(database.url, driver=driver, timeouts=Timeouts(statement=50))
+async def test_a_statement_that_takes_too_long_is_busy(database: Database) -> None:
+    engine = open_engine(database.url, timeouts=Timeouts(statement=50))
     with pytest.raises(Busy):
         await _run(engine, "SELECT pg_sleep(5)")
     await engine.dispose()
@@ -274,11 +307,11 @@ async def test_a_deadlock_is_busy_for_one_of_the_two(engine: AsyncEngine) -> Non
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Busy", "NoneType"]
 
 
-async def test_a_database_that_is_not_there_is_unavailable(driver: Driver) -> None:
-    engine = open_engine("postgresql://keepstep@/keepstep?host=/nonexistent", driver=driver)
+async def test_a_database_that_is_not_there_is_unavailable() -> None:
+    engine = open_engine("postgresql://keepstep@/keepstep?host=/nonexistent")
     with pytest.raises(DatabaseUnavailable):
         await _count(engine, "wizards")
-    nobody_listens = open_engine("postgresql://keepstep@127.0.0.1:1/keepstep", driver=driver)
+    nobody_listens = open_engine("postgresql://keepstep@127.0.0.1:1/keepstep")
     with pytest.raises(DatabaseUnavailable):
         await _count(nobody_listens, "wizards")
 
@@ -290,6 +323,15 @@ async def test_a_connection_that_the_server_ends_is_unavailable_once(engine: Asy
     assert await _count(engine, "wizards") == 0
 
 
+async def test_a_connection_that_the_server_ended_costs_nobody_a_request(engine: AsyncEngine, superuser_engine: AsyncEngine) -> None:
+    """A restart of the database between two requests: nothing is asked of it to find out, and nothing fails."""
+    assert await _count(engine, "wizards") == 0
+    end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+    await _run(superuser_engine, end)
+    await asyncio.sleep(0.05)
+    assert await _count(engine, "wizards") == 0
+
+
 async def _ended(engine: AsyncEngine, superuser_engine: AsyncEngine, end: str) -> None:
     async with open_write(engine) as write:
         await add_survey(write)
@@ -297,8 +339,8 @@ async def _ended(engine: AsyncEngine, superuser_engine: AsyncEngine, end: str) -
         await add_survey(write, "other")
 
 
-async def test_a_full_pool_is_busy(database: Database, driver: Driver) -> None:
-    engine = open_engine(database.url, driver=driver, pool_size=1)
+async def test_a_full_pool_is_busy(database: Database) -> None:
+    engine = open_engine(database.url, pool_size=1)
     vars(engine.sync_engine.pool)["_timeout"] = 0.05
     async with open_read(engine) as first, open_read(engine) as second:
         assert isinstance(first, Read)

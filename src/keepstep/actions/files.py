@@ -108,6 +108,11 @@ def _named(version: Version, answers: Answers) -> Iterator[tuple[str, int, Mappi
                     yield option_set_id, position, item
 
 
+def names_files(version: Version, answers: Answers) -> bool:
+    """Whether any of these answers names a file."""
+    return any(True for _ in _named(version, answers))
+
+
 async def with_files(tx: Read, version: Version, given: Given) -> Given:
     """The given answers with each file's own name, size, media type and digest in place of what the client says of them."""
     named = list(_named(version, given.answers))

@@ -5,6 +5,7 @@ new revision.
 """
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -37,7 +38,7 @@ from keepstep.errors import (
     WizardTrashed,
 )
 from keepstep.queries.runs import RunState, load_run, load_run_at
-from keepstep.queries.versions import Version, version_by_id, version_by_number
+from keepstep.queries.versions import Version, remember_active, version_by_id, version_by_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +84,8 @@ async def start_run(ctx: Context, tx: Write, wizard_ref: str, request: RunReques
     evaluation = evaluate(version.structure, given.answers, ctx.clock)
     verdict = _accepted(version, evaluation, _Attempt(given, given.answers, "complete" if request.complete else "save", language))
     answers = stored_answers(given.answers, version.structure, evaluation, verdict.flags)
-    state = _new_run(ctx, version, request, _Start(run_id, language, evaluation.asked, answers))
-    if await tx.scalar(_INSERT_RUN, _run_row(ctx, state, request)) is None:
+    state = new_run(ctx, version, request, Start(run_id, language, evaluation.asked, answers))
+    if await tx.scalar(_INSERT_RUN, run_row(ctx, state, request)) is None:
         return await _same_run(ctx, tx, version, run_id, request)
     if request.complete:
         state = await _store_revision(ctx, tx, state, "respondent", None)
@@ -107,6 +108,7 @@ async def _version_to_start(ctx: Context, tx: Write, wizard_ref: str, number: in
         return await version_by_number(tx, wizard.id, number)
     if wizard.active_version_id is None:
         raise NothingPublished("This wizard has no published version yet.")
+    remember_active(wizard_ref, wizard.active_version_id)
     return await version_by_id(tx, wizard.active_version_id)
 
 
@@ -148,14 +150,17 @@ def _accepted(version: Version, evaluation: Evaluation, attempt: _Attempt) -> Ve
 
 
 @dataclass(frozen=True, slots=True)
-class _Start:
+class Start:
+    """What an accepted request comes to: `answers` as they are stored, `asked` as evaluated."""
+
     run_id: str
     language: str
     asked: str
     answers: Answers
 
 
-def _new_run(ctx: Context, version: Version, request: RunRequest, start: _Start) -> RunState:
+def new_run(ctx: Context, version: Version, request: RunRequest, start: Start) -> RunState:
+    """The run that a request makes, as it will be once it is stored."""
     return RunState(
         id=start.run_id,
         origin_wizard_id=version.origin_wizard_id,
@@ -186,7 +191,8 @@ def _new_run(ctx: Context, version: Version, request: RunRequest, start: _Start)
     )
 
 
-def _run_row(ctx: Context, state: RunState, request: RunRequest) -> dict[str, Any]:
+def run_row(ctx: Context, state: RunState, request: RunRequest) -> dict[str, Any]:
+    """The row of `wizard_runs` of a new run."""
     return {
         "id": state.id,
         "origin_wizard_id": state.origin_wizard_id,
@@ -345,6 +351,13 @@ async def append_revision(ctx: Context, tx: Write, state: RunState, cause: Cause
 
 
 async def _store_revision(ctx: Context, tx: Write, state: RunState, cause: Cause, previous: bytes | None) -> RunState:
+    row = row_of_state(ctx, state, cause, previous)
+    await tx.execute(_INSERT_REVISION, row, refused={UNIQUE: Stale("Someone stored a revision of this run at the same moment.")})
+    return with_revision(ctx, state, row)
+
+
+def row_of_state(ctx: Context, state: RunState, cause: Cause, previous: bytes | None) -> dict[str, Any]:
+    """The row of `run_revisions` that holds a state, stored by this actor now."""
     new = NewRevision(
         run_id=state.id,
         revision=state.revision,
@@ -361,9 +374,12 @@ async def _store_revision(ctx: Context, tx: Write, state: RunState, cause: Cause
         at=ctx.now,
         previous_digest=previous,
     )
-    row = revision_row(new, ctx.make_salt())
-    await tx.execute(_INSERT_REVISION, row, refused={UNIQUE: Stale("Someone stored a revision of this run at the same moment.")})
-    return replace(state, digest=row["content_digest"], cause=cause, actor=ctx.actor.id, at=ctx.now)
+    return revision_row(new, ctx.make_salt())
+
+
+def with_revision(ctx: Context, state: RunState, row: Mapping[str, Any]) -> RunState:
+    """The state, once that row of `run_revisions` is stored."""
+    return replace(state, digest=row["content_digest"], cause=row["cause"], actor=ctx.actor.id, at=ctx.now)
 
 
 def _status(status: str) -> RunStatus:

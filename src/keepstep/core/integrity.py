@@ -57,7 +57,27 @@ def leaf_digest(key: bytes, envelope: Mapping[str, Any]) -> bytes:
 
 def leaves_of(salt: bytes, envelopes: Mapping[str, Any]) -> dict[str, bytes]:
     """The leaf digest of each answer (or archive entry) by its id."""
-    return {name: leaf_digest(leaf_key(salt, name), envelope) for name, envelope in envelopes.items()}
+    if not envelopes:
+        return {}
+    inner, outer = _hmac_states(salt)
+    leaves: dict[str, bytes] = {}
+    for name, envelope in envelopes.items():
+        within, around = inner.copy(), outer.copy()
+        within.update(name.encode())
+        around.update(within.digest())
+        leaves[name] = leaf_digest(around.digest(), envelope)
+    return leaves
+
+
+_BLOCK: Final = 64
+_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
+
+
+def _hmac_states(key: bytes) -> tuple[Any, Any]:
+    """The two states of HMAC-SHA-256 (RFC 2104) that depend on the key alone: with them each `leaf_key` takes a quarter of the time."""
+    block = (key if len(key) <= _BLOCK else sha256(key).digest()).ljust(_BLOCK, b"\x00")
+    return sha256(block.translate(_INNER)), sha256(block.translate(_OUTER))
 
 
 def content_digest(header: Header, answers: Mapping[str, bytes], archive: Mapping[str, bytes], previous: bytes | None) -> bytes:

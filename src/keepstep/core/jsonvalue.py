@@ -107,16 +107,22 @@ def canonical_bytes(value: Any) -> bytes:
     return _canonical.encode(_normal(value))
 
 
+# Nearly everything in an answer is one of these, and is canonical as it is.
+_PLAIN_TYPES: Final = frozenset({str, int, bool, type(None)})
+
+
 def _normal(value: Any) -> Any:
+    if type(value) in _PLAIN_TYPES:
+        return value
     if isinstance(value, Decimal):
         number = exact(value)
         return _plainly(number) if isinstance(number, Decimal) and number.adjusted() < _SPELLED_PLAINLY else number
     if isinstance(value, float):
         raise TypeError("a float has no canonical form; numbers are int or Decimal")
     if isinstance(value, Mapping):
-        return {key: _normal(item) for key, item in value.items()}
+        return {key: item if type(item) in _PLAIN_TYPES else _normal(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_normal(item) for item in value]
+        return [item if type(item) in _PLAIN_TYPES else _normal(item) for item in value]
     return value
 
 

@@ -1,4 +1,4 @@
-"""How many rows go into a table at once: COPY, the same text for both drivers.
+"""How many rows go into a table at once: COPY.
 
 Must not commit.
 """
@@ -8,7 +8,6 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-import psycopg
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,23 +23,9 @@ async def copy_rows(connection: AsyncConnection, table: Table, columns: Sequence
     driver = (await connection.get_raw_connection()).driver_connection
     # The driver's own COPY passes SQLAlchemy by, which begins the transaction only with its first statement.
     await connection.exec_driver_sql("SELECT 1")
-    if isinstance(driver, psycopg.AsyncConnection):
-        return await _through_psycopg(driver, table, columns, records)
     assert driver is not None  # the connection is open
     status: str = await driver.copy_to_table(table.name, source=_pieces(records), columns=list(columns), format="text")
     return int(status.removeprefix("COPY "))
-
-
-async def _through_psycopg(
-    driver: psycopg.AsyncConnection[Any], table: Table, columns: Sequence[str], records: Iterable[Sequence[Any]]
-) -> int:
-    names = psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, columns))
-    statement = psycopg.sql.SQL("COPY {} ({}) FROM STDIN").format(psycopg.sql.Identifier(table.name), names)
-    async with driver.cursor() as cursor:
-        async with cursor.copy(statement) as copy:
-            async for piece in _pieces(records):
-                await copy.write(piece)
-        return cursor.rowcount
 
 
 async def _pieces(records: Iterable[Sequence[Any]]) -> AsyncIterator[bytes]:

@@ -49,8 +49,8 @@ class Id(TypeDecorator[str]):
 
 
 class Bits(TypeDecorator[str]):
-    """A bit string: "0101" in Python, four bits and a length in the database. Sent and read as text, because the drivers
-    have a class of their own each, and one of them takes no empty bit string.
+    """A bit string: "0101" in Python, four bits and a length in the database. Sent and read as text, because the driver has
+    a class of its own for it, which takes no empty bit string.
     """
 
     impl = BIT(varying=True)

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, TypeVar
 
 import asyncpg
-import psycopg
 from sqlalchemy import Connection, CursorResult, Executable, Row, Table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -16,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from keepstep.db.copying import copy_rows
 from keepstep.db.guards import GUARD
+from keepstep.db.prepared import Prepared
 from keepstep.errors import (
     Busy,
     DatabaseUnavailable,
@@ -131,6 +131,23 @@ async def open_write(engine: AsyncEngine) -> AsyncIterator[Write]:
         yield Write(connection)
 
 
+async def store_at_once(
+    engine: AsyncEngine, statement: Prepared, values: Mapping[str, Any], *, refused: Refused | None = None
+) -> Mapping[str, Any] | None:
+    """The first row of a statement that is a unit of work by itself, None without one. It is committed when this returns.
+
+    The server begins and commits around a statement that comes alone, so one round trip does what takes three in a block.
+    What is checked at commit is checked before the answer comes, too.
+    """
+    with _problems(refused):
+        async with engine.connect() as connection:
+            # Past SQLAlchemy, which would begin a transaction first, and which costs more than the driver and its socket.
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None  # the connection is open
+            rows: Sequence[Mapping[str, Any]] = await driver.fetch(statement.text, *statement.arguments(values))
+            return rows[0] if rows else None
+
+
 @asynccontextmanager
 async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     with _problems(None):
@@ -169,7 +186,7 @@ _BUSY: Final = frozenset(
 # Classes of SQLSTATE: connection exceptions, out of memory or disk, shutting down or starting up.
 _UNAVAILABLE: Final = ("08", "53", "57P")
 # Without an SQLSTATE: the connection could not be made, or broke.
-_LOST: Final = frozenset({"OperationalError", "InterfaceError", "ConnectionDoesNotExistError", "ConnectionTimeout"})
+_LOST: Final = frozenset({"OperationalError", "InterfaceError", "ConnectionDoesNotExistError"})
 _GONE: Final = "The database could not be reached, or ended the connection. Check that it runs and that its disk is not full."
 
 
@@ -182,8 +199,8 @@ def _problems(refused: Refused | None) -> Iterator[None]:
         if problem is None:
             raise
         raise problem from error
-    except (psycopg.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        # COPY passes SQLAlchemy by.
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        # COPY and `store_at_once` pass SQLAlchemy by.
         problem = _problem_of(error, refused or {})
         if problem is None:
             raise
@@ -191,7 +208,7 @@ def _problems(refused: Refused | None) -> Iterator[None]:
     except PoolTimeoutError as error:
         raise Busy("Every database connection is in use. Nothing was stored; try again in a moment.") from error
     except (ConnectionError, FileNotFoundError) as error:
-        # FileNotFoundError is what a Unix socket that nobody made looks like to one of the drivers.
+        # FileNotFoundError is what a Unix socket that nobody made looks like to the driver.
         raise DatabaseUnavailable(_GONE) from error
 
 
@@ -203,19 +220,16 @@ def _problem_of(error: BaseException | None, refused: Refused) -> Problem | None
     if state in refused:
         return refused[state]
     if state == GUARD:
-        return GuardRefused(_of_diagnosis(error, "message_primary", "message"))
+        return GuardRefused(_of_diagnosis(error, "message"))
     if state in _BUSY:
         return Busy()
     if state.startswith(_UNAVAILABLE):
         return DatabaseUnavailable(_GONE)
-    problem = _BY_CONSTRAINT.get(_of_diagnosis(error, "constraint_name", "constraint_name"))
+    problem = _BY_CONSTRAINT.get(_of_diagnosis(error, "constraint_name"))
     return problem() if problem else None
 
 
-def _of_diagnosis(error: BaseException | None, psycopg_name: str, asyncpg_name: str) -> str:
-    """One field of what the server said about the error, from where each driver keeps it."""
-    if isinstance(error, psycopg.Error):
-        return str(getattr(error.diag, psycopg_name, None) or "")
-    # SQLAlchemy wraps the errors of this driver once more.
+def _of_diagnosis(error: BaseException | None, name: str) -> str:
+    """One field of what the server said about the error. SQLAlchemy wraps the driver's errors once more."""
     cause = error if isinstance(error, asyncpg.PostgresError) else getattr(error, "__cause__", None)
-    return str(getattr(cause, asyncpg_name, None) or "")
+    return str(getattr(cause, name, None) or "")

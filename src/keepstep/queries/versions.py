@@ -53,6 +53,10 @@ class _Kept:
 
 
 _kept: Final = _Kept(MAX_CACHED)
+# Wizard id or slug → the active version when it was last looked up. At most as many as there are wizards with runs; the
+# bound keeps a client that tries slugs from filling the memory.
+MAX_REFS: Final = 1_024
+_active: Final[dict[str, str]] = {}
 
 _COLUMNS: Final = (
     wizard_versions.c.id,
@@ -77,6 +81,18 @@ def _version(row: Row[Any]) -> Version:
 def cached_version(version_id: str) -> Version | None:
     """The version if this process has it, without asking the database."""
     return _kept.get(version_id)
+
+
+def remember_active(wizard_ref: str, version_id: str) -> None:
+    """This version was active when the wizard was last looked up by this id or slug."""
+    if len(_active) >= MAX_REFS:
+        _active.clear()
+    _active[wizard_ref] = version_id
+
+
+def likely_active(wizard_ref: str) -> Version | None:
+    """The version that was active when last looked up. Whoever relies on it has the database check that it still is."""
+    return _kept.get(_active.get(wizard_ref, ""))
 
 
 async def version_by_id(tx: Read, version_id: str) -> Version:

@@ -16,12 +16,13 @@ from keepstep.web.metrics import Metrics
 from keepstep.web.problems import answer_problems
 from keepstep.web.session import SignedInCache
 
+# In the order in which they are tried; runs first, since most requests are for them.
 ROUTERS: Final[Sequence[APIRouter]] = (
+    runs.router,
     wizards.router,
     drafts.router,
     nodes.router,
     versions.router,
-    runs.router,
     files.router,
     accounts.router,
     verify.router,
@@ -58,8 +59,9 @@ def create_app(resources: Resources, *, close: Close | None = None) -> FastAPI:
     app.state.metrics = metrics
     app.state.signed_in_cache = SignedInCache()
     answer_problems(app)
-    for router in ROUTERS:
-        app.include_router(router)
+    # Flat, since routers inside routers are matched three times over, which took a third of the time of a small request.
+    # Each route has its router's tags, class and responses since it was declared.
+    app.router.routes.extend(route for router in ROUTERS for route in router.routes)
     return app
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import Path, Query, Request
 from pydantic import AwareDatetime, Field
 
+from keepstep.actions.context import Context
 from keepstep.actions.erasure import MAX_REASON, ErasureRequest, erase_run, preview_erasure, remove_contents
 from keepstep.actions.runs import (
     RunRequest,
@@ -18,13 +19,15 @@ from keepstep.actions.runs import (
     trash_run,
     untrash_run,
 )
+from keepstep.actions.submit import Submitted, submit_run
+from keepstep.config import Resources
 from keepstep.core.issue import to_errors
 from keepstep.core.jsonvalue import unstorable_text
 from keepstep.core.structure import ID_PATTERN
 from keepstep.db.transaction import open_read, open_write
 from keepstep.errors import RequestInvalid
 from keepstep.queries.responses import answers_by_key, run_json, run_summary
-from keepstep.queries.runs import RunFilter, RunState, get_run, get_run_at, list_revisions, list_runs, position_of, wizard_of
+from keepstep.queries.runs import RunFilter, RunState, RunWizard, get_run, get_run_at, list_revisions, list_runs, position_of, wizard_of
 from keepstep.queries.through import run_through
 from keepstep.queries.versions import version_by_number
 from keepstep.queries.wizards import get_wizard
@@ -70,20 +73,31 @@ class SaveAnswers(RequestBody):
 
 
 @router.post("/api/v1/wizards/{wizard_ref}/runs", status_code=201, summary="Start a run")
-async def start(ctx: CurrentContext, tx: WriteTx, wizard_ref: WizardRef, body: StartRun) -> ExactJson:
+async def start(ctx: CurrentContext, resources: ResourcesDep, wizard_ref: WizardRef, body: StartRun) -> ExactJson:
     """Starts a run on the active version; 200 instead of 201 when this very request started it before."""
     request = RunRequest(**{name: getattr(body, name) for name in StartRun.model_fields})
     if request.respondent is not None and (reason := unstorable_text(request.respondent)):
         raise RequestInvalid(reason, errors=[{"pointer": "/respondent", "code": "text-unstorable", "detail": reason}])
-    saved = await start_run(ctx, tx, wizard_ref, request)
-    answer = await _saved(tx, saved, status=201 if saved.created else 200)
-    answer.headers["Location"] = f"/api/v1/runs/{saved.state.id}"
-    return answer
+    submitted = await submit_run(ctx, resources.engine, wizard_ref, request) or await _started(ctx, resources, wizard_ref, request)
+    saved = submitted.saved
+    headers = {"Location": f"/api/v1/runs/{saved.state.id}"}
+    return _answer(saved, submitted.wizard, status=201 if saved.created else 200, headers=headers)
 
 
-async def _saved(tx: ReadTx, saved: Saved, *, status: int = 200) -> ExactJson:
-    body = run_summary(saved.state, await wizard_of(tx, saved.state.origin_wizard_id)) | {"issues": to_errors(saved.issues)}
-    return with_headers(body, status=status, headers=tag_header(saved.state.etag))
+async def _started(ctx: Context, resources: Resources, wizard_ref: str, request: RunRequest) -> Submitted:
+    # No transaction among the dependencies: nearly every submission is one statement, and needs none.
+    async with open_write(resources.engine) as tx:
+        saved = await start_run(ctx, tx, wizard_ref, request)
+        return Submitted(saved, await wizard_of(tx, saved.state.origin_wizard_id))
+
+
+async def _saved(tx: ReadTx, saved: Saved) -> ExactJson:
+    return _answer(saved, await wizard_of(tx, saved.state.origin_wizard_id))
+
+
+def _answer(saved: Saved, wizard: RunWizard, *, status: int = 200, headers: Mapping[str, str] | None = None) -> ExactJson:
+    body = run_summary(saved.state, wizard) | {"issues": to_errors(saved.issues)}
+    return with_headers(body, status=status, headers={**tag_header(saved.state.etag), **(headers or {})})
 
 
 @router.get("/api/v1/wizards/{wizard_ref}/runs", summary="List runs")
