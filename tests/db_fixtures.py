@@ -61,7 +61,7 @@ def database_server() -> Iterator[Server]:
         yield _prepared(given)
         return
     # A short path, because a Unix socket's name must be short.
-    home = Path(tempfile.mkdtemp(prefix="ks-", dir=_memory()))
+    home = Path(tempfile.mkdtemp(prefix="ks-", dir=memory_folder()))
     try:
         with start_embedded(home, forgetful=True) as server:
             yield Server(server.url, server.superuser_url)
@@ -78,7 +78,7 @@ def _prepared(superuser_url: str) -> Server:
     return Server(owner.render_as_string(hide_password=False), in_database(superuser_url, "keepstep"))
 
 
-def _memory() -> str | None:
+def memory_folder() -> str | None:
     """A folder in memory, where a new database takes a tenth of the time; None where there is none, or too little of it."""
     folder = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a folder of our own in it
     return str(folder) if folder.is_dir() and shutil.disk_usage(folder).free > ROOM else None

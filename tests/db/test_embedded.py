@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.db_fixtures import memory_folder
 
 from keepstep.db.embedded import MAJOR, EmbeddedServer, start_embedded
 from keepstep.errors import DatabaseUnavailable
@@ -23,7 +24,7 @@ from keepstep.errors import DatabaseUnavailable
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A home of the test's own, durable, with a short path. Whatever server is left in it is stopped."""
-    folder = Path(tempfile.mkdtemp(prefix="ks-"))
+    folder = Path(tempfile.mkdtemp(prefix="ks-", dir=memory_folder()))
     yield folder / "home"
     if (folder / "home" / "postgresql" / "PG_VERSION").exists():
         start_embedded(folder / "home").stop()
