@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 from sqlalchemy import func, select
-from tests.actions_kit import EDITOR, OTHER_EDITOR, Desk, Survey
+from tests.actions_kit import EDITOR, OTHER_EDITOR, Desk, Survey, new_id
 
 from keepstep.actions.confirm import Consent
 from keepstep.actions.drafts import redo_edit, replace_draft, undo_edit, undo_names
@@ -48,16 +48,28 @@ async def test_an_edit_that_changes_nothing_leaves_no_trace(desk: Desk) -> None:
     assert await desk.read(lambda tx: tx.rows(select(draft_edits))) == []
 
 
-async def test_what_a_draft_ever_used_is_on_record_for_ever(desk: Desk) -> None:
+async def recorded(desk: Desk) -> list[int]:
+    """How many ids, values and keys are on record."""
+    tables = (nodes, option_values, reserved_keys)
+    return [await desk.read(lambda tx, t=table: tx.scalar(select(func.count()).select_from(t))) for table in tables]
+
+
+async def test_ids_are_on_record_with_the_draft_values_and_keys_once_published(desk: Desk) -> None:
     survey = await desk.survey()
+    before = await recorded(desk)
     await edit(desk, survey, e.AddOption(option_set_id=survey.color, node={"value": "green", "label": "Green"}))
-    await edit(desk, survey, e.ChangeOptionSet(option_set_id=survey.email, fields={"key": "mail"}))
-    await edit(desk, survey, e.DeleteOptionSet(option_set_id=survey.color))
-    counts = [
-        await desk.read(lambda tx, t=table: tx.scalar(select(func.count()).select_from(t)))
-        for table in (nodes, option_values, reserved_keys)
-    ]
-    assert counts == [5, 3, 4]
+    age = {"id": new_id(), "key": "age", "name": "Age", "selection_type": "integer"}
+    await edit(desk, survey, e.AddOptionSet(step_id=survey.personal_info, node=age))
+    assert await recorded(desk) == [before[0] + 1, before[1], before[2]]
+
+
+async def test_an_addition_that_was_undone_leaves_its_value_free(desk: Desk) -> None:
+    survey = await desk.survey()
+    green = e.AddOption(option_set_id=survey.color, node={"value": "green", "label": "Green"})
+    await edit(desk, survey, green)
+    await desk.do(undo_edit, survey.wizard, "2")
+    await edit(desk, survey, e.AddOption(option_set_id=survey.color, node={"value": "green", "label": "Gruen"}))
+    assert (await draft_of(desk, survey)).etag == "4"
 
 
 async def test_replacing_the_whole_shelves_what_is_gone_and_takes_back_what_returns(desk: Desk) -> None:

@@ -12,6 +12,7 @@ from keepstep.actions.audit import audit_wizard
 from keepstep.actions.confirm import Confirmable, Consent, confirmable, counted_report, require_confirmed
 from keepstep.actions.context import Context
 from keepstep.actions.drafts import check_draft_seen, draft_to_edit, make_edit
+from keepstep.actions.registry import reserve
 from keepstep.core import edits as e
 from keepstep.core.faults import problems_in
 from keepstep.core.impact import Report
@@ -138,6 +139,7 @@ async def _store_version(ctx: Context, tx: Write, wizard: Wizard, plan: Plan) ->
     made = {"created_at": ctx.now, "created_by": ctx.actor.id}
     await tx.execute(insert(wizard_versions).values(**row, **made), refused={UNIQUE: raced})
     await _store_option_sets(tx, version)
+    await reserve(tx, wizard.id, old=plan.active.structure if plan.active else None, new=plan.structure)
     await tx.execute(update(wizards).where(wizards.c.id == wizard.id).values(active_version_id=version.id, updated_at=ctx.now))
     details = {"version_number": number, "rolled_back_to": plan.publishing.rolls_back_to, "changes": len(plan.report.report.changes)}
     await audit_wizard(ctx, tx, "wizard.published", wizard.id, **details)

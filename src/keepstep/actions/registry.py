@@ -1,6 +1,7 @@
 """What a wizard ever used, on record for ever: ids of nodes, values of options, keys (semantics 11, 13, 14).
 
-Written with every draft, so that no id, value or key can come to mean something else. Must not know which edit was made.
+Ids are written with every draft, values and keys when they are published: before that nobody can have answered with the
+one or exported the other, and an addition that was undone must not keep its name for ever. Must not know which edit was made.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,11 +22,15 @@ _FEW: Final = 50
 
 
 async def register(ctx: Context, tx: Write, wizard_id: str, *, old: Structure | None, new: Structure) -> None:
-    """Puts on record what `new` uses and `old` did not. Raises IdTaken for an id of another wizard, IdConflict for one of another kind."""
+    """Puts on record the ids that `new` uses and `old` did not. Raises IdTaken for another wizard's, IdConflict for another kind's."""
     kinds = dict(_kinds(new))
     former = dict(_kinds(old)) if old is not None else {}
     unseen = {node_id: kind for node_id, kind in kinds.items() if former.get(node_id) != kind}
     await _register_nodes(ctx, tx, wizard_id, unseen, _places(new) if unseen else {})
+
+
+async def reserve(tx: Write, wizard_id: str, *, old: Structure | None, new: Structure) -> None:
+    """Puts on record the values and keys that the published `new` uses and the version before did not: they are taken from now on."""
     pairs = [(None if old is None else old.option_set_by_id.get(item.id), item) for item in new.option_sets]
     changed = [(before, after) for before, after in pairs if before is not after]
     await _store(tx, option_values, [row for before, after in changed for row in _new_values(before, after)])

@@ -6,6 +6,7 @@ imported from here. Must not know how a structure is stored, changed or answered
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -251,18 +252,32 @@ _ALWAYS: Final = frozenset(
     "schema_version name description languages default_language steps id key visible_if option_sets help key_aliases "
     "selection_type is_required default constraints options value label expression format".split()
 )
-_NOT_ALWAYS: Final = {Option: frozenset({"visible_if"}), Step: frozenset({"help"})}
+_NOT_ALWAYS: Final[Mapping[type[Frozen], frozenset[str]]] = {Option: frozenset({"visible_if"}), Step: frozenset({"help"})}
 
 
 def dump(node: Frozen) -> dict[str, Any]:
     """The JSON value of a structure or of one node of it: the inverse of `parse`."""
-    sometimes = _NOT_ALWAYS.get(type(node), frozenset())
     result: dict[str, Any] = {}
-    for name, field in type(node).model_fields.items():
+    for name, default in _defaults_of(type(node)):
         value = getattr(node, name)
-        if (name in _ALWAYS and name not in sometimes) or value != field.get_default(call_default_factory=True):
+        if default is _ALWAYS_WRITTEN or value != default:
             result[name] = _dumped(value)
     return result
+
+
+_ALWAYS_WRITTEN: Final = object()
+
+
+@cache
+def _defaults_of(model: type[Frozen]) -> tuple[tuple[str, Any], ...]:
+    """The members of a model in order, each with its default or the mark that it is always written. Asked once for each
+    model, because working out a default inspects its factory's signature.
+    """
+    always = _ALWAYS - _NOT_ALWAYS.get(model, frozenset())
+    return tuple(
+        (name, _ALWAYS_WRITTEN if name in always else field.get_default(call_default_factory=True))
+        for name, field in model.model_fields.items()
+    )
 
 
 def _dumped(value: Any) -> Any:
