@@ -28,7 +28,8 @@ def same(one: Any, other: Any) -> bool:
 
 @given(expressions(), scopes)
 def test_every_well_formed_expression_has_a_value_that_can_be_stored(expression: Any, scope: Scope) -> None:
-    assert faults_in(expression) == ()
+    # Any text may be drawn as the pattern of `matches`.
+    assert {fault.code for fault in faults_in(expression)} <= {"pattern-invalid"}
     value = evaluate_expression(expression, scope)
     assert is_flat_value(value)
     assert unstorable(value) is None
