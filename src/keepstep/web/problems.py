@@ -5,6 +5,7 @@ The only place with status numbers. FastAPI's and Starlette's own errors become 
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -36,6 +37,7 @@ STATUS: Final[Mapping[Kind, int]] = {
 # Long enough for a deadlock or a restart of the database to pass, short enough that nobody waits for nothing.
 RETRY_AFTER: Final = "2"
 MEDIA_TYPE: Final = "application/problem+json"
+_IN_PATHS: Final = "/:@!$&'()*+,;="
 _OWN: Final = frozenset({"type", "title", "status", "detail", "code", "instance", "errors"})
 
 
@@ -52,7 +54,8 @@ def problem_body(problem: Problem, *, instance: str) -> dict[str, Any]:
         "status": status_of(problem),
         "detail": problem.detail,
         "code": problem.code,
-        "instance": instance,
+        # The path as it was decoded may hold any character; a URI reference may not (RFC 3986).
+        "instance": quote(instance, safe=_IN_PATHS),
     }
     if problem.errors:
         body["errors"] = problem.errors

@@ -32,7 +32,12 @@ async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:
         yield chunk
 
 
-@router.get("/api/v1/runs/{run_id}/files/{file_id}", summary="Download a file of a run")
+@router.get(
+    "/api/v1/runs/{run_id}/files/{file_id}",
+    summary="Download a file of a run",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"*/*": {}}, "description": "The bytes, with the media type of the upload."}},
+)
 async def download(
     ctx: CurrentContext, tx: ReadTx, resources: ResourcesDep, run_id: RunId, file_id: Annotated[str, Path(pattern=ID_PATTERN)]
 ) -> StreamingResponse:

@@ -40,25 +40,25 @@ async def readyz(resources: ResourcesDep) -> Response:
     return ExactJson({"status": "ready"})
 
 
-@router.get("/metrics", openapi_extra=_OPEN)
+@router.get("/metrics", openapi_extra=_OPEN, response_class=PlainTextResponse)
 async def metrics_page(request: Request) -> Response:
     """Counts and durations of requests, for Prometheus."""
     return PlainTextResponse(metrics.exposition(request.app.state.metrics), media_type=metrics.MEDIA_TYPE)
 
 
-@router.get("/api/docs", openapi_extra=_OPEN)
+@router.get("/api/docs", openapi_extra=_OPEN, response_class=HTMLResponse)
 async def docs(request: Request) -> Response:
     """This reference, for people."""
     return HTMLResponse(operations_page(request.app.openapi()), headers=_PAGE)
 
 
-@router.get("/api/problems", openapi_extra=_OPEN)
+@router.get("/api/problems", openapi_extra=_OPEN, response_class=HTMLResponse)
 async def problems() -> Response:
     """Everything that can stop a request."""
     return HTMLResponse(problems_page(catalogue(), STATUS), headers=_PAGE)
 
 
-@router.get("/api/problems/{code}", openapi_extra=_OPEN)
+@router.get("/api/problems/{code}", openapi_extra=_OPEN, response_class=HTMLResponse)
 async def problem(code: str) -> Response:
     """What one problem means and what to do about it: where the `type` of its answers points."""
     found = next((each for each in catalogue() if each.code == code), None)

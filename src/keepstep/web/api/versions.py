@@ -149,17 +149,26 @@ async def read(ctx: CurrentContext, tx: ReadTx, wizard_ref: WizardRef, number: N
     return ExactJson(_whole(line, await version_by_number(tx, wizard.id, number)))
 
 
-@router.get("/api/v1/wizards/{wizard_ref}/versions/{number}/schema", summary="The JSON Schema of a run's answers")
-async def schema(ctx: CurrentContext, tx: ReadTx, wizard_ref: WizardRef, number: Number) -> ExactJson:
+class SchemaJson(ExactJson):
+    """A JSON Schema."""
+
+    media_type = "application/schema+json"
+
+
+@router.get(
+    "/api/v1/wizards/{wizard_ref}/versions/{number}/schema",
+    summary="The JSON Schema of a run's answers",
+    response_class=SchemaJson,
+    responses={200: {"content": {SchemaJson.media_type: {"schema": {"type": "object"}}}}},
+)
+async def schema(ctx: CurrentContext, tx: ReadTx, wizard_ref: WizardRef, number: Number) -> SchemaJson:
     """JSON Schema 2020-12 of the `answers` of a run on this version, by key."""
     wizard = await get_wizard(tx, ctx.actor, wizard_ref, "view", removed=True)
     version = await version_by_number(tx, wizard.id, number)
-    answer = ExactJson(answers_schema(version.structure, title=f"Answers to {wizard.name}, version {number}"))
-    answer.headers["Content-Type"] = "application/schema+json"
-    return answer
+    return SchemaJson(answers_schema(version.structure, title=f"Answers to {wizard.name}, version {number}"))
 
 
-@router.get("/api/v1/wizards/{wizard_ref}/diff", summary="How two versions differ")
+@router.get("/api/v1/wizards/{wizard_ref}/diff", summary="How two versions differ", responses={200: {"content": {JSON_PATCH: {}}}})
 async def diff(
     ctx: CurrentContext,
     tx: ReadTx,
