@@ -37,6 +37,7 @@ RunsFormat = Literal["auto", "csv", "jsonl"]
 # Runs that are worked on and stored together: enough that the database is asked seldom, few enough for memory and for
 # other requests, which wait for the interpreter meanwhile.
 _BATCH: Final = 100
+_MOST_COLUMNS: Final = 1_000
 _RUN_COLUMNS: Final = (
     "id",
     "origin_wizard_id",
@@ -314,5 +315,7 @@ async def _finished(ctx: Context, tx: Write, file: RunsFile, imported: ImportedR
     done = imported.progress
     details = {"filename": file.filename[-200:], "version_number": imported.version.number, "cells": imported.receipt.cells}
     details |= {"added": done.added.runs, "already_there": done.there.runs}
+    # Headings are no answers. Columns without a cell are in no run's archive, so this is where they stay on record.
+    details["archived_columns"] = [column.name for column in imported.receipt.columns if column.role == "archive"][:_MOST_COLUMNS]
     await audit_wizard(ctx, tx, "wizard.runs_imported", imported.wizard.id, **details)
     return imported

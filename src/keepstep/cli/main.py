@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from keepstep import __version__
-from keepstep.cli import accounts, database, runs, serving, verifying, wizards
+from keepstep.cli import accounts, database, demo, runs, serving, verifying, wizards
 
 app = typer.Typer(
     name="keepstep",
@@ -17,6 +17,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("serve")(serving.serve)
+app.command("demo")(demo.demo)
 app.command("verify")(verifying.verify)
 app.add_typer(database.db, name="db")
 app.add_typer(accounts.user, name="user")

@@ -18,6 +18,7 @@ from keepstep.cli.opening import operator, with_resources
 from keepstep.cli.printing import AsJson, print_json, print_lines, print_table
 from keepstep.config import Resources
 from keepstep.core.faults import problems_in
+from keepstep.core.impact import Impact
 from keepstep.core.issue import to_errors
 from keepstep.db.transaction import Read, open_read, open_write
 from keepstep.interchange.formats_wizard import WizardFormat
@@ -215,16 +216,19 @@ async def impact_of_draft(ctx: Context, tx: Read, slug: str) -> tuple[Confirmabl
 
 def report_lines(report: Confirmable) -> list[str]:
     """A line for each change: its class here, what it is, and what it touches."""
-    lines = []
-    for reported in report.report.changes:
-        touched = reported.impact
-        counts = (
-            ""
-            if touched.is_nothing
-            else f" [{touched.answers:,} answers in {sum(run.count for run in touched.runs if not run.trashed):,} runs]"
-        )
-        lines.append(f"  {reported.effective:<11} {reported.sentence}{counts}")
-    return lines
+    return [f"  {reported.effective:<11} {reported.sentence}{_touched(reported.impact)}" for reported in report.report.changes]
+
+
+def _touched(impact: Impact) -> str:
+    if impact.is_nothing:
+        return ""
+    runs = counted(sum(run.count for run in impact.runs if not run.trashed), "run")
+    return f" [{counted(impact.answers, 'answer')} in {runs}]" if impact.answers else f" [{runs}]"
+
+
+def counted(number: int, noun: str) -> str:
+    """Such as "1 run" and "1,200 runs"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 # --- export --------------------------------------------------------------------------------------------------------

@@ -39,6 +39,11 @@ def _when(expression: Any, **more: Any) -> Members:
     return {"visible_if": expression, **more}
 
 
+def _yes(condition: Any) -> Any:
+    """A text, since in other tools' files a calculation has no type."""
+    return {"if": [condition, "yes", "no"]}
+
+
 def _options(codes: str) -> Members:
     return {"options": [{"value": code, "label": code.replace("_", " ").capitalize()} for code in codes.split()]}
 
@@ -83,7 +88,7 @@ PAGES: Final = (
             Asked("head_name", "text_input", "Head of the household", {"personal_data": True, "constraints": {"max_length": 80}}),
             _choice("head_gender", "Gender", "woman man other no_answer"),
             _whole("head_age", "Age", 15, 110, is_required=True),
-            Asked("is_elderly", "calculated", "Is 65 or older", {"expression": {">=": [{"var": "head_age"}, 65]}}),
+            Asked("is_elderly", "calculated", "Is 65 or older", {"expression": _yes({">=": [{"var": "head_age"}, 65]})}),
             _choice("marital", "Family status", "single married separated widowed"),
             _whole("adults", "Adults", 1, 20, is_required=True),
             _whole("children", "Children under 15", 0, 20, is_required=True),
@@ -122,7 +127,7 @@ PAGES: Final = (
                 "crowded",
                 "calculated",
                 "More than two people a room",
-                {"expression": {">": [{"var": "household_size"}, {"*": [2, {"var": "rooms"}]}]}},
+                {"expression": _yes({">": [{"var": "household_size"}, {"*": [2, {"var": "rooms"}]}]})},
             ),
             _choice("roof", "Roof", "tile sheet thatch concrete"),
             _several("heating", "Heating", "gas wood electric district none"),
