@@ -16,19 +16,21 @@ TABLES = sorted({trigger.table for trigger in TRIGGERS})
 async def tamper(superuser: AsyncEngine, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
     """Alters rows for good. Afterwards the guards look as if nothing had been."""
     async with superuser.begin() as connection:
-        await _altered(connection, statement, parameters or {})
+        assert await _altered(connection, statement, parameters or {}), f"nothing was altered by: {statement}"
 
 
 @asynccontextmanager
-async def tampered(superuser: AsyncEngine, statement: str, parameters: Mapping[str, Any] | None = None) -> AsyncIterator[Read]:
+async def tampered(
+    superuser: AsyncEngine, statement: str, parameters: Mapping[str, Any] | None = None, *, required: bool = True
+) -> AsyncIterator[Read]:
     """The database as it is after the alteration, which is taken back at the end of the block."""
     async with superuser.connect() as connection:
-        await _altered(connection, statement, parameters or {})
+        assert await _altered(connection, statement, parameters or {}) or not required, f"nothing was altered by: {statement}"
         yield Read(connection)
         await connection.rollback()
 
 
-async def _altered(connection: AsyncConnection, statement: str, parameters: Mapping[str, Any]) -> None:
+async def _altered(connection: AsyncConnection, statement: str, parameters: Mapping[str, Any]) -> int:
     # Foreign keys are triggers of the system: a replica trusts that they were checked elsewhere.
     await connection.execute(text("SET LOCAL session_replication_role = replica"))
     for table in TABLES:
@@ -36,7 +38,7 @@ async def _altered(connection: AsyncConnection, statement: str, parameters: Mapp
     altered = (await connection.execute(text(statement), dict(parameters))).rowcount
     for trigger in TRIGGERS:
         await connection.execute(text(f"ALTER TABLE {trigger.table} ENABLE ALWAYS TRIGGER {trigger.name}"))
-    assert altered, f"nothing was altered by: {statement}"
+    return int(altered)
 
 
 def flipped(column: str) -> str:

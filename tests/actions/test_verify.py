@@ -113,7 +113,13 @@ async def test_what_cannot_even_be_read_is_named_like_any_other_alteration(store
     for change in SPOILED:
         found = await store.found(f"UPDATE run_revisions SET {change} WHERE run_id = :run AND revision = 2")
         assert {(run, revision) for _, run, revision in found} == {(store.run, 2)}, change
-    for leaves in ('{"2": {"answers": 1}}', '{"²": {}}', '{"1": {"answers": {"x": 1e300}}}'):
+    for leaves in (
+        '{"2": {"answers": 1}}',
+        '{"2": {"answers": [[1]]}}',
+        f'{{"{"9" * 5_000}": {{}}}}',
+        '{"²": {}}',
+        '{"1": {"answers": {"x": 1e300}}}',
+    ):
         found = await store.found(f"UPDATE erasures SET leaves = '{leaves}'")
         assert ("erasure", store.erased, None) in found, leaves
 
@@ -212,7 +218,9 @@ async def test_an_altered_version_is_named(store: Store) -> None:
 
 async def test_one_wizard_can_be_looked_at_alone(store: Store) -> None:
     other = await store.desk.survey(slug="other")
+    await store.desk.run(other.wizard, email="a@example.com")
     await store.alter("UPDATE run_revisions SET cause = 'import' WHERE run_id = :run AND revision = 1")
+    await store.alter("UPDATE erasures SET reason = 'another' WHERE run_id = :erased")
     assert (await store.verified(Scope(other.wizard))).is_intact
     assert not (await store.verified(Scope(store.survey.wizard))).is_intact
 

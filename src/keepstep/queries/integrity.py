@@ -3,7 +3,7 @@
 Streams in the order of runs, so that memory does not grow with their number. Must not know how findings are shown.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
@@ -102,14 +102,13 @@ async def verify(tx: Read, scope: Scope = EVERYTHING, *, seen: Callable[[Verifie
     result = Verified()
     versions = await _verify_versions(tx, scope.wizard_id, result)
     async for batch in _batches(tx, scope):
-        first, last = batch[0][0].id, batch[-1][0].id
-        tombstones = await _tombstones(tx, first, last, result)
+        tombstones = await _tombstones(tx, [rows[0].id for rows in batch], result)
         for rows in batch:
             result.runs += 1
             result.revisions += sum(row.revision is not None for row in rows)
             result.erased += sum(row.leaves is not None for row in rows)
             result.add(_run_findings(rows, versions, tombstones.get(rows[0].id, _Tombstones())))
-        result.next = last if result.runs == scope.limit else None
+        result.next = batch[-1][0].id if result.runs == scope.limit else None
         seen(result)
     if scope.wizard_id is None and result.next is None:
         result.add(await _strays(tx))
@@ -218,12 +217,12 @@ class _Tombstones:
     whole: bool = False
 
 
-async def _tombstones(tx: Read, first: str, last: str, result: Verified) -> dict[str, _Tombstones]:
-    """Those of the runs from `first` to `last`. A broken chain is reported here; what it names counts all the same, once."""
+async def _tombstones(tx: Read, runs: Sequence[str], result: Verified) -> dict[str, _Tombstones]:
+    """Those of these runs. A broken chain is reported here; what it names counts all the same, once."""
     recorded = exists().where(audit_events.c.id == erasures.c.audit_event_id, audit_events.c.action == "run.erased")
     leaves = cast(erasures.c.leaves, Text).label("leaves_text")
     statement = select(*[column for column in erasures.c if column.name != "leaves"], leaves, recorded.label("recorded")).where(
-        erasures.c.run_id.between(first, last)
+        erasures.c.run_id.in_(runs)
     )
     found: dict[str, _Tombstones] = {}
     previous: dict[str, tuple[int, bytes | None]] = {}
@@ -260,11 +259,20 @@ def tombstone_record(row: Any) -> dict[str, Any]:
 
 
 def _merge(named: Named, leaves: Any) -> None:
-    for revision, gone in leaves.items() if isinstance(leaves, dict) else ():
-        if not (revision.isascii() and revision.isdecimal()) or not isinstance(gone, dict):
-            continue
-        answers, archive = named.get(int(revision), (frozenset(), frozenset()))
-        named[int(revision)] = (answers | set(gone.get("answers", ())), archive | set(gone.get("archive", ())))
+    for text, gone in leaves.items() if isinstance(leaves, dict) else ():
+        revision = int(text) if text.isascii() and text.isdecimal() and len(text) < _LONG else 0
+        answers, archive = named.get(revision, (frozenset(), frozenset()))
+        named[revision] = (answers | _names_in(gone, "answers"), archive | _names_in(gone, "archive"))
+
+
+# Digits of a number that no revision has.
+_LONG: Final = 11
+
+
+def _names_in(gone: Any, part: str) -> frozenset[str]:
+    """What a tombstone names; nothing where somebody spoiled it, which its digest tells."""
+    entries = gone.get(part) if isinstance(gone, dict) else None
+    return frozenset(entries) if isinstance(entries, dict) else frozenset()
 
 
 def _bytes(digest: Any) -> bytes | None:

@@ -1,0 +1,106 @@
+"""Laws of views through a version: nothing is lost, nothing is invented, and the own version is the run itself."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.expression_strategies import values
+from tests.structure_strategies import structures
+
+from keepstep.core.flow import is_answered
+from keepstep.core.structure import Structure
+from keepstep.queries.responses import run_json
+from keepstep.queries.runs import RunState, RunWizard
+from keepstep.queries.through import run_through
+from keepstep.queries.versions import Version
+
+AT = datetime(2026, 3, 27, 14, 30, tzinfo=UTC)
+WIZARD = RunWizard("w", "survey", "Survey", removed=False, active_number=2)
+ENVELOPES = st.builds(lambda value, other: {"value": value} | ({"other": other} if other else {}), values(), st.none() | st.just("Pink"))
+
+
+def version(structure: Structure, number: int) -> Version:
+    return Version(f"v{number}", "w", number, structure, b"d" * 32, AT)
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> RunState:
+    """A completed run on version 1 with any answers, asked anything, some of it erased."""
+    structure = draw(structures())
+    ids = [option_set.id for option_set in structure.option_sets]
+    answers = draw(st.dictionaries(st.sampled_from(ids), ENVELOPES, max_size=6)) if ids else {}
+    gone = draw(st.sets(st.sampled_from(ids), max_size=2)) - answers.keys() if ids else set()
+    return RunState(
+        id="r",
+        origin_wizard_id="w",
+        wizard_id="w",
+        version=version(structure, 1),
+        status="completed",
+        revision=1,
+        save_number=0,
+        head_revision=1,
+        language=structure.default_language,
+        respondent=None,
+        started_at=AT,
+        updated_at=AT,
+        completed_at=AT,
+        trashed_at=None,
+        erased_at=None,
+        answers=answers,
+        archive=draw(st.dictionaries(st.sampled_from(("column", "notes")), ENVELOPES)),
+        asked="".join(draw(st.lists(st.sampled_from("01"), min_size=len(ids), max_size=len(ids)))),
+        evaluated_at=AT,
+        zone="UTC",
+        digest=b"d" * 32,
+        cause="respondent",
+        actor=None,
+        at=AT,
+        is_working_copy=False,
+        erased=dict.fromkeys(gone, "leaf"),
+    )
+
+
+@given(runs())
+def test_through_its_own_version_a_run_is_what_it_is(run: RunState) -> None:
+    seen = run_through(run, WIZARD, run.version)
+    assert {name: value for name, value in seen.items() if name != "through"} == run_json(run, WIZARD)
+
+
+def plain(envelope: Any) -> dict[str, Any]:
+    return {name: envelope[name] for name in ("value", "other") if name in envelope}
+
+
+@given(runs(), structures())
+def test_every_answer_is_shown_kept_as_original_or_archived(run: RunState, target: Structure) -> None:
+    seen = run_through(run, WIZARD, version(target, 2))
+    responses = {response["option_set_id"]: response for response in seen["responses"]}
+    archive = {entry["name"]: entry["response_value"] for entry in seen["archive"]}
+    for name, envelope in run.answers.items():
+        if is_answered(envelope):
+            response = responses.get(name)
+            shown = response and response.get("original", response)["response_value"]
+            assert plain(envelope) in (shown, archive.get(name))
+    assert all(archive[name] == plain(envelope) for name, envelope in run.archive.items())
+
+
+@given(runs(), structures())
+def test_no_answer_comes_from_nowhere(run: RunState, target: Structure) -> None:
+    for response in run_through(run, WIZARD, version(target, 2))["responses"]:
+        name = response["option_set_id"]
+        if response["state"] == "answered":
+            assert is_answered(run.answers.get(name))
+        if name not in run.version.structure.option_set_by_id:
+            assert (response["asked"], response["response_value"]) == (False, None)
+        if name in run.erased:
+            assert (response["state"], response["response_value"]) == ("erased", None)
+
+
+@given(runs(), structures())
+def test_a_conflict_always_shows_the_original_and_why(run: RunState, target: Structure) -> None:
+    for response in run_through(run, WIZARD, version(target, 2))["responses"]:
+        if response["state"] == "conflict":
+            assert response["response_value"] is None
+            assert response["original"]["response_value"] == plain(run.answers[response["option_set_id"]])
+            assert response["conflict"]["code"]
+            assert response["conflict"]["detail"]
