@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.db_rows import DIGEST, NOW, SALT, World, add_revision, add_world, new_id
 
 from keepstep.core import integrity
+from keepstep.core.jsonvalue import dumps
 from keepstep.db import tables
 from keepstep.db.erasure import Erased, Erasure, erase, erasure_record
 from keepstep.db.transaction import open_read, open_write
@@ -169,10 +170,9 @@ LEAF = "ab" * 32
         {},  # nothing stays of what goes
         {"1": {"answers": {}, "archive": {}, "keys": {}}, "2": {"answers": {}, "archive": {}, "keys": {}}},
         {"1": {"answers": {"EMAIL": "short"}, "archive": {}, "keys": {}}},  # no digest
-        {
-            "1": {"answers": {"EMAIL": LEAF}, "archive": {}, "keys": {}},
-            "2": {"answers": {"EMAIL": LEAF}, "archive": {}, "keys": {}},
-        },  # keys
+        {"1": {"answers": {}, "archive": {}, "keys": {}}, "2": "REST"},  # no digest of what goes
+        # No keys for what remains.
+        {"1": {"answers": {"EMAIL": LEAF}, "archive": {}, "keys": {}}, "2": {"answers": {"EMAIL": LEAF}, "archive": {}, "keys": {}}},
         {"1": {"answers": {"EMAIL": LEAF}, "archive": {}, "keys": {}}, "2": "REST", "3": "REST"},  # a revision that is not there
     ],
 )
@@ -183,6 +183,16 @@ async def test_the_door_does_not_open_for_leaves_that_do_not_fit(engine: AsyncEn
     call = "SELECT erase_run(:run, ARRAY[:name], 'r', NULL, now(), gen_random_uuid(), 'api', CAST(:leaves AS jsonb), sha256('x'))"
     with pytest.raises(DBAPIError, match=r"do not fit|loses nothing"):
         await _call(engine, call, {"run": world.completed, "name": world.survey.email, "leaves": given})
+
+
+async def test_a_second_erasure_does_not_alter_the_first_tombstone(engine: AsyncEngine, world: World) -> None:
+    await _erase(engine, _erasure(world.completed, (world.survey.color,)))
+    left = (await _revisions(engine, world.completed))[1].leaves
+    keys = {world.survey.email: left["keys"][world.survey.email]}
+    leaves = {"2": left | {"answers": left["answers"] | {world.survey.color: LEAF}, "keys": keys}}
+    call = "SELECT erase_run(:run, ARRAY['notes'], 'r', NULL, now(), gen_random_uuid(), 'api', CAST(:leaves AS jsonb), sha256('x'))"
+    with pytest.raises(DBAPIError, match="do not fit"):
+        await _call(engine, call, {"run": world.completed, "leaves": dumps(leaves)})
 
 
 async def _call(engine: AsyncEngine, statement: str, parameters: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Table, insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.db_fixtures import Database, Server, made_database, run_apart
-from tests.db_rows import DIGEST, World, add_revision, add_world, fill_logs, new_id, revision_row, run_row, wizard_row
+from tests.db_rows import DIGEST, World, add_revision, add_world, fill_logs, new_id, revision_row, run_row, version_row, wizard_row
 
 from keepstep.db import tables
 from keepstep.db.engine import open_engine
@@ -159,6 +159,32 @@ async def test_a_revision_that_does_not_follow_is_refused_at_commit(engine: Asyn
     with pytest.raises(GuardRefused):
         async with open_write(engine) as write:
             await add_revision(write, world.survey, world.completed, 2, **values)
+
+
+async def test_a_head_of_another_version_than_the_runs_is_refused(engine: AsyncEngine, world: World) -> None:
+    other = version_row(new_id(), world.survey.wizard, 2)
+    row = revision_row(world.survey, world.completed, revision=2, previous_digest=DIGEST, wizard_version_id=other["id"])
+    with pytest.raises(GuardRefused, match="has no revision 2 of its version"):
+        await _moved(engine, world, other, row)
+
+
+async def _moved(engine: AsyncEngine, world: World, version: dict[str, Any], revision: dict[str, Any]) -> None:
+    async with open_write(engine) as write:
+        await write.execute(insert(tables.wizard_versions).values(version))
+        await write.execute(insert(tables.run_revisions).values(revision))
+        await write.execute(text("UPDATE wizard_runs SET revision = 2 WHERE id = :run"), {"run": world.completed})
+
+
+async def test_a_new_revision_does_not_change_the_respondent_of_a_completed_run(engine: AsyncEngine, world: World) -> None:
+    row = revision_row(world.survey, world.completed, revision=2, previous_digest=DIGEST)
+    with pytest.raises(GuardRefused, match="changes only by"):
+        await _renamed(engine, world, row)
+
+
+async def _renamed(engine: AsyncEngine, world: World, revision: dict[str, Any]) -> None:
+    async with open_write(engine) as write:
+        await write.execute(insert(tables.run_revisions).values(revision))
+        await write.execute(text("UPDATE wizard_runs SET revision = 2, respondent = 'x' WHERE id = :run"), {"run": world.completed})
 
 
 async def test_a_revision_without_its_run_moving_is_refused(engine: AsyncEngine, world: World) -> None:
