@@ -127,13 +127,17 @@ def _normal(value: Any) -> Any:
 
 
 def _unstorable(data: bytes | str, value: Any) -> str | None:
-    """Why this parsed value cannot be stored, or None. The common small body is passed by two byte scans without a walk."""
+    """Why this parsed value cannot be stored, or None. Scans of the bytes decide whether it has to be walked through at all:
+    the parser has refused lone surrogates, and most documents are neither deep nor hold a run of so many digits.
+    """
     raw = data.encode() if isinstance(data, str) else data
     deep = raw.count(b"[") + raw.count(b"{") > MAX_DEPTH
-    long_digits = len(raw) > MAX_DIGITS
-    if not (deep or long_digits or b"\\u0000" in raw):
+    if not (deep or b"\\u0000" in raw or _LONG_DIGITS.search(raw)):
         return None
     return unstorable(value)
+
+
+_LONG_DIGITS: Final = re.compile(rb"\d{%d}" % MAX_DIGITS)
 
 
 def unstorable(value: Any, depth: int = MAX_DEPTH) -> str | None:
