@@ -63,12 +63,17 @@ def parse_number(text: str) -> Decimal | int:
     return exact(Decimal(stripped))
 
 
-def loads(data: bytes | str) -> Any:
-    """The JSON value in `data` (UTF-8), numbers exact. Raises MalformedJson, naming what is wrong."""
+def loads_stored(data: bytes | str) -> Any:
+    """The JSON value in `data`, numbers exact, taken as storable: what the database holds was looked at on its way in."""
     try:
-        value = _decoder.decode(data)
+        return _decoder.decode(data)
     except (msgspec.DecodeError, RecursionError, UnicodeError, ValueError) as error:
         raise MalformedJson(f"Not readable as JSON: {error}.") from error
+
+
+def loads(data: bytes | str) -> Any:
+    """The JSON value in `data` (UTF-8), numbers exact. Raises MalformedJson, naming what is wrong."""
+    value = loads_stored(data)
     reason = _unstorable(data, value)
     if reason:
         raise MalformedJson(reason)

@@ -41,7 +41,7 @@ def open_engine(url: str, *, role: str | None = APP_ROLE, timeouts: Timeouts | N
     engine = create_async_engine(
         with_driver(url),
         json_serializer=jsonvalue.dumps,
-        json_deserializer=jsonvalue.loads,
+        json_deserializer=jsonvalue.loads_stored,
         pool_size=pool_size,
         max_overflow=pool_size,
         # Parameters are answers; they must never reach a log or an error message.
