@@ -62,7 +62,10 @@ class Saved:
     created: bool = False
 
 
-_WIZARD: Final = select(wizards.c.id, wizards.c.active_version_id, wizards.c.trashed_at, wizards.c.removed_at)
+# The lock is the one that the run's foreign key takes anyway. Taken here, a wizard on its way to the trash is waited for, not missed.
+_WIZARD: Final = select(wizards.c.id, wizards.c.active_version_id, wizards.c.trashed_at, wizards.c.removed_at).with_for_update(
+    read=True, key_share=True
+)
 _WIZARD_BY_ID: Final = _WIZARD.where(wizards.c.id == bindparam("ref"))
 _WIZARD_BY_SLUG: Final = _WIZARD.where(wizards.c.slug == bindparam("ref"))
 _INSERT_RUN: Final = upsert(wizard_runs).on_conflict_do_nothing(index_elements=[wizard_runs.c.id]).returning(wizard_runs.c.id)

@@ -58,6 +58,8 @@ def _statement() -> Prepared:
         (own.slug == ref) | (own.id.cast(own.slug.type) == ref),
     )
     given = select(*_parameters(wizard_runs, _RUN_COLUMNS, "run_")).select_from(wizards).where(*stands)
+    # The lock is the one that the run's foreign key takes anyway. Taken here, a wizard on its way to the trash is waited for.
+    given = given.with_for_update(of=wizards, read=True, key_share=True)
     unless_taken = upsert(wizard_runs).from_select(_RUN_COLUMNS, given).on_conflict_do_nothing(index_elements=[wizard_runs.c.id])
     run = unless_taken.returning(wizard_runs.c.wizard_id).cte("run")
     first = select(*_parameters(run_revisions, COLUMNS, "revision_")).select_from(run)

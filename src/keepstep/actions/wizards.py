@@ -19,7 +19,7 @@ from keepstep.core import edits as e
 from keepstep.core.issue import Issue, to_errors
 from keepstep.core.jsonvalue import canonical_bytes
 from keepstep.core.keys import free_key
-from keepstep.core.permissions import require
+from keepstep.core.permissions import Permission, require
 from keepstep.core.structure import Structure, dump, empty_structure, parse
 from keepstep.db.tables import grants, wizards
 from keepstep.db.transaction import UNIQUE, Read, Write
@@ -30,6 +30,7 @@ from keepstep.queries.wizards import (
     find_wizard,
     get_wizard,
     is_id,
+    lock_wizard,
     not_removed,
     request_of_creation,
     taken_slugs,
@@ -221,6 +222,12 @@ async def _deletion(ctx: Context, tx: Read, wizard: Wizard, deed: str) -> Confir
     return confirmable(ctx, wizard, (deed, wizard.id), await wizard_report(ctx, tx, wizard.id))
 
 
+async def _whole_wizard(ctx: Context, tx: Write, wizard_ref: str, permission: Permission) -> Wizard:
+    """Nobody starts a run meanwhile: what is on its way is waited for and counted, what comes later finds the wizard gone."""
+    await lock_wizard(tx, wizard_ref, "whole")
+    return await get_wizard(tx, ctx.actor, wizard_ref, permission)
+
+
 def _require_consent(ctx: Context, now: Confirmable, confirm: str | None) -> None:
     """Asked whenever there are runs at all: those in the trash can come back, and count here as well."""
     if now.report.impact.runs:
@@ -232,7 +239,7 @@ async def trash_wizard(ctx: Context, tx: Write, wizard_ref: str, confirm: str | 
 
     Raises ImpactUnconfirmed when it has runs, unless `confirm` is the token of `report_of_deletion`.
     """
-    wizard = await get_wizard(tx, ctx.actor, wizard_ref, "edit")
+    wizard = await _whole_wizard(ctx, tx, wizard_ref, "edit")
     if wizard.trashed_at is not None:
         return wizard
     now = await _deletion(ctx, tx, wizard, "trash")
@@ -247,7 +254,7 @@ async def remove_wizard(ctx: Context, tx: Write, wizard_ref: str, confirm: str |
 
     Raises ImpactUnconfirmed as `trash_wizard`.
     """
-    wizard = await get_wizard(tx, ctx.actor, wizard_ref, "administer")
+    wizard = await _whole_wizard(ctx, tx, wizard_ref, "administer")
     now = await _deletion(ctx, tx, wizard, "remove")
     _require_consent(ctx, now, confirm)
     emptied = {"slug": None, "settings": None, "removed_at": ctx.now, "updated_at": ctx.now}
@@ -259,7 +266,7 @@ async def remove_wizard(ctx: Context, tx: Write, wizard_ref: str, confirm: str |
 
 async def restore_wizard(ctx: Context, tx: Write, wizard_ref: str) -> Wizard:
     """The wizard, back from the trash as it was. Restoring one that is not there changes nothing."""
-    wizard = await get_wizard(tx, ctx.actor, wizard_ref, "edit")
+    wizard = await _whole_wizard(ctx, tx, wizard_ref, "edit")
     if wizard.trashed_at is None:
         return wizard
     await tx.execute(update(wizards).where(wizards.c.id == wizard.id).values(trashed_at=None, updated_at=ctx.now))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Row, Select, and_, select
+from sqlalchemy import Row, and_, select
 
 from keepstep.core.edits import Draft, draft_from_json, from_json, touches
 from keepstep.core.keys import Reserved
@@ -18,7 +18,7 @@ from keepstep.core.shelf import NodeKind
 from keepstep.db.tables import draft_edits, nodes, option_values, reserved_keys, users, wizards
 from keepstep.db.transaction import Read
 from keepstep.errors import NodeNotFound
-from keepstep.queries.wizards import Wizard, admitted, no_wizard, not_removed, referred, wizard_of_row, wizard_select
+from keepstep.queries.wizards import Wizard, admitted, lock_wizard, no_wizard, not_removed, referred, wizard_of_row, wizard_select
 
 # How far back undo looks. The log itself is kept whole.
 UNDO_DEPTH: Final = 500
@@ -70,20 +70,17 @@ DRAFT_SELECT: Final = wizard_select(wizards.c.draft, wizards.c.shelf)
 
 async def get_draft(tx: Read, actor: Actor, ref: str, permission: Permission = "view") -> WizardDraft:
     """The wizard's draft as it is now. Raises WizardNotFound, WizardRemoved, Forbidden."""
-    return await _draft(tx, actor, ref, permission, DRAFT_SELECT)
-
-
-async def get_draft_locked(tx: Read, actor: Actor, ref: str) -> WizardDraft:
-    """As `get_draft`, with the lock that a change of the draft needs; runs may start meanwhile. For editors."""
-    return await _draft(tx, actor, ref, "edit", DRAFT_SELECT.with_for_update(of=wizards, key_share=True))
-
-
-async def _draft(tx: Read, actor: Actor, ref: str, permission: Permission, statement: Select[Any]) -> WizardDraft:
-    row = None if "\x00" in ref else await tx.one_or_none(statement.where(referred(ref)))
+    row = None if "\x00" in ref else await tx.one_or_none(DRAFT_SELECT.where(referred(ref)))
     if row is None:
         raise no_wizard(ref)
     wizard = not_removed(admitted(wizard_of_row(row), actor, ref, permission))
     return WizardDraft(wizard, draft_of_row(row))
+
+
+async def get_draft_locked(tx: Read, actor: Actor, ref: str) -> WizardDraft:
+    """As `get_draft`, with the lock that a change of the draft needs; runs may start meanwhile. For editors."""
+    await lock_wizard(tx, ref, "draft")
+    return await get_draft(tx, actor, ref, "edit")
 
 
 def draft_of_row(row: Row[Any]) -> Draft:

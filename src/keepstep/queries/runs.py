@@ -106,7 +106,9 @@ def runs_with_heads(runs: FromClause, *more: ColumnElement[Any]) -> Select[Any]:
 
 
 _HEAD: Final = _with_revision(wizard_runs.c.revision).where(wizard_runs.c.id == bindparam("run_id"))
-_HEAD_LOCKED: Final = _HEAD.with_for_update(of=wizard_runs)
+# A statement of its own: one that locks and joins would, after waiting for another change of the run, show the new row of the
+# run beside what its snapshot saw of the revisions, where the new head is missing.
+_LOCKED: Final = select(wizard_runs.c.id).where(wizard_runs.c.id == bindparam("run_id")).with_for_update()
 _AT: Final = _with_revision(bindparam("number")).where(wizard_runs.c.id == bindparam("run_id"))
 
 
@@ -130,7 +132,9 @@ async def load_run(tx: Read, run_id: str, *, locked: bool = False) -> RunState:
 
     `locked` takes the row lock that a change of the run needs.
     """
-    row = await tx.one_or_none(_HEAD_LOCKED if locked else _HEAD, {"run_id": run_id})
+    if locked:
+        await tx.one_or_none(_LOCKED, {"run_id": run_id})
+    row = await tx.one_or_none(_HEAD, {"run_id": run_id})
     if row is None:
         raise RunNotFound("There is no run with this id.")
     return await state_of_row(tx, row)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy import ColumnElement, Row, Select, case, func, or_, select
 from sqlalchemy.dialects.postgresql import BIGINT
@@ -111,6 +111,16 @@ async def get_wizard(tx: Read, actor: Actor, ref: str, permission: Permission = 
     """
     wizard = await find_wizard(tx, ref)
     return admitted(wizard, actor, ref, permission) if removed else not_removed(admitted(wizard, actor, ref, permission))
+
+
+async def lock_wizard(tx: Read, ref: str, what: Literal["draft", "whole"]) -> None:
+    """Until the end of the transaction nobody else changes the wizard: its draft, while runs go on starting; or the whole of it.
+
+    A statement of its own, before the one that reads: one that locks and joins would, after waiting for a publish, show the
+    new row of the wizard beside what its snapshot saw of the versions, where the new one is missing.
+    """
+    if "\x00" not in ref:
+        await tx.one_or_none(select(wizards.c.id).where(referred(ref)).with_for_update(key_share=what == "draft"))
 
 
 def admitted(wizard: Wizard | None, actor: Actor, ref: str, permission: Permission) -> Wizard:
