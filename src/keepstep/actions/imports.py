@@ -4,6 +4,7 @@ The import itself never asks, because publishing asks for everything (semantics 
 """
 
 import asyncio
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -78,9 +79,14 @@ async def import_wizard(ctx: Context, tx: Write, file: WizardFile) -> ImportedWi
         imported = await _as_new(ctx, tx, file)
     else:
         imported = await _as_newer_edition(ctx, tx, file, file.into)
-    details = {"filename": file.filename[-200:], "format": file.format_name, **imported.receipt.totals}
+    details = {"filename": plain_name(file.filename), "format": file.format_name, **imported.receipt.totals}
     await audit_wizard(ctx, tx, "wizard.imported", imported.wizard.id, **details)
     return await _published(ctx, tx, imported, file) if file.publish else imported
+
+
+def plain_name(filename: str) -> str:
+    """The name of a file as it can be stored: without control characters and lone surrogates, of bounded length."""
+    return re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", "?", filename)[-200:]
 
 
 async def _read(ctx: Context, file: WizardFile) -> tuple[Structure, Receipt]:
@@ -136,7 +142,7 @@ async def _published(ctx: Context, tx: Write, imported: ImportedWizard, file: Wi
     active = await active_version(tx, state.wizard)
     if active is not None and active.structure == state.draft.structure:
         return imported
-    publishing = Publishing(change_summary=SUMMARY.format(file.filename[-200:]))
+    publishing = Publishing(change_summary=SUMMARY.format(plain_name(file.filename)))
     report = await report_of_publish(ctx, tx, state.wizard.id, publishing)
     if any(not reported.impact.is_nothing for reported in report.report.changes):
         return replace(imported, unconfirmed=report)

@@ -17,6 +17,7 @@ from sqlalchemy import text
 from keepstep.actions.audit import audit_wizard
 from keepstep.actions.context import Context
 from keepstep.actions.imported_runs import ImportedRuns, Progress, Share
+from keepstep.actions.imports import plain_name
 from keepstep.actions.revisions import COLUMNS, NewRevision, revision_row, stored_answers
 from keepstep.core.clock import Clock
 from keepstep.core.flow import evaluate
@@ -313,7 +314,7 @@ def _account(into: _Into, progress: Progress, reading: RunsReading | JsonlReadin
 
 async def _finished(ctx: Context, tx: Write, file: RunsFile, imported: ImportedRuns) -> ImportedRuns:
     done = imported.progress
-    details = {"filename": file.filename[-200:], "version_number": imported.version.number, "cells": imported.receipt.cells}
+    details = {"filename": plain_name(file.filename), "version_number": imported.version.number, "cells": imported.receipt.cells}
     details |= {"added": done.added.runs, "already_there": done.there.runs}
     # Headings are no answers. Columns without a cell are in no run's archive, so this is where they stay on record.
     details["archived_columns"] = [column.name for column in imported.receipt.columns if column.role == "archive"][:_MOST_COLUMNS]

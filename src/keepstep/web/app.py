@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 
 from keepstep import __version__
 from keepstep.config import Resources
-from keepstep.web.api import accounts, drafts, files, nodes, runs, system, verify, versions, wizards
+from keepstep.web.api import accounts, drafts, exports, files, imports, nodes, runs, system, verify, versions, wizards
 from keepstep.web.edge import Edge
 from keepstep.web.metrics import Metrics
 from keepstep.web.problems import answer_problems
@@ -24,6 +24,8 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     nodes.router,
     versions.router,
     files.router,
+    imports.router,
+    exports.router,
     accounts.router,
     verify.router,
     system.router,
