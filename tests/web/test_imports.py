@@ -101,7 +101,7 @@ async def test_an_imported_run_in_progress_can_be_completed(editor: httpx.AsyncC
     ],
 )
 async def test_a_file_that_cannot_be_read_is_refused_whole_with_its_place(
-    editor: httpx.AsyncClient, survey: str, content: str | bytes, media_type: str, status: int, code: str, said: str
+    editor: httpx.AsyncClient, survey: str, *, content: str | bytes, media_type: str, status: int, code: str, said: str
 ) -> None:
     answer = await send(editor, survey, content, media_type)
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
