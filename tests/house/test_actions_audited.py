@@ -1,0 +1,68 @@
+"""Everything that a user can do leaves an audit event: told from the code of every action, so that a new one is held to it as well."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import keepstep.actions
+
+# What leaves the event: the row itself, or the database's own function (`door.erase`), which writes it with the tombstone.
+LEAVES_AN_EVENT = {"append_event", "door.erase"}
+ITS_OWN_RECORD = {
+    "start_run": "the run's row and its first revision say who and when (semantics 6)",
+    "save_answers": "the save or the revision says who and when",
+    "complete_run": "the revision says who and when",
+    "append_revision": "a part of the actions on runs; the revision says who and when",
+    "store_file": "the file's row says who uploaded it and when",
+    "register": "a part of every edit, which leaves its event",
+    "draft_to_edit": "a part of every edit: it locks and reads",
+}
+
+
+def test_every_action_that_writes_leaves_an_audit_event_or_is_a_record_itself() -> None:
+    functions = dict(_functions())
+    calls = {name: {called for function in same for called in _called(function)} for name, same in functions.items()}
+    silent = {name for name, same in functions.items() if any(map(_is_action, same)) and not _reaches(name, calls)}
+    assert silent == set(ITS_OWN_RECORD)
+
+
+def test_the_actions_are_really_found() -> None:
+    found = {name for name, same in _functions() if any(map(_is_action, same))}
+    assert {"publish_draft", "roll_back", "edit_node", "trash_wizard", "create_user", "erase_run", "import_runs"} <= found
+
+
+def _functions() -> Iterator[tuple[str, list[ast.AsyncFunctionDef]]]:
+    """Every coroutine of the actions by its name."""
+    found: dict[str, list[ast.AsyncFunctionDef]] = {}
+    for path in sorted(Path(keepstep.actions.__path__[0]).glob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.AsyncFunctionDef):
+                found.setdefault(node.name, []).append(node)
+    yield from found.items()
+
+
+def _is_action(function: ast.AsyncFunctionDef) -> bool:
+    """Whether somebody acts in it (`ctx: Context`), it may write (`tx: Write`), and other modules may call it."""
+    typed = {each.annotation.id for each in function.args.args if isinstance(each.annotation, ast.Name)}
+    return typed >= {"Context", "Write"} and not function.name.startswith(("_", "audit_"))
+
+
+def _called(function: ast.AsyncFunctionDef) -> Iterator[str]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield f"{node.value.id}.{node.attr}"
+
+
+def _reaches(name: str, calls: Mapping[str, set[str]]) -> bool:
+    seen: set[str] = set()
+    pending = [name]
+    while pending:
+        here = pending.pop()
+        if here in LEAVES_AN_EVENT:
+            return True
+        if here not in seen:
+            seen.add(here)
+            pending.extend(calls.get(here, ()))
+    return False
