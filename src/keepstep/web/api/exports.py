@@ -1,10 +1,11 @@
 """Runs out over HTTP: one table over all versions, or JSON Lines, streamed from one snapshot of the database."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query
+from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -40,8 +41,10 @@ class Streamed(StreamingResponse):
         self._held = held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Whoever goes away in the middle of a download is no fault, and there is nobody left to tell anything.
         async with self._held:
-            await super().__call__(scope, receive, send)
+            with suppress(ClientDisconnect):
+                await super().__call__(scope, receive, send)
 
 
 @router.get(
