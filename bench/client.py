@@ -1,7 +1,7 @@
 """The load generator, a process of its own: sends one request over and over on keep-alive connections and prints what it took.
 
 As little as HTTP allows, since it shares two cores with the server and the database: `python -m bench.client HOST PORT FILE
-COUNT CONNECTIONS`, where FILE holds the bytes of the request. Ends with 1 when an answer is not a 201.
+COUNT CONNECTIONS`, where FILE holds the bytes of the request. Ends with 1 when an answer is no success.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class Sender(asyncio.Protocol):
         head, end, body = self.received.partition(b"\r\n\r\n")
         if not end or len(body) < length_in(head):
             return
-        if not head.startswith(b"HTTP/1.1 201"):
+        if not head.startswith(b"HTTP/1.1 20"):
             self.done.set_exception(ValueError(self.received.decode(errors="replace")))
             return
         self.took.append(perf_counter() - self.sent)

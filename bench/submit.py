@@ -34,8 +34,11 @@ def submit(world: World) -> list[Measured]:
         script.write_text(_floor(world, wizard_id))
         world.settle()
         load = _Load(port, file, process)
-        rate, floor = medians(load.rate, lambda: _pgbench(world, script))
+        nothing = Path(folder, "nothing")
+        nothing.write_bytes(f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        rate, floor, idle = medians(load.rate, lambda: _pgbench(world, script), lambda: _sent(port, nothing, COUNT)["per_second"])
     note = (
+        f"GET /healthz of the same server {idle:,.0f}/s; "
         f"p50 {load.middle('p50') * 1e3:.1f} ms, p99 {load.middle('p99') * 1e3:.1f} ms; processor time of a request: "
         f"server {load.middle('server') * 1e3:.2f} ms, client {load.middle('processor') * 1e3:.2f} ms"
     )

@@ -124,10 +124,10 @@ def _normal(value: Any) -> Any:
         return _plainly(number) if isinstance(number, Decimal) and number.adjusted() < _SPELLED_PLAINLY else number
     if isinstance(value, float):
         raise TypeError("a float has no canonical form; numbers are int or Decimal")
-    if isinstance(value, Mapping):
-        return {key: item if type(item) in _PLAIN_TYPES else _normal(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [item if type(item) in _PLAIN_TYPES else _normal(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: item if type(item) in _PLAIN_TYPES else _normal(item) for key, item in value.items()}
     return value
 
 
@@ -153,13 +153,18 @@ def unstorable(value: Any, depth: int = MAX_DEPTH) -> str | None:
         if level > depth:
             return f"JSON may be nested at most {depth} levels deep."
         if isinstance(item, dict):
-            pending.extend((key, level) for key in item)
-            pending.extend((child, level + 1) for child in item.values())
+            pending.extend([(key, level) for key in item if not _is_harmless(key)])
+            pending.extend([(child, level + 1) for child in item.values() if level == depth or not _is_harmless(child)])
         elif isinstance(item, list | tuple):
-            pending.extend((child, level + 1) for child in item)
+            pending.extend([(child, level + 1) for child in item if level == depth or not _is_harmless(child)])
         elif (reason := _unstorable_scalar(item)) is not None:
             return reason
     return None
+
+
+def _is_harmless(item: Any) -> bool:
+    """Whether a glance tells that it can be stored; it does for most of what answers are made of."""
+    return (type(item) is str and item.isascii() and "\x00" not in item) or item is None or type(item) is bool
 
 
 def _unstorable_scalar(item: Any) -> str | None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, CursorResult, Executable, Row, Table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.util import greenlet_spawn
 
 from keepstep.db.copying import copy_rows
 from keepstep.db.guards import GUARD
@@ -140,12 +141,16 @@ async def store_at_once(
     What is checked at commit is checked before the answer comes, too.
     """
     with _problems(refused):
-        async with engine.connect() as connection:
-            # Past SQLAlchemy, which would begin a transaction first, and which costs more than the driver and its socket.
-            driver = (await connection.get_raw_connection()).driver_connection
-            assert driver is not None  # the connection is open
+        # Past SQLAlchemy but for its pool: it would begin a transaction first, and costs more than the driver and its socket.
+        connection = await engine.raw_connection()
+        try:
+            driver = connection.driver_connection
+            assert driver is not None  # it was just opened
             rows: Sequence[Mapping[str, Any]] = await driver.fetch(statement.text, *statement.arguments(values))
-            return rows[0] if rows else None
+        finally:
+            # One beyond the pool's size is closed here, which takes a moment that only a greenlet can wait for.
+            await greenlet_spawn(connection.close)
+        return rows[0] if rows else None
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""What Keepstep costs, each measurement beside a floor: `python -m bench [NAME…]`."""
