@@ -16,6 +16,7 @@ from sqlalchemy.util import greenlet_spawn
 
 from keepstep.db.copying import copy_rows
 from keepstep.db.guards import GUARD
+from keepstep.db.lines import copy_lines
 from keepstep.db.prepared import Prepared
 from keepstep.errors import (
     Busy,
@@ -76,6 +77,14 @@ class Read:
             async with self._connection.stream(statement, execution_options={"yield_per": size}) as result:
                 async for row in result:
                     yield row
+
+    async def copy_out(self, query: str, take: Callable[[bytes], None]) -> None:
+        """Gives `take` every row of the query as COPY writes it, many lines at a time: the way out for what is counted, not kept.
+
+        The query is SQL without parameters: whoever makes it quotes what it names.
+        """
+        with _problems(None):
+            await copy_lines(self._connection, query, take)
 
     async def synchronously(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, run with this unit's connection: for Alembic, which knows no asynchronous calls."""
