@@ -96,8 +96,9 @@ class Passing:
 def _count_column(column: _Column, times: Sequence[bytes], texts: Sequence[bytes]) -> None:
     # Everything that happens for each answer happens inside these calls; loops run over new texts alone.
     column.runs.update(texts)
-    column.newest.update(zip(texts, times, strict=True))
-    unseen = set(texts).difference(column.oldest)
+    newest = dict(zip(texts, times, strict=True))
+    column.newest.update(newest)
+    unseen = newest.keys() - column.oldest.keys()
     if unseen:
         first = dict(zip(reversed(texts), reversed(times), strict=True))
         column.oldest.update((text, first[text]) for text in unseen)
