@@ -98,7 +98,8 @@ def _count_column(column: _Column, times: Sequence[bytes], texts: Sequence[bytes
     column.runs.update(texts)
     newest = dict(zip(texts, times, strict=True))
     column.newest.update(newest)
-    unseen = newest.keys() - column.oldest.keys()
+    # Of a set, because taking keys from keys looks at all that were ever seen.
+    unseen = set(newest).difference(column.oldest)
     if unseen:
         first = dict(zip(reversed(texts), reversed(times), strict=True))
         column.oldest.update((text, first[text]) for text in unseen)
