@@ -28,6 +28,7 @@ from keepstep.core.validate import same_answer, verdict_on
 from keepstep.db.tables import RunStatus, run_revisions, wizard_runs
 from keepstep.db.transaction import UNIQUE, Write
 from keepstep.errors import IdConflict, NothingPublished, Unsupported, VersionNotFound, WizardTrashed
+from keepstep.interchange.cells import cell_text
 from keepstep.interchange.runs_in import ImportedRun, ReadOptions, RunsReading, read_runs_csv, run_id_of
 from keepstep.interchange.runs_in_jsonl import JsonlOptions, JsonlReading, read_runs_jsonl
 from keepstep.queries.imports import KnownRun, known_runs
@@ -103,12 +104,16 @@ async def import_runs(ctx: Context, tx: Write, wizard_ref: str, file: RunsFile) 
 
 @dataclass(frozen=True, slots=True)
 class _Into:
-    """Where runs go: `target` is the version of a run that names none, `by_number` those that a run may name."""
+    """Where runs go: `target` is the version of a run that names none, `by_number` those that a run may name.
+
+    `as_text`: they come from a table, which cannot tell a number from the text that spells it.
+    """
 
     wizard: Wizard
     target: Version
     by_number: Mapping[int, Version]
     by_version: bool
+    as_text: bool
 
     def version_of(self, run: ImportedRun) -> Version:
         named = self.by_number.get(run.version_number or 0) if self.by_version else None
@@ -122,12 +127,12 @@ def _into(wizard: Wizard, file: RunsFile, versions: Sequence[Version]) -> _Into:
     number = file.version_number or wizard.active_version_number or versions[-1].number
     if number not in by_number:
         raise VersionNotFound(f"This wizard has no version {number}.")
-    return _Into(wizard, by_number[number], by_number, by_version=file.version_number is None)
+    return _Into(wizard, by_number[number], by_number, by_version=file.version_number is None, as_text=_format_of(file) == "csv")
 
 
 def _reading(ctx: Context, into: _Into, file: RunsFile) -> RunsReading | JsonlReading:
     older = {number: version.structure for number, version in into.by_number.items()}
-    if _format_of(file) == "jsonl":
+    if not into.as_text:
         lines = JsonlOptions(ctx.clock, wizard_id=into.wizard.id, by_version=into.by_version)
         return read_runs_jsonl(file.stream, into.target.structure, lines, older=older)
     options = ReadOptions(
@@ -170,23 +175,30 @@ async def _new_ones(tx: Write, into: _Into, batch: Sequence[ImportedRun], progre
         if stored is None:
             new.append(run)
         else:
-            _note_known(run, stored, progress)
+            _note_known(run, stored, progress, as_text=into.as_text)
     return new
 
 
-def _note_known(run: ImportedRun, stored: KnownRun, progress: Progress) -> None:
+def _note_known(run: ImportedRun, stored: KnownRun, progress: Progress, *, as_text: bool) -> None:
     progress.there = Share(progress.there.runs + 1, progress.there.cells + run.cells)
     if stored.erased:
         # What was erased for good must not come back with an old file.
         progress.erased += 1
-    elif not _says_the_same(run, stored):
+    elif not _says_the_same(run, stored, as_text=as_text):
         progress.differing.append(run.id or "")
 
 
-def _says_the_same(run: ImportedRun, stored: KnownRun) -> bool:
+def _says_the_same(run: ImportedRun, stored: KnownRun, *, as_text: bool) -> bool:
     """Whether everything that the file says of the run is what is stored; what was answered besides is no contradiction."""
-    pairs = (*run.answers.items(), *run.archive.items())
-    return all(same_answer(envelope, stored.answers.get(name) or stored.archive.get(name)) for name, envelope in pairs)
+    for name, envelope in (*run.answers.items(), *run.archive.items()):
+        known = stored.answers.get(name) or stored.archive.get(name)
+        if not same_answer(envelope, known) and not (as_text and _same_text(envelope, known or {})):
+            return False
+    return True
+
+
+def _same_text(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(cell_text(one.get(name)) == cell_text(other.get(name)) for name in ("value", "other"))
 
 
 # --- store ---------------------------------------------------------------------------------------------------------
