@@ -100,18 +100,24 @@ def stored_answers(
 ) -> dict[str, dict[str, Any]]:
     """The envelopes to store, in the order of the structure: what was given, what was calculated, and the flags of this state."""
     stored: dict[str, dict[str, Any]] = {}
-    for option_set in structure.option_sets:
-        envelope = _envelope(option_set.id, answers, evaluation)
-        marks = [{"code": issue.code, "detail": issue.detail} for issue in flags.get(option_set.id, ())]
-        if envelope is None and marks:
+    # Most questions of a large form are not asked in any one run.
+    present = (answers.keys() | evaluation.calculated.keys() | flags.keys()) & structure.index_of.keys()
+    for option_set_id in sorted(present, key=structure.index_of.__getitem__):
+        envelope = _envelope(option_set_id, answers, evaluation)
+        if envelope is None and flags.get(option_set_id):
             envelope = {"value": None}
-        if envelope is not None:
-            unmarked = {name: member for name, member in envelope.items() if name != "flags"}
-            stored[option_set.id] = unmarked | {"flags": marks} if marks else unmarked
+        if envelope is None:
+            continue
+        if "flags" in envelope:
+            del envelope["flags"]
+        if flags.get(option_set_id):
+            envelope["flags"] = [{"code": issue.code, "detail": issue.detail} for issue in flags[option_set_id]]
+        stored[option_set_id] = envelope
     return stored
 
 
 def _envelope(option_set_id: str, answers: Answers, evaluation: Evaluation) -> dict[str, Any] | None:
+    """A new dict, which its caller may fill."""
     given = answers.get(option_set_id)
     if option_set_id not in evaluation.calculated:
         return None if given is None else dict(given)

@@ -45,5 +45,6 @@ def _text(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, dict | list | tuple):
-        return jsonvalue.dumps(value).translate(_ESCAPES)
+        # JSON text has no line break and no tab of its own: of what COPY escapes, only the backslash stands in it.
+        return jsonvalue.dumps(value).replace("\\", "\\\\")
     return str(value)
