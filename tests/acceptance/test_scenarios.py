@@ -113,7 +113,7 @@ def test_d_another_type_is_counted_value_by_value_and_the_run_stays_single(story
     expected = exactly(
         runs={"completed": 1},
         answers=1,
-        distinct_values=[{"value": "blue", "count": 1}],
+        distinct_values=[{"value": "blue", "count": 1, "becomes": ["blue"]}],
         by_version=ON_VERSION_ONE,
         by_option_set=[{"option_set_id": color, "answers": 1}],
     )
@@ -163,7 +163,7 @@ def test_e_a_new_required_question_leaves_the_old_run_complete_and_editable(stor
         "favorite-color",
     ]
     refused = story.start(full_name="Ann")
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/phone-number")
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/answers/phone-number")
     new_run = story.start(full_name="Ann", phone_number="+4930123456").json()["id"]
     states = {row["run_id"]: (row["phone-number"], row["phone-number.state"]) for row in story.export()}
     assert states == {story.run: ("", "not_in_version"), new_run: ("+4930123456", "answered")}

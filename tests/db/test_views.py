@@ -43,7 +43,8 @@ async def test_each_option_set_of_the_version_has_one_row_with_its_state(engine:
         ({"value": None}, "00", "not_asked"),
         (None, "00", "not_asked"),
         ({"value": False}, "00", "answered"),  # a stored value is never hidden
-        ({"value": ""}, "10", "answered"),
+        ({"value": ""}, "10", "empty"),  # as everywhere else
+        ({"value": None, "other": "teal"}, "10", "answered"),
     ],
 )
 async def test_state_speaks_of_the_value(engine: AsyncEngine, world: World, answers: Any, asked: str, state: str) -> None:

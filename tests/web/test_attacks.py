@@ -182,15 +182,15 @@ async def test_a_run_of_another_wizard_is_neither_shown_nor_taken(world: World, 
 async def test_answers_that_do_not_fit(world: World) -> None:
     await survive(
         world,
-        answers("a list where a text belongs", "/email", {"email": ["a"]}),
-        answers("a number where a text belongs", "/email", {"email": 5}),
-        answers("an envelope with unknown members", "/email", {"email": {"value": "a", "source": "import"}}),
-        answers("an envelope without a value", "/email", {"email": {"flags": []}}),
-        answers("an option that is none", "/favorite-color", {"favorite-color": "pink"}),
-        answers("a list for one choice", "/favorite-color", {"favorite-color": ["blue"]}),
-        answers("an unknown question", "/nothing", {"nothing": 1}),
+        answers("a list where a text belongs", "/answers/email", {"email": ["a"]}),
+        answers("a number where a text belongs", "/answers/email", {"email": 5}),
+        answers("an envelope with unknown members", "/answers/email", {"email": {"value": "a", "source": "import"}}),
+        answers("an envelope without a value", "/answers/email", {"email": {"flags": []}}),
+        answers("an option that is none", "/answers/favorite-color", {"favorite-color": "pink"}),
+        answers("a list for one choice", "/answers/favorite-color", {"favorite-color": ["blue"]}),
+        answers("an unknown question", "/answers/nothing", {"nothing": 1}),
         answers("an empty key", '"pointer": "/"', {"": 1}),
-        answers("a key like a pointer", "/~1~0~1..", {"/~/..": 1}),
+        answers("a key like a pointer", "/answers/~1~0~1..", {"/~/..": 1}),
         answers("the same question by key and by id", "", {"email": "a", "<email>": "b"}),
         Attack("no object", "POST", "{url}/runs", 422, "request-invalid", "/answers", {"answers": []}),
         Attack("an unknown member", "POST", "{url}/runs", 422, "request-invalid", "/answer", {"answer": {}}),
@@ -265,8 +265,8 @@ async def test_too_much(world: World) -> None:
                 ("PUT", "/api/v1/option-sets/{email}"),
             )
         ),
-        answers("twenty thousand answers", "/q0", many),
-        answers("a long text", "/email", {"email": long}),
+        answers("twenty thousand answers", "/answers/q0", many),
+        answers("a long text", "/answers/email", {"email": long}),
         Attack("a long name", "PATCH", "{url}", 422, "structure-invalid", body={"name": long}),
         Attack("a long slug", "PATCH", "{url}", 422, "request-invalid", "/slug", {"slug": "a" * 201}),
         Attack("a long summary", "POST", "{url}/publish", 422, "request-invalid", "/change_summary", {"change_summary": long}),
@@ -386,8 +386,10 @@ async def test_no_attack_on_a_run_in_progress_saves_half_of_it(world: World) -> 
     half = {"full-name": "John", "favorite-color": "pink", "nothing": 1}
     await survive(
         world,
-        Attack("half", "PATCH", "/api/v1/runs/{working}/answers", 422, "answers-invalid", "/favorite-color", {"answers": half}),
-        Attack("half of an edit", "PATCH", "/api/v1/runs/{completed}/answers", 422, "answers-invalid", "/nothing", {"answers": half}),
+        Attack("half", "PATCH", "/api/v1/runs/{working}/answers", 422, "answers-invalid", "/answers/favorite-color", {"answers": half}),
+        Attack(
+            "half of an edit", "PATCH", "/api/v1/runs/{completed}/answers", 422, "answers-invalid", "/answers/nothing", {"answers": half}
+        ),
         Attack(
             "a stale save", "PATCH", "/api/v1/runs/{working}/answers", 412, "stale", body={"answers": {}}, headers={"If-Match": '"0.9"'}
         ),

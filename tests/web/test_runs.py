@@ -64,6 +64,24 @@ async def test_the_same_request_with_the_same_id_starts_one_run(editor: httpx.As
     assert (other.status_code, other.json()["code"]) == (409, "id-conflict")
 
 
+async def test_a_run_is_sent_again_whatever_became_of_its_wizard(sign_in: SignIn, survey: str) -> None:
+    admin, run_id = await sign_in("admin"), new_id()
+    assert (await start(admin, survey, id=run_id, answers=JOHN, complete=True)).status_code == 201
+    draft = (await admin.get(f"/api/v1/wizards/{survey}/draft")).json()
+    body = {"step_id": draft["structure"]["steps"][0]["id"], "name": "Phone", "selection_type": "phone", "is_required": True}
+    await admin.post("/api/v1/option-sets", json=body, headers={"If-Match": "*"})
+    report = await admin.post(f"/api/v1/wizards/{survey}/publish", json={}, headers={"If-Match": "*"})
+    if report.status_code == 409:
+        await admin.post(f"/api/v1/wizards/{survey}/publish", json={"confirm": report.json()["confirm"]}, headers={"If-Match": "*"})
+    assert (await start(admin, survey, answers=JOHN, complete=True)).status_code == 422
+    assert (await start(admin, survey, id=run_id, answers=JOHN, complete=True)).status_code == 200
+    other = await start(admin, survey, id=run_id, answers={"full-name": 5}, complete=True)
+    assert (other.status_code, other.json()["code"]) == (409, "id-conflict")
+    token = (await admin.delete(f"/api/v1/wizards/{survey}", params={"dry_run": True})).json()["confirm"]
+    assert (await admin.delete(f"/api/v1/wizards/{survey}", params={"confirm": token})).status_code == 200
+    assert (await start(admin, survey, id=run_id, answers=JOHN, complete=True)).status_code == 200
+
+
 async def test_an_id_of_a_trashed_run_is_gone(editor: httpx.AsyncClient, survey: str) -> None:
     run_id = new_id()
     await start(editor, survey, id=run_id, answers=JOHN, complete=True)
@@ -76,9 +94,9 @@ async def test_every_fault_of_a_run_is_named_and_nothing_is_stored(editor: httpx
     answer = await start(editor, survey, answers={"favorite-color": "pink", "nickname": "J"}, complete=True)
     assert answer.status_code == 422
     assert {(error["pointer"], error["code"]) for error in answer.json()["errors"]} == {
-        ("/nickname", "unknown-option-set"),
-        ("/full-name", "required"),
-        ("/favorite-color", "option-unknown"),
+        ("/answers/nickname", "unknown-option-set"),
+        ("/answers/full-name", "required"),
+        ("/answers/favorite-color", "option-unknown"),
     }
     assert (await editor.get(f"/api/v1/wizards/{survey}/runs")).json()["items"] == []
 
@@ -132,7 +150,7 @@ async def test_restoring_a_revision_brings_its_answers_back_as_a_new_one(editor:
 async def test_an_edit_is_refused_only_for_what_it_sets(editor: httpx.AsyncClient, survey: str) -> None:
     run_id = await completed(editor, survey)
     refused = await patch(editor, run_id, "1.0", **{"favorite-color": "pink"})
-    assert [error["pointer"] for error in refused.json()["errors"]] == ["/favorite-color"]
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["/answers/favorite-color"]
     cleared = await patch(editor, run_id, "1.0", **{"full-name": None})
     assert [error["code"] for error in cleared.json()["errors"]] == ["required"]
 
@@ -201,6 +219,16 @@ async def test_runs_changed_since_come_oldest_change_first(editor: httpx.AsyncCl
     await patch(editor, first, "1.0", email="later@example.com")
     items = (await editor.get(f"/api/v1/wizards/{survey}/runs", params={"updated_after": "2020-01-01T00:00:00Z"})).json()["items"]
     assert [item["id"] for item in items] == [second, first]
+
+
+async def test_the_history_goes_on_by_cursor(editor: httpx.AsyncClient, survey: str) -> None:
+    run_id = await completed(editor, survey)
+    for number in (1, 2):
+        await patch(editor, run_id, f"{number}.0", email=f"{number}@example.com")
+    page = (await editor.get(f"/api/v1/runs/{run_id}/revisions", params={"limit": 2})).json()
+    rest = (await editor.get(f"/api/v1/runs/{run_id}/revisions", params={"limit": 2, "cursor": page["next"]})).json()
+    assert [line["revision"] for line in page["items"] + rest["items"]] == [1, 2, 3]
+    assert rest["next"] is None
 
 
 async def test_trash_hides_a_run_from_lists_and_restore_brings_it_back(editor: httpx.AsyncClient, survey: str) -> None:

@@ -3,6 +3,7 @@
 The same report is made for the dry run, for the refusal and again, in the same transaction, for the act itself.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -96,7 +97,8 @@ async def counted_report(ctx: Context, tx: Read, wizard_id: str, *, old: Structu
     changes = diff(old, new)
     option_sets, groups = option_sets_to_count(changes, new), groups_to_count(changes, new)
     counts = await stored_counts(tx, wizard_id, option_sets, groups, as_of=ctx.now)
-    return report_on(changes, counts, old=old, new=new, clock=ctx.clock)
+    # Of another type every distinct answer is converted; a hundred thousand take seconds: not in the event loop.
+    return await asyncio.to_thread(report_on, changes, counts, old=old, new=new, clock=ctx.clock)
 
 
 async def wizard_report(ctx: Context, tx: Read, wizard_id: str) -> Report:

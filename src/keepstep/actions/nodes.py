@@ -24,7 +24,7 @@ from keepstep.core.permissions import require
 from keepstep.core.structure import Structure
 from keepstep.core.text import Text, normal_text, text_in
 from keepstep.db.transaction import Read, Write
-from keepstep.errors import IdTaken, MeaningUnconfirmed, RequestInvalid
+from keepstep.errors import IdConflict, IdTaken, MeaningUnconfirmed, RequestInvalid
 from keepstep.queries.drafts import WizardDraft, find_adding, get_draft, owners_of, reserved_of
 from keepstep.queries.impact import stored_counts
 
@@ -150,7 +150,10 @@ async def _was_added(ctx: Context, tx: Read, state: WizardDraft, adding: Adding)
     if not _is_present(structure, adding, identity):
         return False
     former = await find_adding(tx, state.wizard.id, identity, adding.parent if adding.kind == "option" else None)
-    return former is not None and covers(former, _as_edit(adding))
+    same = former is not None and covers(former, _as_edit(adding))
+    if not same and adding.kind != "option":
+        raise IdConflict(f"Something else is stored under {identity}; use a new id.")
+    return same
 
 
 def _is_present(structure: Structure, adding: Adding, identity: str) -> bool:

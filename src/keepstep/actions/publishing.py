@@ -18,11 +18,12 @@ from keepstep.core.faults import problems_in
 from keepstep.core.impact import Report
 from keepstep.core.integrity import structure_digest
 from keepstep.core.issue import to_errors
+from keepstep.core.look_alikes import LookAlike, look_alikes
 from keepstep.core.structure import Structure, dump
 from keepstep.db.tables import version_option_sets, wizard_versions, wizards
 from keepstep.db.transaction import UNIQUE, Read, Write
 from keepstep.errors import NothingToPublish, PolicyUnavailable, Stale, StructureInvalid
-from keepstep.queries.drafts import WizardDraft, get_draft
+from keepstep.queries.drafts import WizardDraft, get_draft, reserved_of
 from keepstep.queries.history import last_version_number
 from keepstep.queries.versions import Version, version_by_id, version_by_number
 from keepstep.queries.wizards import Wizard
@@ -96,6 +97,12 @@ async def _report(ctx: Context, tx: Read, wizard: Wizard, active: Version | None
     return await counted_report(ctx, tx, wizard.id, old=active.structure if active else structure, new=structure)
 
 
+async def suggested_matches(tx: Read, wizard: Wizard, report: Report) -> tuple[LookAlike, ...]:
+    """What of these changes a person may know to be the same thing, to be asked about; nothing is matched by it."""
+    changes = [reported.change for reported in report.changes]
+    return look_alikes(changes, (await reserved_of(tx, wizard.id)).values) if changes else ()
+
+
 def _require_consent(ctx: Context, now: Confirmable, consent: Consent) -> None:
     """Publishing asks whenever anything stored is touched."""
     if any(not reported.impact.is_nothing for reported in now.report.changes):
@@ -152,6 +159,7 @@ def changes_without_answers(report: Report) -> list[dict[str, Any]]:
     return [change | {"impact": {name: value for name, value in change["impact"].items() if name not in _ANSWERS}} for change in changes]
 
 
+# With what becomes of each value; the `conversion` of a change only counts.
 _ANSWERS: Final = frozenset({"distinct_values", "more_distinct_values"})
 _OPTION_SET_COLUMNS: Final = ("version_id", "option_set_id", "step_id", "position", "key", "option_set_snapshot", "step_snapshot")
 

@@ -5,7 +5,7 @@ new revision.
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -39,6 +39,7 @@ from keepstep.errors import (
 )
 from keepstep.queries.runs import RunState, load_run, load_run_at
 from keepstep.queries.versions import Version, remember_active, version_by_id, version_by_number
+from keepstep.queries.wizards import is_id, referred
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,10 @@ async def start_run(ctx: Context, tx: Write, wizard_ref: str, request: RunReques
 
     Raises AnswersInvalid with every finding; nothing is stored then.
     """
+    # Before anything else: whoever lost the answer to a request sends it again, and must get the run that it made,
+    # whatever was published, trashed or removed since.
+    if request.id is not None and await _is_known(tx, request.id):
+        return await _same_run(ctx, tx, wizard_ref, request.id, request)
     version = await _version_to_start(ctx, tx, wizard_ref, request.version_number)
     language = _language(version, request.language)
     run_id = request.id or ctx.make_id()
@@ -89,15 +94,15 @@ async def start_run(ctx: Context, tx: Write, wizard_ref: str, request: RunReques
     answers = stored_answers(given.answers, version.structure, evaluation, verdict.flags)
     state = new_run(ctx, version, request, Start(run_id, language, evaluation.asked, answers))
     if await tx.scalar(_INSERT_RUN, run_row(ctx, state, request)) is None:
-        return await _same_run(ctx, tx, version, run_id, request)
+        return await _same_run(ctx, tx, wizard_ref, run_id, request)
     if request.complete:
         state = await _store_revision(ctx, tx, state, "respondent", None)
     await attach_files(tx, version, run_id, given.answers)
-    return Saved(state, verdict.notes, created=True)
+    return Saved(state, in_body(verdict.notes), created=True)
 
 
 async def _version_to_start(ctx: Context, tx: Write, wizard_ref: str, number: int | None) -> Version:
-    statement = _WIZARD_BY_ID if _is_id(wizard_ref) else _WIZARD_BY_SLUG
+    statement = _WIZARD_BY_ID if is_id(wizard_ref) else _WIZARD_BY_SLUG
     wizard = await tx.one_or_none(statement, {"ref": wizard_ref})
     if wizard is None:
         raise WizardNotFound(f"There is no wizard {wizard_ref[:80]!r}.")
@@ -115,10 +120,6 @@ async def _version_to_start(ctx: Context, tx: Write, wizard_ref: str, number: in
     return await version_by_id(tx, wizard.active_version_id)
 
 
-def _is_id(ref: str) -> bool:
-    return len(ref) == 36 and ref.count("-") == 4 and all(character in "0123456789abcdef-" for character in ref)
-
-
 def _language(version: Version, wanted: str | None) -> str:
     structure = version.structure
     if wanted is None:
@@ -127,6 +128,11 @@ def _language(version: Version, wanted: str | None) -> str:
         detail = f"This version has the languages {', '.join(structure.languages)}."
         raise RequestInvalid(detail, errors=[{"pointer": "/language", "code": "language-unknown", "detail": detail}])
     return wanted
+
+
+def in_body(issues: Sequence[Issue]) -> tuple[Issue, ...]:
+    """The findings on answers with their place in the request's body."""
+    return tuple(replace(issue, pointer="/answers" + issue.pointer) for issue in issues)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +149,7 @@ class _Attempt:
 def _accepted(version: Version, evaluation: Evaluation, attempt: _Attempt) -> Verdict:
     """The verdict on an attempt. Raises AnswersInvalid with every finding."""
     verdict = verdict_on(attempt.whole, version.structure, evaluation, attempt.mode, attempt.previous, language=attempt.language)
-    issues = (*attempt.given.issues, *verdict.errors)
+    issues = in_body((*attempt.given.issues, *verdict.errors))
     if issues:
         count = f"{len(issues)} answers do" if len(issues) > 1 else "One answer does"
         raise AnswersInvalid(
@@ -221,7 +227,11 @@ def _request_digest(ctx: Context, request: RunRequest) -> bytes:
     return hmac.digest(ctx.secret, canonical_bytes(body), "sha256")
 
 
-async def _same_run(ctx: Context, tx: Write, version: Version, run_id: str, request: RunRequest) -> Saved:
+async def _is_known(tx: Write, run_id: str) -> bool:
+    return await tx.scalar(select(wizard_runs.c.id).where(wizard_runs.c.id == run_id)) is not None
+
+
+async def _same_run(ctx: Context, tx: Write, wizard_ref: str, run_id: str, request: RunRequest) -> Saved:
     """The run that this request made before. Raises IdConflict when another one did, Gone when it is in the trash or erased."""
     columns = (wizard_runs.c.origin_wizard_id, wizard_runs.c.request_digest, wizard_runs.c.trashed_at, wizard_runs.c.erased_at)
     row = await tx.row(select(*columns).where(wizard_runs.c.id == run_id))
@@ -230,8 +240,10 @@ async def _same_run(ctx: Context, tx: Write, version: Version, run_id: str, requ
         raise RunErased("A run with this id was erased.")
     if row.trashed_at is not None:
         raise RunTrashed("A run with this id is in the trash.")
+    # A wizard that was removed has no slug any more, so a name that nobody has now is no other wizard's.
+    named = await tx.scalar(select(wizards.c.id).where(referred(wizard_ref)))
     same = row.request_digest is not None and hmac.compare_digest(bytes(row.request_digest), _request_digest(ctx, request))
-    if row.origin_wizard_id != version.origin_wizard_id or not same:
+    if named not in (None, row.origin_wizard_id) or not same:
         raise IdConflict("A run with this id was started by another request.")
     return Saved(await load_run(tx, run_id))
 
@@ -255,7 +267,7 @@ async def save_answers(ctx: Context, tx: Write, run_id: str, answers: Any, seen:
     kept = {name: whole[name] if name in changed else state.answers.get(name, whole[name]) for name in whole}
     await attach_files(tx, state.version, run_id, given.answers)
     stored = stored_answers(kept, state.version.structure, evaluation, verdict.flags)
-    return await _stored(ctx, tx, state, evaluation, (stored, verdict.notes))
+    return await _stored(ctx, tx, state, evaluation, (stored, in_body(verdict.notes)))
 
 
 async def _stored(ctx: Context, tx: Write, state: RunState, evaluation: Evaluation, result: tuple[Answers, tuple[Issue, ...]]) -> Saved:
@@ -304,7 +316,7 @@ async def complete_run(ctx: Context, tx: Write, run_id: str, seen: str | None) -
     completed = replace(
         state, answers=answers, asked=evaluation.asked, evaluated_at=ctx.now, zone=ctx.zone, status="completed", completed_at=ctx.now
     )
-    return Saved(await append_revision(ctx, tx, completed, "respondent"), verdict.notes)
+    return Saved(await append_revision(ctx, tx, completed, "respondent"), in_body(verdict.notes))
 
 
 def _flagged(answers: Answers) -> Answers:

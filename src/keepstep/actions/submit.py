@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from keepstep.actions.context import Context
 from keepstep.actions.files import names_files
 from keepstep.actions.revisions import COLUMNS, stored_answers
-from keepstep.actions.runs import RunRequest, Saved, Start, new_run, row_of_state, run_row, with_revision
+from keepstep.actions.runs import RunRequest, Saved, Start, in_body, new_run, row_of_state, run_row, with_revision
 from keepstep.core.flow import evaluate
 from keepstep.core.issue import Issue
 from keepstep.core.permissions import may
@@ -114,7 +114,7 @@ def _checked(ctx: Context, version: Version, request: RunRequest) -> tuple[RunSt
         return None
     answers = stored_answers(given.answers, structure, evaluation, verdict.flags)
     start = Start(request.id or ctx.make_id(), language, evaluation.asked, answers)
-    return new_run(ctx, version, request, start), verdict.notes
+    return new_run(ctx, version, request, start), in_body(verdict.notes)
 
 
 def _values(wizard_ref: str, run: dict[str, Any], revision: dict[str, Any]) -> dict[str, Any]:

@@ -13,10 +13,15 @@ class View:
     query: str
 
 
+# As core.flow.is_answered has it: a value, or "other" text alone.
+_ANSWERED: Final = (
+    """coalesce((given.envelope -> 'value') NOT IN ('null', '""', '[]'), false) OR coalesce(given.envelope ->> 'other', '') <> ''"""
+)
+
 # `answered_at` is when the value that stands now was stored, not when its revision was: a run that was moved to another
 # version in May was still answered in March. Runs of a single revision, nearly all of them, pay no subquery.
-_ANSWERED_AT: Final = """
-  CASE WHEN given.envelope -> 'value' IS NULL OR given.envelope -> 'value' = 'null' THEN NULL
+_ANSWERED_AT: Final = f"""
+  CASE WHEN NOT ({_ANSWERED}) THEN NULL
     WHEN r.revision = 1 THEN r.at
     ELSE (
       SELECT min(since.at) FROM run_revisions AS since
@@ -25,7 +30,7 @@ _ANSWERED_AT: Final = """
         WHERE other.run_id = r.run_id AND other.revision < r.revision
           AND ((other.answers || other.archive) -> given.name -> 'value' IS DISTINCT FROM given.envelope -> 'value'
             OR (other.answers || other.archive) -> given.name -> 'other' IS DISTINCT FROM given.envelope -> 'other')), 0))
-  END"""
+  END"""  # noqa: S608 - constants of this module
 
 # The second half lists the archive: an archived answer keeps the wording of the last version that asked it. Entries of the
 # archive that never belonged to an option set (columns of an import) have their name as key and no id.
@@ -35,7 +40,7 @@ RUN_RESPONSES_ALL: Final = View(
 SELECT
   r.run_id, r.revision, v.version_number, o.step_id, o.option_set_id, o.key,
   CASE
-    WHEN given.envelope -> 'value' <> 'null' THEN 'answered'
+    WHEN {_ANSWERED} THEN 'answered'
     WHEN given.envelope IS NULL AND r.leaves -> 'answers' ? given.name THEN 'erased'
     WHEN given.asked THEN 'empty'
     ELSE 'not_asked'

@@ -374,8 +374,8 @@ class RevisionLine:
     erased: bool
 
 
-async def list_revisions(tx: Read, actor: Actor, run_id: str) -> Sequence[RevisionLine]:
-    """A run's whole history, oldest first: small, since a person made each of them. Raises RunNotFound, Forbidden."""
+async def list_revisions(tx: Read, actor: Actor, run_id: str, *, limit: int, after: int = 0) -> Sequence[RevisionLine]:
+    """A page of a run's history, oldest first, from the revision after `after`. Raises RunNotFound, Forbidden."""
     origin = await tx.scalar(select(wizard_runs.c.origin_wizard_id).where(wizard_runs.c.id == run_id))
     if origin is None:
         raise RunNotFound("There is no run with this id.")
@@ -383,7 +383,8 @@ async def list_revisions(tx: Read, actor: Actor, run_id: str) -> Sequence[Revisi
     own = run_revisions.c
     columns = (own.revision, wizard_versions.c.version_number, own.status, own.cause, own.actor, own.at, own.content_digest, own.leaves)
     joined = run_revisions.join(wizard_versions, wizard_versions.c.id == own.wizard_version_id)
-    rows = await tx.rows(select(*columns).select_from(joined).where(own.run_id == run_id).order_by(own.revision))
+    following = (own.run_id == run_id, own.revision > after)
+    rows = await tx.rows(select(*columns).select_from(joined).where(*following).order_by(own.revision).limit(limit))
     return [
         RevisionLine(
             row.revision, row.version_number, row.status, row.cause, row.actor, row.at, bytes(row.content_digest), row.leaves is not None

@@ -31,6 +31,7 @@ from keepstep.queries.runs import RunFilter, RunState, RunWizard, get_run, get_r
 from keepstep.queries.through import run_through
 from keepstep.queries.versions import version_by_number
 from keepstep.queries.wizards import get_wizard
+from keepstep.web.api import shapes
 from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, WriteTx
 from keepstep.web.etags import Seen, tag_header
 from keepstep.web.exactjson import ExactJson, RequestBody, api_router, with_headers
@@ -72,7 +73,9 @@ class SaveAnswers(RequestBody):
     answers: dict[str, Any]
 
 
-@router.post("/api/v1/wizards/{wizard_ref}/runs", status_code=201, summary="Start a run")
+@router.post(
+    "/api/v1/wizards/{wizard_ref}/runs", status_code=201, summary="Start a run", responses=shapes.answers(shapes.WrittenRun, 201, 200)
+)
 async def start(ctx: CurrentContext, resources: ResourcesDep, wizard_ref: WizardRef, body: StartRun) -> ExactJson:
     """Starts a run on the active version; 200 instead of 201 when this very request started it before."""
     request = RunRequest(**{name: getattr(body, name) for name in StartRun.model_fields})
@@ -100,7 +103,12 @@ def _answer(saved: Saved, wizard: RunWizard, *, status: int = 200, headers: Mapp
     return with_headers(body, status=status, headers={**tag_header(saved.state.etag), **(headers or {})})
 
 
-@router.get("/api/v1/wizards/{wizard_ref}/runs", summary="List runs")
+@router.get(
+    "/api/v1/wizards/{wizard_ref}/runs",
+    summary="List runs",
+    responses=shapes.answers(shapes.RunPage),
+    openapi_extra={"parameters": [shapes.ANSWER_PARAMETER]},
+)
 async def list_(
     ctx: CurrentContext,
     tx: ReadTx,
@@ -148,7 +156,7 @@ def _filters_json(chosen: RunFilter) -> Mapping[str, Any]:
     return filters | {"updated_after": after.isoformat() if after else None, "answers": [list(pair) for pair in chosen.answers]}
 
 
-@router.get("/api/v1/runs/{run_id}", summary="One run")
+@router.get("/api/v1/runs/{run_id}", summary="One run", responses=shapes.answers(shapes.RunAnswer))
 async def read(
     ctx: CurrentContext,
     tx: ReadTx,
@@ -169,22 +177,27 @@ async def _whole(tx: ReadTx, state: RunState) -> ExactJson:
     return with_headers(run_json(state, await wizard_of(tx, state.origin_wizard_id)), headers=tag_header(state.etag))
 
 
-@router.patch("/api/v1/runs/{run_id}/answers", summary="Save answers")
+@router.patch("/api/v1/runs/{run_id}/answers", summary="Save answers", responses=shapes.answers(shapes.WrittenRun))
 async def save(ctx: CurrentContext, tx: WriteTx, run_id: RunId, body: SaveAnswers, seen: Seen) -> ExactJson:
     """In progress: the working copy. Completed: a new revision, validated against the run's own version."""
     return await _saved(tx, await save_answers(ctx, tx, run_id, body.answers, seen))
 
 
-@router.post("/api/v1/runs/{run_id}/complete", summary="Complete a run")
+@router.post("/api/v1/runs/{run_id}/complete", summary="Complete a run", responses=shapes.answers(shapes.WrittenRun))
 async def complete(ctx: CurrentContext, tx: WriteTx, run_id: RunId, seen: Seen) -> ExactJson:
     """Validates the whole run and stores it as a revision."""
     return await _saved(tx, await complete_run(ctx, tx, run_id, seen))
 
 
-@router.get("/api/v1/runs/{run_id}/revisions", summary="A run's history")
-async def revisions(ctx: CurrentContext, tx: ReadTx, run_id: RunId) -> ExactJson:
-    """Every stored state of the run, oldest first."""
-    lines = await list_revisions(tx, ctx.actor, run_id)
+@router.get("/api/v1/runs/{run_id}/revisions", summary="A run's history", responses=shapes.answers(shapes.RevisionPage))
+async def revisions(
+    ctx: CurrentContext, tx: ReadTx, resources: ResourcesDep, run_id: RunId, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> ExactJson:
+    """A page of the run's stored states, oldest first."""
+    listing = Listing("revisions", {"run": run_id}, resources.secret)
+    seen = listing.after(cursor)
+    found = await list_revisions(tx, ctx.actor, run_id, limit=limit + 1, after=seen[0] if seen else 0)
+    lines, following = listing.page(found, limit, position=lambda line: [line.revision])
     items = [
         {
             "revision": line.revision,
@@ -198,34 +211,38 @@ async def revisions(ctx: CurrentContext, tx: ReadTx, run_id: RunId) -> ExactJson
         }
         for line in lines
     ]
-    return ExactJson({"items": items, "next": None})
+    return ExactJson({"items": items, "next": following})
 
 
-@router.get("/api/v1/runs/{run_id}/revisions/{revision}", summary="A run as one revision stored it")
+@router.get(
+    "/api/v1/runs/{run_id}/revisions/{revision}", summary="A run as one revision stored it", responses=shapes.answers(shapes.RunAnswer)
+)
 async def revision_(ctx: CurrentContext, tx: ReadTx, run_id: RunId, revision: RevisionNumber) -> ExactJson:
     """The run as it was then, in the version that it had then."""
     return await _whole(tx, await get_run_at(tx, ctx.actor, run_id, revision))
 
 
-@router.post("/api/v1/runs/{run_id}/revisions/{revision}/restore", summary="Restore a revision")
+@router.post(
+    "/api/v1/runs/{run_id}/revisions/{revision}/restore", summary="Restore a revision", responses=shapes.answers(shapes.WrittenRun)
+)
 async def restore_at(ctx: CurrentContext, tx: WriteTx, run_id: RunId, revision: RevisionNumber, seen: Seen) -> ExactJson:
     """The old state as a new revision; everything in between stays in the history."""
     return await _saved(tx, await restore_revision(ctx, tx, run_id, revision, seen))
 
 
-@router.delete("/api/v1/runs/{run_id}", summary="Move a run to the trash")
+@router.delete("/api/v1/runs/{run_id}", summary="Move a run to the trash", responses=shapes.answers(shapes.WrittenRun))
 async def trash(ctx: CurrentContext, tx: WriteTx, run_id: RunId) -> ExactJson:
     """Out of lists and exports; restorable at any time."""
     return await _saved(tx, Saved(await trash_run(ctx, tx, run_id)))
 
 
-@router.post("/api/v1/runs/{run_id}/restore", summary="Take a run out of the trash")
+@router.post("/api/v1/runs/{run_id}/restore", summary="Take a run out of the trash", responses=shapes.answers(shapes.WrittenRun))
 async def untrash(ctx: CurrentContext, tx: WriteTx, run_id: RunId) -> ExactJson:
     """The run, as it was."""
     return await _saved(tx, Saved(await untrash_run(ctx, tx, run_id)))
 
 
-@router.post("/api/v1/runs/{run_id}/erase", summary="Erase answers for good")
+@router.post("/api/v1/runs/{run_id}/erase", summary="Erase answers for good", responses=shapes.answers(shapes.ErasureAnswer))
 async def erase(
     ctx: CurrentContext,
     resources: ResourcesDep,
