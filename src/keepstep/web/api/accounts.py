@@ -26,6 +26,7 @@ from keepstep.actions.context import Context
 from keepstep.core.permissions import Role, Scope, require
 from keepstep.core.structure import ID_PATTERN
 from keepstep.queries import accounts as queries
+from keepstep.web.api import shapes
 from keepstep.web.deps import AccountTx, CurrentContext, ReadTx, ResourcesDep
 from keepstep.web.exactjson import ExactJson, RequestBody, api_router
 from keepstep.web.lists import DEFAULT_LIMIT, Cursor, Limit, Listing
@@ -78,14 +79,14 @@ class GiveGrant(RequestBody):
     role: Role
 
 
-@router.get("/api/v1/me", summary="Who the token speaks for")
+@router.get("/api/v1/me", summary="Who the token speaks for", responses=shapes.answers(shapes.Myself))
 async def me(ctx: CurrentContext) -> ExactJson:
     """The user, and what this token may do. `grants` is the role by wizard id; empty: `role` holds for every wizard."""
     actor = ctx.actor
     return ExactJson({"id": actor.id, "name": actor.name, "role": actor.role, "scopes": sorted(actor.scopes), "grants": dict(actor.grants)})
 
 
-@router.get("/api/v1/users", summary="List users")
+@router.get("/api/v1/users", summary="List users", responses=shapes.answers(shapes.UserPage))
 async def list_users(
     ctx: CurrentContext, tx: ReadTx, resources: ResourcesDep, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> ExactJson:
@@ -96,21 +97,21 @@ async def list_users(
     return _page(*listing.page(found, limit, position=lambda user: [user.email]))
 
 
-@router.post("/api/v1/users", status_code=201, summary="Create a user")
+@router.post("/api/v1/users", status_code=201, summary="Create a user", responses=shapes.answers(shapes.UserAnswer, 201, 200))
 async def post_user(ctx: CurrentContext, tx: AccountTx, body: CreateUser) -> ExactJson:
     """200 instead of 201 when the user was already made by this request. For admins."""
     user, is_new = await create_user(ctx, tx, NewUser(**body.model_dump()))
     return ExactJson(user, status_code=201 if is_new else 200, headers={"Location": f"/api/v1/users/{user.id}"})
 
 
-@router.get("/api/v1/users/{user_id}", summary="One user")
+@router.get("/api/v1/users/{user_id}", summary="One user", responses=shapes.answers(shapes.UserAnswer))
 async def get_user(ctx: CurrentContext, tx: ReadTx, user_id: UserId) -> ExactJson:
     """For admins, and for oneself."""
     _require_self_or_admin(ctx, user_id)
     return ExactJson(await queries.get_user(tx, user_id))
 
 
-@router.patch("/api/v1/users/{user_id}", summary="Change a user")
+@router.patch("/api/v1/users/{user_id}", summary="Change a user", responses=shapes.answers(shapes.UserAnswer))
 async def patch_user(ctx: CurrentContext, tx: AccountTx, user_id: UserId, body: ChangeUser) -> ExactJson:
     """Name, role, or whether they are disabled: tokens of a disabled user stop working. The last admin stays one."""
     return ExactJson(await change_user(ctx, tx, user_id, UserChange(**body.model_dump())))
@@ -123,7 +124,7 @@ async def put_password(ctx: CurrentContext, tx: AccountTx, user_id: UserId, body
     return Response(status_code=204)
 
 
-@router.get("/api/v1/users/{user_id}/tokens", summary="List a user's tokens")
+@router.get("/api/v1/users/{user_id}/tokens", summary="List a user's tokens", responses=shapes.answers(shapes.TokenPage))
 async def list_tokens(
     ctx: CurrentContext, tx: ReadTx, resources: ResourcesDep, user_id: UserId, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> ExactJson:
@@ -135,7 +136,9 @@ async def list_tokens(
     return _page(*listing.page(found, limit, position=lambda token: [token.id]))
 
 
-@router.post("/api/v1/users/{user_id}/tokens", status_code=201, summary="Create a token")
+@router.post(
+    "/api/v1/users/{user_id}/tokens", status_code=201, summary="Create a token", responses=shapes.answers(shapes.NewTokenAnswer, 201)
+)
 async def post_token(ctx: CurrentContext, tx: AccountTx, user_id: UserId, body: CreateToken) -> ExactJson:
     """The member `token` is the secret: it is shown here and never again. A token cannot make one that may do more."""
     made = await create_token(ctx, tx, user_id, NewToken(body.name, body.scopes, body.expires_at))
@@ -149,7 +152,7 @@ async def delete_token(ctx: CurrentContext, tx: AccountTx, token_id: TokenId) ->
     return Response(status_code=204)
 
 
-@router.get("/api/v1/users/{user_id}/grants", summary="List a user's grants")
+@router.get("/api/v1/users/{user_id}/grants", summary="List a user's grants", responses=shapes.answers(shapes.GrantPage))
 async def list_grants(
     ctx: CurrentContext, tx: ReadTx, resources: ResourcesDep, user_id: UserId, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> ExactJson:
@@ -161,7 +164,7 @@ async def list_grants(
     return _page(*listing.page(found, limit, position=lambda grant: [grant.wizard_id]))
 
 
-@router.put("/api/v1/users/{user_id}/grants/{wizard_id}", summary="Grant a role on a wizard")
+@router.put("/api/v1/users/{user_id}/grants/{wizard_id}", summary="Grant a role on a wizard", responses=shapes.answers(shapes.GrantAnswer))
 async def put_grant(ctx: CurrentContext, tx: AccountTx, user_id: UserId, wizard_id: WizardId, body: GiveGrant) -> ExactJson:
     """Somebody with a grant acts on the wizards of their grants alone. For admins."""
     return ExactJson(await grant_role(ctx, tx, user_id, wizard_id, body.role))
@@ -174,7 +177,7 @@ async def delete_grant(ctx: CurrentContext, tx: AccountTx, user_id: UserId, wiza
     return Response(status_code=204)
 
 
-@router.get("/api/v1/audit", summary="The record of what was done")
+@router.get("/api/v1/audit", summary="The record of what was done", responses=shapes.answers(shapes.AuditPage))
 async def list_audit(
     ctx: CurrentContext,
     tx: ReadTx,

@@ -11,6 +11,7 @@ from keepstep.actions.files import Upload, store_file
 from keepstep.core.structure import ID_PATTERN
 from keepstep.queries.files import file_of_run
 from keepstep.queries.runs import get_run
+from keepstep.web.api import shapes
 from keepstep.web.api.runs import RunId, WizardRef
 from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, WriteTx
 from keepstep.web.exactjson import ExactJson, UploadRoute, api_router
@@ -19,7 +20,9 @@ router = api_router("Files", route_class=UploadRoute)
 CHUNK = 64 * 1024
 
 
-@router.post("/api/v1/wizards/{wizard_ref}/files", status_code=201, summary="Upload a file")
+@router.post(
+    "/api/v1/wizards/{wizard_ref}/files", status_code=201, summary="Upload a file", responses=shapes.answers(shapes.FileAnswer, 201)
+)
 async def upload(ctx: CurrentContext, tx: WriteTx, resources: ResourcesDep, wizard_ref: WizardRef, file: UploadFile) -> ExactJson:
     """Stores the bytes; name the answered `file_id` in an answer of one run afterwards."""
     content = Upload(_chunks(file), file.filename or "file", file.content_type or "application/octet-stream")

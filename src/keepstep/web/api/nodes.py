@@ -31,6 +31,7 @@ from keepstep.core.structure import ID_PATTERN, Structure, choices_of, dump
 from keepstep.db.transaction import Read
 from keepstep.queries.drafts import wizard_of_node
 from keepstep.queries.wizards import get_wizard
+from keepstep.web.api import shapes
 from keepstep.web.api.wizards import Confirm, DryRun
 from keepstep.web.deps import CurrentContext, WriteTx
 from keepstep.web.etags import Seen, tag_header
@@ -189,7 +190,7 @@ async def _added(ctx: CurrentContext, tx: WriteTx, wizard_id: str, adding: Addin
 # --- steps ---------------------------------------------------------------------------------------------------------
 
 
-@router.post("/api/v1/steps", status_code=201, summary="Add a step")
+@router.post("/api/v1/steps", status_code=201, summary="Add a step", responses=shapes.answers(shapes.EditedStep, 201, 200))
 async def add_step(ctx: CurrentContext, tx: WriteTx, body: AddStep, agreed: Agreed) -> ExactJson:
     """201; 200 when this very request, told by its `id`, added the step before."""
     wizard = await get_wizard(tx, ctx.actor, body.wizard_id, "edit")
@@ -197,8 +198,10 @@ async def add_step(ctx: CurrentContext, tx: WriteTx, body: AddStep, agreed: Agre
     return await _added(ctx, tx, wizard.id, adding, agreed)
 
 
-@router.put("/api/v1/steps/{step_id}", name="put_step", summary="Change a step")
-@router.patch("/api/v1/steps/{step_id}", summary="Change a step")
+@router.put(
+    "/api/v1/steps/{step_id}", name="put_step", summary="Change a step", responses=shapes.answers(shapes.EditedStep | shapes.ReportAnswer)
+)
+@router.patch("/api/v1/steps/{step_id}", summary="Change a step", responses=shapes.answers(shapes.EditedStep | shapes.ReportAnswer))
 async def change_step(
     ctx: CurrentContext, tx: WriteTx, step_id: StepId, body: ChangeNode, agreed: Agreed, dry_run: DryRun = False
 ) -> ExactJson:
@@ -211,7 +214,7 @@ async def change_step(
     return _answer(edited, _node(edited, "step", step_id))
 
 
-@router.delete("/api/v1/steps/{step_id}", summary="Delete a step")
+@router.delete("/api/v1/steps/{step_id}", summary="Delete a step", responses=shapes.answers(shapes.EditedStep | shapes.ReportAnswer))
 async def delete_step(ctx: CurrentContext, tx: WriteTx, step_id: StepId, agreed: Agreed, dry_run: DryRun = False) -> ExactJson:
     """Onto the draft's shelf, with its option sets. Stored answers stay where they are."""
     edit = e.DeleteStep(step_id=step_id)
@@ -220,19 +223,19 @@ async def delete_step(ctx: CurrentContext, tx: WriteTx, step_id: StepId, agreed:
     return await _of_step(ctx, tx, step_id, edit, agreed)
 
 
-@router.post("/api/v1/steps/{step_id}/move", summary="Move a step")
+@router.post("/api/v1/steps/{step_id}/move", summary="Move a step", responses=shapes.answers(shapes.EditedStep))
 async def move_step(ctx: CurrentContext, tx: WriteTx, step_id: StepId, body: MoveWithin, agreed: Agreed) -> ExactJson:
     """To another place in the wizard."""
     return await _of_step(ctx, tx, step_id, e.MoveStep(step_id=step_id, position=body.position), agreed)
 
 
-@router.post("/api/v1/steps/{step_id}/retire", summary="Retire a step")
+@router.post("/api/v1/steps/{step_id}/retire", summary="Retire a step", responses=shapes.answers(shapes.EditedStep))
 async def retire_step(ctx: CurrentContext, tx: WriteTx, step_id: StepId, agreed: Agreed) -> ExactJson:
     """It stays in the structure and is never asked anew."""
     return await _of_step(ctx, tx, step_id, e.RetireStep(step_id=step_id), agreed)
 
 
-@router.post("/api/v1/steps/{step_id}/restore", summary="Bring a step back")
+@router.post("/api/v1/steps/{step_id}/restore", summary="Bring a step back", responses=shapes.answers(shapes.EditedStep))
 async def restore_step(ctx: CurrentContext, tx: WriteTx, step_id: StepId, agreed: Agreed, body: Restore | None = None) -> ExactJson:
     """From the shelf, or from retirement."""
     wanted = body or Restore()
@@ -248,7 +251,9 @@ async def restore_step(ctx: CurrentContext, tx: WriteTx, step_id: StepId, agreed
 # --- option sets ---------------------------------------------------------------------------------------------------
 
 
-@router.post("/api/v1/option-sets", status_code=201, summary="Add an option set")
+@router.post(
+    "/api/v1/option-sets", status_code=201, summary="Add an option set", responses=shapes.answers(shapes.EditedOptionSet, 201, 200)
+)
 async def add_option_set(ctx: CurrentContext, tx: WriteTx, body: AddOptionSet, agreed: Agreed) -> ExactJson:
     """201; 200 when this very request, told by its `id`, added it before."""
     wizard_id = await _wizard(tx, "step", body.step_id)
@@ -256,8 +261,17 @@ async def add_option_set(ctx: CurrentContext, tx: WriteTx, body: AddOptionSet, a
     return await _added(ctx, tx, wizard_id, adding, agreed)
 
 
-@router.put("/api/v1/option-sets/{option_set_id}", name="put_option_set", summary="Change an option set")
-@router.patch("/api/v1/option-sets/{option_set_id}", summary="Change an option set")
+@router.put(
+    "/api/v1/option-sets/{option_set_id}",
+    name="put_option_set",
+    summary="Change an option set",
+    responses=shapes.answers(shapes.EditedOptionSet | shapes.ReportAnswer),
+)
+@router.patch(
+    "/api/v1/option-sets/{option_set_id}",
+    summary="Change an option set",
+    responses=shapes.answers(shapes.EditedOptionSet | shapes.ReportAnswer),
+)
 async def change_option_set(
     ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, body: ChangeNode, agreed: Agreed, dry_run: DryRun = False
 ) -> ExactJson:
@@ -271,7 +285,11 @@ async def change_option_set(
     return _answer(edited, _node(edited, "option_set", option_set_id))
 
 
-@router.delete("/api/v1/option-sets/{option_set_id}", summary="Delete an option set")
+@router.delete(
+    "/api/v1/option-sets/{option_set_id}",
+    summary="Delete an option set",
+    responses=shapes.answers(shapes.EditedOptionSet | shapes.ReportAnswer),
+)
 async def delete_option_set(
     ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, agreed: Agreed, dry_run: DryRun = False
 ) -> ExactJson:
@@ -282,20 +300,22 @@ async def delete_option_set(
     return await _of_option_set(ctx, tx, option_set_id, edit, agreed)
 
 
-@router.post("/api/v1/option-sets/{option_set_id}/move", summary="Move an option set")
+@router.post("/api/v1/option-sets/{option_set_id}/move", summary="Move an option set", responses=shapes.answers(shapes.EditedOptionSet))
 async def move_option_set(ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, body: Move, agreed: Agreed) -> ExactJson:
     """Within its step, or to another one."""
     edit = e.MoveOptionSet(option_set_id=option_set_id, position=body.position, step_id=body.step_id)
     return await _of_option_set(ctx, tx, option_set_id, edit, agreed)
 
 
-@router.post("/api/v1/option-sets/{option_set_id}/retire", summary="Retire an option set")
+@router.post("/api/v1/option-sets/{option_set_id}/retire", summary="Retire an option set", responses=shapes.answers(shapes.EditedOptionSet))
 async def retire_option_set(ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, agreed: Agreed) -> ExactJson:
     """It stays in the structure and is never asked anew."""
     return await _of_option_set(ctx, tx, option_set_id, e.RetireOptionSet(option_set_id=option_set_id), agreed)
 
 
-@router.post("/api/v1/option-sets/{option_set_id}/restore", summary="Bring an option set back")
+@router.post(
+    "/api/v1/option-sets/{option_set_id}/restore", summary="Bring an option set back", responses=shapes.answers(shapes.EditedOptionSet)
+)
 async def restore_option_set(
     ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, agreed: Agreed, body: Restore | None = None
 ) -> ExactJson:
@@ -317,7 +337,7 @@ _OPTIONS = "/api/v1/option-sets/{option_set_id}/options"
 _OPTION = _OPTIONS + "/{value:path}"
 
 
-@router.post(_OPTION + "/move", summary="Move an option")
+@router.post(_OPTION + "/move", summary="Move an option", responses=shapes.answers(shapes.EditedOption))
 async def move_option(
     ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, value: Value, body: MoveWithin, agreed: Agreed
 ) -> ExactJson:
@@ -326,13 +346,13 @@ async def move_option(
     return await _of_option(ctx, tx, (option_set_id, value), edit, agreed)
 
 
-@router.post(_OPTION + "/retire", summary="Retire an option")
+@router.post(_OPTION + "/retire", summary="Retire an option", responses=shapes.answers(shapes.EditedOption))
 async def retire_option(ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, value: Value, agreed: Agreed) -> ExactJson:
     """It stays selected where it is, and is never offered anew."""
     return await _of_option(ctx, tx, (option_set_id, value), e.RetireOption(option_set_id=option_set_id, value=value), agreed)
 
 
-@router.post(_OPTION + "/restore", summary="Bring an option back")
+@router.post(_OPTION + "/restore", summary="Bring an option back", responses=shapes.answers(shapes.EditedOption))
 async def restore_option(
     ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, value: Value, agreed: Agreed, body: Restore | None = None
 ) -> ExactJson:
@@ -349,7 +369,7 @@ async def restore_option(
     return _answer(edited, _node(edited, "option", option_set_id, value))
 
 
-@router.post(_OPTIONS, status_code=201, summary="Add an option")
+@router.post(_OPTIONS, status_code=201, summary="Add an option", responses=shapes.answers(shapes.EditedOption, 201, 200))
 async def add_option(ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, body: AddOption, agreed: Agreed) -> ExactJson:
     """201; 200 when this very request, told by its `value`, added it before."""
     wizard_id = await _wizard(tx, "option_set", option_set_id)
@@ -357,8 +377,8 @@ async def add_option(ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetI
     return await _added(ctx, tx, wizard_id, adding, agreed)
 
 
-@router.put(_OPTION, name="put_option", summary="Change an option")
-@router.patch(_OPTION, summary="Change an option")
+@router.put(_OPTION, name="put_option", summary="Change an option", responses=shapes.answers(shapes.EditedOption | shapes.ReportAnswer))
+@router.patch(_OPTION, summary="Change an option", responses=shapes.answers(shapes.EditedOption | shapes.ReportAnswer))
 async def change_option(
     ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, value: Value, body: ChangeNode, agreed: Agreed, dry_run: DryRun = False
 ) -> ExactJson:
@@ -372,7 +392,7 @@ async def change_option(
     return _answer(edited, _node(edited, "option", option_set_id, value))
 
 
-@router.delete(_OPTION, summary="Delete an option")
+@router.delete(_OPTION, summary="Delete an option", responses=shapes.answers(shapes.EditedOption | shapes.ReportAnswer))
 async def delete_option(
     ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, value: Value, agreed: Agreed, dry_run: DryRun = False
 ) -> ExactJson:

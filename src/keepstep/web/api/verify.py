@@ -9,6 +9,7 @@ from keepstep.core.structure import ID_PATTERN
 from keepstep.queries.checkpoints import checkpoint_findings
 from keepstep.queries.integrity import Scope, guard_findings, verify
 from keepstep.queries.wizards import get_wizard
+from keepstep.web.api import shapes
 from keepstep.web.deps import CurrentContext, ReadTx
 from keepstep.web.exactjson import ExactJson, api_router
 
@@ -19,7 +20,7 @@ DEFAULT_RUNS: Final = 1_000
 MOST_RUNS: Final = 10_000
 
 
-@router.get("/api/v1/verify", summary="Whether what is stored still is what was stored")
+@router.get("/api/v1/verify", summary="Whether what is stored still is what was stored", responses=shapes.answers(shapes.VerifyAnswer))
 async def read(
     ctx: CurrentContext,
     tx: ReadTx,

@@ -23,6 +23,7 @@ from keepstep.errors import RequestInvalid
 from keepstep.queries.history import VersionLine, get_version_line, list_versions
 from keepstep.queries.versions import Version, version_by_number
 from keepstep.queries.wizards import get_wizard
+from keepstep.web.api import shapes
 from keepstep.web.api.wizards import Confirm, DryRun, WizardRef
 from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, WriteTx
 from keepstep.web.etags import Seen, tag_header
@@ -88,7 +89,12 @@ async def _published(tx: ReadTx, published: Published) -> ExactJson:
     return with_headers(body, status=201, headers=location | tag_header(str(wizard.draft_revision)))
 
 
-@router.post("/api/v1/wizards/{wizard_ref}/publish", status_code=201, summary="Publish the draft")
+@router.post(
+    "/api/v1/wizards/{wizard_ref}/publish",
+    status_code=201,
+    summary="Publish the draft",
+    responses=shapes.answers(shapes.PublishedVersion, 201) | shapes.answers(shapes.ReportAnswer),
+)
 async def publish(
     ctx: CurrentContext,
     tx: WriteTx,
@@ -106,7 +112,12 @@ async def publish(
     return await _published(tx, await publish_draft(ctx, tx, wizard_ref, _publishing(wanted), consent))
 
 
-@router.post("/api/v1/wizards/{wizard_ref}/rollback", status_code=201, summary="Publish an old version's structure again")
+@router.post(
+    "/api/v1/wizards/{wizard_ref}/rollback",
+    status_code=201,
+    summary="Publish an old version's structure again",
+    responses=shapes.answers(shapes.PublishedVersion, 201) | shapes.answers(shapes.ReportAnswer),
+)
 async def rollback(
     ctx: CurrentContext,
     tx: WriteTx,
@@ -123,7 +134,7 @@ async def rollback(
     return await _published(tx, await roll_back(ctx, tx, wizard_ref, _publishing(body), consent))
 
 
-@router.get("/api/v1/wizards/{wizard_ref}/versions", summary="A wizard's versions")
+@router.get("/api/v1/wizards/{wizard_ref}/versions", summary="A wizard's versions", responses=shapes.answers(shapes.VersionPage))
 async def list_(
     ctx: CurrentContext,
     tx: ReadTx,
@@ -141,7 +152,7 @@ async def list_(
     return ExactJson({"items": [version_json(line) for line in shown], "next": following})
 
 
-@router.get("/api/v1/wizards/{wizard_ref}/versions/{number}", summary="One version")
+@router.get("/api/v1/wizards/{wizard_ref}/versions/{number}", summary="One version", responses=shapes.answers(shapes.VersionAnswer))
 async def read(ctx: CurrentContext, tx: ReadTx, wizard_ref: WizardRef, number: Number) -> ExactJson:
     """With its structure, and the changes that it brought as they were counted then."""
     wizard = await get_wizard(tx, ctx.actor, wizard_ref, "view", removed=True)
@@ -168,7 +179,11 @@ async def schema(ctx: CurrentContext, tx: ReadTx, wizard_ref: WizardRef, number:
     return SchemaJson(answers_schema(version.structure, title=f"Answers to {wizard.name}, version {number}"))
 
 
-@router.get("/api/v1/wizards/{wizard_ref}/diff", summary="How two versions differ", responses={200: {"content": {JSON_PATCH: {}}}})
+@router.get(
+    "/api/v1/wizards/{wizard_ref}/diff",
+    summary="How two versions differ",
+    responses={200: {"model": shapes.VersionDiff, "content": {JSON_PATCH: {"schema": {"type": "array", "items": {"type": "object"}}}}}},
+)
 async def diff(
     ctx: CurrentContext,
     tx: ReadTx,

@@ -19,6 +19,7 @@ from keepstep.actions.wizards import (
 from keepstep.core.jsonvalue import unstorable_text
 from keepstep.core.structure import ID_PATTERN
 from keepstep.queries.wizards import RunCounts, Wizard, WizardFilter, count_runs, get_wizard, list_wizards
+from keepstep.web.api import shapes
 from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, WriteTx
 from keepstep.web.etags import tag_header
 from keepstep.web.exactjson import ExactJson, RequestBody, api_router, with_headers
@@ -77,7 +78,7 @@ async def _answer(tx: ReadTx, wizard: Wizard, *, status: int = 200) -> ExactJson
     return with_headers(body, status=status, headers=tag_header(str(wizard.draft_revision)))
 
 
-@router.get("/api/v1/wizards", summary="List wizards")
+@router.get("/api/v1/wizards", summary="List wizards", responses=shapes.answers(shapes.WizardPage))
 async def list_(
     ctx: CurrentContext,
     tx: ReadTx,
@@ -97,7 +98,7 @@ async def list_(
     return ExactJson({"items": [wizard_json(wizard) for wizard in shown], "next": following})
 
 
-@router.post("/api/v1/wizards", status_code=201, summary="Create a wizard")
+@router.post("/api/v1/wizards", status_code=201, summary="Create a wizard", responses=shapes.answers(shapes.WizardAnswer, 201, 200))
 async def create(ctx: CurrentContext, tx: WriteTx, body: CreateWizard) -> ExactJson:
     """201; 200 when this very request created it before."""
     made = await create_wizard(ctx, tx, NewWizard(name=body.name, id=body.id, slug=body.slug, structure=body.structure))
@@ -106,20 +107,28 @@ async def create(ctx: CurrentContext, tx: WriteTx, body: CreateWizard) -> ExactJ
     return answer
 
 
-@router.get("/api/v1/wizards/{wizard_ref}", summary="One wizard")
+@router.get("/api/v1/wizards/{wizard_ref}", summary="One wizard", responses=shapes.answers(shapes.WizardAnswer))
 async def read(ctx: CurrentContext, tx: ReadTx, wizard_ref: WizardRef) -> ExactJson:
     """The wizard with its settings and the number of its runs."""
     return await _answer(tx, await get_wizard(tx, ctx.actor, wizard_ref, "view"))
 
 
-@router.patch("/api/v1/wizards/{wizard_ref}", summary="Rename a wizard, change its slug or its settings")
+@router.patch(
+    "/api/v1/wizards/{wizard_ref}",
+    summary="Rename a wizard, change its slug or its settings",
+    responses=shapes.answers(shapes.WizardAnswer),
+)
 async def change(ctx: CurrentContext, tx: WriteTx, wizard_ref: WizardRef, body: ChangeWizard) -> ExactJson:
     """The name is an edit of the draft; slug and settings hold at once."""
     patch = WizardPatch(name=body.name, slug=body.slug, settings=body.settings)
     return await _answer(tx, await change_wizard(ctx, tx, wizard_ref, patch))
 
 
-@router.delete("/api/v1/wizards/{wizard_ref}", summary="Move a wizard to the trash, or remove it for good")
+@router.delete(
+    "/api/v1/wizards/{wizard_ref}",
+    summary="Move a wizard to the trash, or remove it for good",
+    responses=shapes.answers(shapes.WizardAnswer | shapes.ReportAnswer),
+)
 async def delete(
     ctx: CurrentContext,
     tx: WriteTx,
@@ -134,7 +143,9 @@ async def delete(
     return await _answer(tx, await (remove_wizard if permanent else trash_wizard)(ctx, tx, wizard_ref, confirm))
 
 
-@router.post("/api/v1/wizards/{wizard_ref}/restore", summary="Take a wizard out of the trash")
+@router.post(
+    "/api/v1/wizards/{wizard_ref}/restore", summary="Take a wizard out of the trash", responses=shapes.answers(shapes.WizardAnswer)
+)
 async def restore(ctx: CurrentContext, tx: WriteTx, wizard_ref: WizardRef) -> ExactJson:
     """The wizard, as it was."""
     return await _answer(tx, await restore_wizard(ctx, tx, wizard_ref))
