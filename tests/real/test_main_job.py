@@ -3,7 +3,6 @@
 import csv
 import io
 import os
-import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from io import BytesIO
@@ -182,11 +181,5 @@ async def test_every_digest_holds(stage: Stage) -> None:
     assert (found.findings, found.runs) == ([], 900)
 
 
-async def test_importing_the_runs_stays_within_its_budget(stage: Stage, real_inputs: Path) -> None:
-    given = material(real_inputs, stage.resources.make_id)
-    rows = given.runs.decode().splitlines(keepends=True)
-    renamed = "".join([rows[0], *(row.replace("uuid:", "uuid:again-") for row in rows[1:])])
-    started = time.process_time()
-    imported = await stage.do(import_runs, SLUG, RunsFile(stream=BytesIO(renamed.encode())))
-    assert imported.progress.added.runs == 900
-    assert time.process_time() - started < 2 * IMPORT_BUDGET
+def test_importing_the_runs_stays_within_its_budget(job: Job) -> None:
+    assert job.performed.import_seconds < 2 * IMPORT_BUDGET

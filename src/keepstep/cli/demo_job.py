@@ -1,5 +1,6 @@
 """The main job: a form and its runs are imported, the form is changed, published and rolled back, and every run reads as before."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -47,10 +48,14 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Performed:
-    """What the performance came to. `before` and `after`: all runs, before the first change and after the last."""
+    """What the performance came to. `before` and `after`: all runs, before the first change and after the last.
+
+    `import_seconds`: processor time of importing the runs.
+    """
 
     wizard: ImportedWizard
     runs: ImportedRuns
+    import_seconds: float
     versions: int
     before: Read
     after: Read
@@ -69,7 +74,9 @@ def material(inputs: Path, make_id: Callable[[], str]) -> Material:
 async def perform_job(stage: Stage, given: Material, address: str) -> Performed:
     """The whole of it. `address`: where the server will answer. Raises IntegrityBroken if a run reads otherwise afterwards."""
     wizard = await _import_form(stage, given)
+    began = time.process_time()
     runs = await _import_runs(stage, given)
+    seconds = time.process_time() - began
     say(*found_at(runs, address))
     with working("Reading every run back"):
         before = await read_back(stage, given.slug)
@@ -80,7 +87,7 @@ async def perform_job(stage: Stage, given: Material, address: str) -> Performed:
         after = await read_back(stage, given.slug)
     require_same(before.digest, after.digest)
     say(f"All {after.runs:,} runs read exactly as before (digest {after.digest[:16]}…).")
-    return Performed(wizard, runs, rolled_back.version.number, before, after)
+    return Performed(wizard, runs, seconds, rolled_back.version.number, before, after)
 
 
 # --- in ------------------------------------------------------------------------------------------------------------
