@@ -32,7 +32,6 @@ from keepstep.queries.through import run_through
 from keepstep.queries.versions import version_by_number
 from keepstep.queries.wizards import get_wizard
 from keepstep.web.api import shapes
-from keepstep.web.api import shapes
 from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, WriteTx
 from keepstep.web.etags import Seen, tag_header
 from keepstep.web.exactjson import ExactJson, RequestBody, api_router, with_headers
