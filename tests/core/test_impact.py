@@ -98,6 +98,41 @@ def test_another_type_asks_even_where_every_answer_converts() -> None:
     assert not needs_confirmation(report(changing(COLOR, selection_type="multiple_select"), counts()))
 
 
+def test_another_type_shows_what_becomes_of_each_stored_value() -> None:
+    stored = counts({EMAIL: [tally("12", 3), tally("3.4", 2), tally("abc")]}, runs=6)
+    shown = report(changing(EMAIL, selection_type="integer"), stored).to_json()["changes"][0]
+    whole, fraction, word = shown["impact"]["distinct_values"]
+    assert whole == {"value": "12", "count": 3, "becomes": 12}
+    assert [each["value"] for each in (fraction, word) if set(each["conflict"]) == {"code", "detail"}] == ["3.4", "abc"]
+    assert shown["conversion"] == {"rule": "C6/1", "kind": "C", "needs": [], "converted": 3, "conflicts": 3}
+
+
+def test_one_choice_becomes_a_list_of_one() -> None:
+    shown = report(changing(COLOR, selection_type="multiple_select")).to_json()["changes"][0]
+    assert shown["impact"]["distinct_values"] == [{"value": "blue", "count": 1, "becomes": ["blue"]}]
+    assert shown["conversion"] == {"rule": "L13/1", "kind": "L", "needs": [], "converted": 1, "conflicts": 0}
+
+
+def test_values_that_are_not_shown_are_converted_and_counted_too() -> None:
+    stored = counts({EMAIL: [tally(str(number)) for number in range(30)] + [tally(f"x{number}", 2) for number in range(5)]}, runs=40)
+    shown = report(changing(EMAIL, selection_type="integer"), stored).to_json()["changes"][0]
+    assert (len(shown["impact"]["distinct_values"]), shown["impact"]["more_distinct_values"]) == (20, 15)
+    assert (shown["conversion"]["converted"], shown["conversion"]["conflicts"]) == (30, 10)
+
+
+def test_a_type_without_a_conversion_and_one_that_needs_a_table_say_so() -> None:
+    none = report(changing(EMAIL, selection_type="file")).to_json()["changes"][0]
+    assert (none["conversion"]["rule"], none["conversion"]["kind"], none["conversion"]["conflicts"]) == (None, "-", 1)
+    assert none["impact"]["distinct_values"][0]["conflict"]["code"] == "no-conversion"
+    table = report(changing(COLOR, selection_type="number")).to_json()["changes"][0]
+    assert table["conversion"] == {"rule": "M15/1", "kind": "M", "needs": [["values"]], "converted": 0, "conflicts": 1}
+    assert table["impact"]["distinct_values"][0]["conflict"]["code"] == "parameter-missing"
+
+
+def test_only_another_type_is_a_conversion() -> None:
+    assert "conversion" not in report(e.DeleteOptionSet(option_set_id=EMAIL)).to_json()["changes"][0]
+
+
 def test_a_new_required_question_counts_the_runs_that_lack_it() -> None:
     node = {"id": AGE[:-1] + "9", "key": "phone", "name": "Phone", "selection_type": "phone", "is_required": True}
     shown = report(e.AddOptionSet(step_id=INFO, node=node))

@@ -38,3 +38,16 @@ async def test_a_structure_that_is_none_is_refused_with_every_place(editor: http
     refused = await survey.send("PUT", f"{survey.url}/draft", json={"structure": structure})
     assert (refused.status_code, refused.json()["code"]) == (422, "structure-invalid")
     assert {error["pointer"] for error in refused.json()["errors"]} >= {"/steps/0/name", "/steps/1/option_sets/0", "/steps/1/option_sets/1"}
+
+
+async def test_a_question_typed_in_anew_is_suggested_beside_the_changes_and_stays_another(editor: httpx.AsyncClient) -> None:
+    survey = await web_survey(editor)
+    assert (await editor.get(f"{survey.url}/changes")).json()["suggestions"] == []
+    (email,) = [item for item in (await survey.draft())["structure"]["steps"][0]["option_sets"] if item["id"] == survey.email]
+    await survey.send("DELETE", f"/api/v1/option-sets/{survey.email}")
+    anew = {"step_id": survey.steps[0], "name": "Email", "selection_type": email["selection_type"]}
+    made = (await survey.send("POST", "/api/v1/option-sets", json=anew)).json()
+    changes = (await editor.get(f"{survey.url}/changes")).json()
+    expected = {"reason": "same-label-and-type", "option_set_id": survey.email, "old": survey.email, "new": made["id"]}
+    assert changes["suggestions"] == [expected]
+    assert {change["kind"] for change in changes["changes"]} == {"option-set-removed", "option-set-added"}

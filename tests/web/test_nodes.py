@@ -70,6 +70,26 @@ async def test_scenario_b_deleting_a_step_is_one_change_with_its_questions(edito
     assert (report["impact"]["runs"]["completed"], report["impact"]["answers"]) == (1, 2)
 
 
+async def test_scenario_d_another_type_shows_what_becomes_of_each_stored_value_and_a_version_keeps_none(editor: httpx.AsyncClient) -> None:
+    survey = await web_survey(editor)
+    for email in ("12", "3.4", "abc"):
+        await survey.answer(full_name="John Doe", email=email, favorite_color="blue")
+    url, body = f"/api/v1/option-sets/{survey.email}", {"selection_type": "integer", "constraints": {}}
+    report = (await editor.put(f"{url}?dry_run=true", json=body)).json()
+    (change,) = report["changes"]
+    found = {each["value"]: each.get("becomes", "conflict" in each) for each in change["impact"]["distinct_values"]}
+    assert found == {"12": 12, "3.4": True, "abc": True}
+    assert change["conversion"] == {"rule": "C6/1", "kind": "C", "needs": [], "converted": 1, "conflicts": 2}
+    assert (await survey.send("PUT", url, json=body, params={"confirm": report["confirm"]})).status_code == 200
+    (shown,) = (await editor.get(f"{survey.url}/changes")).json()["changes"]
+    assert (shown["impact"]["distinct_values"], shown["conversion"]) == (change["impact"]["distinct_values"], change["conversion"])
+    assert (await survey.publish()).status_code == 201
+    kept = (await editor.get(f"{survey.url}/versions/2")).text
+    assert '"conflicts":2' in kept.replace(" ", "")
+    assert '"abc"' not in kept
+    assert '"3.4"' not in kept
+
+
 async def test_a_token_is_good_for_its_own_request_and_state_alone(editor: httpx.AsyncClient, admin: httpx.AsyncClient) -> None:
     survey = await web_survey(editor)
     await survey.answer(full_name="John Doe", email="john@example.com", favorite_color="blue")

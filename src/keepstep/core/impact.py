@@ -12,6 +12,8 @@ from typing import Any, Final
 from keepstep.core import change as c
 from keepstep.core.change import Change
 from keepstep.core.clock import Clock
+from keepstep.core.conversion_preview import Preview, preview_of
+from keepstep.core.convert import rule_for
 from keepstep.core.counts import STATUSES, Counts, RunTally, Tally, distinct_values, total
 from keepstep.core.logic import Reference, references
 from keepstep.core.meaning import NOTHING_STORED, meaning_of
@@ -69,7 +71,7 @@ class Impact:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """One change with its row of the catalogue, its class here, and what it touches."""
+    """One change with its row of the catalogue, its class here, what it touches, and of another type what becomes of the answers."""
 
     change: Change
     rule: Rule
@@ -77,10 +79,13 @@ class Reported:
     impact: Impact
     sentence: str
     meaning: str
+    preview: Preview | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """`{id, kind, code, class, effective_class, concerns, path, old, new, summary, meaning, impact}`."""
-        change = self.change
+        """`{id, kind, code, class, effective_class, concerns, path, old, new, summary, meaning, impact, conversion?}`."""
+        change, impact, preview = self.change, self.impact.to_json(), self.preview
+        if preview is not None:
+            impact |= {"distinct_values": preview.beside(impact["distinct_values"])}
         return {
             "id": change.id,
             "kind": change.kind,
@@ -93,8 +98,8 @@ class Reported:
             "new": change.new,
             "summary": self.sentence,
             "meaning": self.meaning,
-            "impact": self.impact.to_json(),
-        }
+            "impact": impact,
+        } | ({} if preview is None else {"conversion": preview.to_json()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +135,26 @@ def report_on(changes: Sequence[Change], counts: Counts, *, old: Structure, new:
     index = _mention_index(new)
     touched = [touched_by(change, counts, (old, new), clock) for change in changes]
     reported = tuple(
-        _reported(change, _impact(one, counts, _mentions(change, index)), (old, new)) for change, one in zip(changes, touched, strict=True)
+        _reported(change, _impact(one, counts, _mentions(change, index)), (old, new), clock)
+        for change, one in zip(changes, touched, strict=True)
     )
     mentions = dict.fromkeys(mention for one in reported for mention in one.impact.mentions)
     return Report(reported, _impact(_together(touched), counts, tuple(mentions)))
 
 
-def _reported(change: Change, impact: Impact, structures: tuple[Structure, Structure]) -> Reported:
+def _reported(change: Change, impact: Impact, structures: tuple[Structure, Structure], clock: Clock) -> Reported:
     rule = rule_of(change, *structures)
     effective: Severity = "safe" if impact.is_nothing else rule.severity
     meaning = NOTHING_STORED if impact.is_nothing and rule.severity != "safe" else meaning_of(change)
-    return Reported(change, rule, effective, impact, sentence_of(change, *structures), meaning)
+    preview = _preview(change, impact, structures, clock) if isinstance(change, c.TypeChanged) else None
+    return Reported(change, rule, effective, impact, sentence_of(change, *structures), meaning, preview)
+
+
+def _preview(change: c.TypeChanged, impact: Impact, structures: tuple[Structure, Structure], clock: Clock) -> Preview:
+    """By the same rule as a run is read through another version: labels become text in the language they were given in."""
+    source, target = (structure.option_set_by_id[change.option_set_id] for structure in structures)
+    conversion = rule_for(source, target, language=structures[0].default_language)
+    return preview_of(impact.distinct, conversion, shown=SHOWN_VALUES, clock=clock)
 
 
 # --- counting ------------------------------------------------------------------------------------------------------

@@ -25,6 +25,10 @@ class LookAlike:
     old: str
     new: str
 
+    def to_json(self) -> dict[str, str]:
+        """`{reason, option_set_id, old, new}`."""
+        return {"reason": self.reason, "option_set_id": self.option_set_id, "old": self.old, "new": self.new}
+
 
 def look_alikes(changes: Iterable[Change], reserved_values: Mapping[str, frozenset[str]]) -> tuple[LookAlike, ...]:
     """What a person should be asked about these changes. `reserved_values`: the values once used in each option set, by id."""

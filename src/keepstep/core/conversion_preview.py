@@ -1,0 +1,60 @@
+"""What becomes of the stored values of a question when its type changes: each of them converted, before anything is done.
+
+The conversion is the one that a run is read or moved with, without parameters. Must not know how values were counted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from keepstep.core.clock import Clock
+from keepstep.core.conversion import Conflict, Conversion, Converted
+from keepstep.core.convert import convert
+
+Distinct = tuple[Any, str | None, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`shown`: what becomes of the first values, in their order. `converted` and `conflicts` count answers, over all values."""
+
+    conversion: Conversion
+    shown: tuple[Converted | Conflict, ...]
+    converted: int
+    conflicts: int
+
+    def to_json(self) -> dict[str, Any]:
+        """`{rule, kind, needs, converted, conflicts}`, which holds no answer. `rule` is null where no conversion exists."""
+        conversion = self.conversion
+        return {
+            "rule": None if conversion.kind == "-" else conversion.rule_id,
+            "kind": conversion.kind,
+            "needs": [list(group) for group in conversion.needs],
+            "converted": self.converted,
+            "conflicts": self.conflicts,
+        }
+
+    def beside(self, shown_values: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The shown values of an impact, each with the `becomes` or the `conflict: {code, detail}` that is its own."""
+        return [value | _outcome(result) for value, result in zip(shown_values, self.shown, strict=True)]
+
+
+def preview_of(distinct: Sequence[Distinct], conversion: Conversion, *, shown: int, clock: Clock) -> Preview:
+    """What becomes of `(value, other text, count)`; the results of the first `shown` are kept, the others only counted."""
+    kept: list[Converted | Conflict] = []
+    converted = conflicts = 0
+    for value, other, count in distinct:
+        result = convert({"value": value} | ({} if other is None else {"other": other}), conversion, clock=clock)
+        if len(kept) < shown:
+            kept.append(result)
+        if isinstance(result, Converted):
+            converted += count
+        else:
+            conflicts += count
+    return Preview(conversion, tuple(kept), converted, conflicts)
+
+
+def _outcome(result: Converted | Conflict) -> dict[str, Any]:
+    if isinstance(result, Converted):
+        return {"becomes": result.envelope["value"]}
+    return {"conflict": {"code": result.code, "detail": result.detail}}
