@@ -41,7 +41,6 @@ def test_an_answer_is_found_by_id_key_and_alias(key: str) -> None:
         ({"value": "x"}, {"value": "x"}),
         ({"value": None, "other": "own"}, {"value": None, "other": "own"}),
         ({"other": ""}, {"value": None}),
-        ({}, {"value": None}),
         (0, {"value": 0}),
         (False, {"value": False}),
     ],
@@ -221,3 +220,7 @@ def test_issues_of_a_whole_run_leave_out_what_was_there_before() -> None:
     evaluation = evaluate(REQUIRED, now, CLOCK)
     assert codes(issues_in(now, REQUIRED, evaluation)) == ["option-unknown", "required"]
     assert issues_in(now, REQUIRED, evaluation, now) == ()
+
+
+def test_an_object_without_members_is_an_oversight_and_clears_nothing() -> None:
+    assert [issue.code for issue in given_answers({"name": {}}, GIVEN, "editor").issues] == ["member-missing"]

@@ -105,3 +105,25 @@ async def test_a_reader_that_goes_away_leaves_no_connection_behind(resources: Re
     pool = resources.engine.pool
     assert isinstance(pool, QueuePool)
     assert pool.checkedout() == 0
+
+
+async def test_the_codebook_names_the_columns_of_the_export(analyst: httpx.AsyncClient, survey: str) -> None:
+    book = (await analyst.get(f"/api/v1/wizards/{survey}/codebook")).json()
+    header = set((await rows(analyst, survey, labels="both", split="true"))[0])
+    assert {column["name"] for part in (book, *book["option_sets"]) for column in part["columns"]} == header
+    assert (book["wizard"]["slug"], book["versions"], len(book["option_sets"])) == ("customer-survey", [1], 3)
+
+
+async def test_a_wizard_in_the_trash_and_a_removed_one_keep_their_codebook(admin: httpx.AsyncClient, survey: str) -> None:
+    before = (await admin.get(f"/api/v1/wizards/{survey}/codebook")).json()["option_sets"]
+    for query in ({}, {"permanent": "true"}):
+        report = (await admin.delete(f"/api/v1/wizards/{survey}", params={**query, "dry_run": "true"})).json()
+        gone = await admin.delete(f"/api/v1/wizards/{survey}", params={**query, "confirm": report["confirm"]})
+        assert gone.status_code == 200
+        assert (await admin.get(f"/api/v1/wizards/{survey}/codebook")).json()["option_sets"] == before
+
+
+async def test_the_codebook_of_what_was_never_published_is_empty(editor: httpx.AsyncClient) -> None:
+    made = (await editor.post("/api/v1/wizards", json={"name": "New"})).json()
+    assert (await editor.get(f"/api/v1/wizards/{made['id']}/codebook")).json()["option_sets"] == []
+    assert (await editor.get("/api/v1/wizards/none/codebook")).status_code == 404

@@ -6,6 +6,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.responses import Response
+from tests.actions_kit import new_id
+from tests.answer_shapes import Shapes
+from tests.web_kit import WebSurvey, web_survey
 
 from keepstep.web.app import ROUTERS
 from keepstep.web.exactjson import ExactRoute
@@ -81,3 +84,127 @@ async def test_the_reference_lists_every_operation(app: FastAPI, anonymous: http
 def test_every_included_route_is_one_of_the_routers(app: FastAPI) -> None:
     paths = {context.path for context in iter_route_contexts(app.routes)}
     assert {route.path for route in ROUTES} <= paths
+
+
+# --- answers as they are declared ------------------------------------------------------------------------------------
+
+
+# What has no form of its own: the receipts of imports (docs/interchange.md), and whether the server is there.
+WITHOUT_FORM = {"/api/v1/import", "/api/v1/wizards/{wizard_ref}/runs/import", "/healthz", "/readyz"}
+
+
+@pytest.fixture
+def shapes(app: FastAPI, admin: httpx.AsyncClient) -> Shapes:
+    found = Shapes(app)
+    admin.event_hooks = {"response": [found.check]}
+    return found
+
+
+def test_every_answer_in_json_has_a_form(app: FastAPI) -> None:
+    bare = {
+        path
+        for path, _, operation in operations(app.openapi())
+        for answer in operation["responses"].values()
+        if "application/json" in answer.get("content", {}) and not answer["content"]["application/json"].get("schema")
+    }
+    assert bare == WITHOUT_FORM
+
+
+async def test_every_kind_of_answer_is_as_declared(shapes: Shapes, admin: httpx.AsyncClient) -> None:
+    survey = await web_survey(admin)
+    await _accounts(admin, survey)
+    runs = await _runs(admin, survey)
+    await _nodes(survey)
+    await _versions(admin, survey, runs)
+    await admin.get("/api/v1/verify")
+    assert "\n".join(shapes.faults) == ""
+    assert shapes.declared.keys() - shapes.seen == set()
+
+
+async def _accounts(admin: httpx.AsyncClient, survey: WebSurvey) -> None:
+    body = {"id": new_id(), "email": f"{new_id()}@example.org", "role": "editor"}
+    for _ in range(2):
+        await admin.post("/api/v1/users", json=body)
+    user = f"/api/v1/users/{body['id']}"
+    await admin.patch(user, json={"name": "Jane"})
+    await admin.post(f"{user}/tokens", json={"name": "one", "scopes": ["read"]})
+    await admin.put(f"{user}/grants/{survey.wizard}", json={"role": "analyst"})
+    for url in (user, f"{user}/tokens", f"{user}/grants", "/api/v1/users", "/api/v1/me", "/api/v1/audit"):
+        await admin.get(url)
+
+
+async def _runs(admin: httpx.AsyncClient, survey: WebSurvey) -> tuple[str, str]:
+    """Two completed runs, of which one was changed and erased."""
+    kept = await survey.answer(full_name="John Doe", email="john@example.com", favorite_color="blue")
+    gone = await survey.answer(full_name="Jane Doe", email="jane@example.com", favorite_color="red")
+    body = {"id": new_id(), "answers": {"full-name": "Jo"}}
+    for _ in range(2):
+        await admin.post(f"{survey.url}/runs", json=body)
+    working, run, any_state = f"/api/v1/runs/{body['id']}", f"/api/v1/runs/{gone}", {"If-Match": "*"}
+    await admin.get(working)
+    await admin.patch(f"{working}/answers", json={"answers": {"email": "jo@example.com", "favorite-color": "red"}}, headers=any_state)
+    await admin.post(f"{working}/complete", headers=any_state)
+    await admin.patch(f"{run}/answers", json={"answers": {"full-name": "Janet"}}, headers=any_state)
+    await admin.post(f"{run}/revisions/1/restore", headers=any_state)
+    await admin.delete(run)
+    await admin.get(f"{survey.url}/runs", params={"trashed": True})
+    await admin.post(f"{run}/restore")
+    for dry_run in (True, False):
+        await admin.post(f"{run}/erase", json={"reason": "asked for", "option_sets": ["email"]}, params={"dry_run": dry_run})
+    for url in (run, f"{run}/revisions", f"{run}/revisions/1", f"{survey.url}/runs"):
+        await admin.get(url)
+    assert len((await admin.get(f"{survey.url}/runs", params={"answer[favorite-color]": "blue"})).json()["items"]) == 1
+    await admin.post(f"{survey.url}/files", files={"file": ("a.txt", b"abc", "text/plain")})
+    return kept, gone
+
+
+async def _nodes(survey: WebSurvey) -> None:
+    """Each edit of each kind of node; what they leave touches stored answers."""
+    step, options = f"/api/v1/steps/{survey.steps[0]}", f"/api/v1/option-sets/{survey.color}/options"
+    email, blue = f"/api/v1/option-sets/{survey.email}", f"{options}/blue"
+    added: list[tuple[str, dict[str, Any]]] = [
+        ("/api/v1/steps", {"id": new_id(), "wizard_id": survey.wizard, "name": "More"}),
+        ("/api/v1/option-sets", {"id": new_id(), "step_id": survey.steps[0], "name": "Age", "selection_type": "integer"}),
+        (options, {"value": "mauve", "label": "Mauve"}),
+    ]
+    for url, body in added * 2:
+        await survey.send("POST", url, json=body)
+    named = ((step, {"name": "Person"}), (email, {"name": "Mail", "meaning": "same"}), (blue, {"label": "Azure", "meaning": "same"}))
+    for url, change in named:
+        for method in ("PUT", "PATCH"):
+            await _confirmed(survey, method, url, json=change)
+        await survey.send("POST", f"{url}/move", json={"position": 0})
+        await survey.send("POST", f"{url}/retire")
+        await survey.send("POST", f"{url}/restore")
+        await _confirmed(survey, "DELETE", url)
+        await survey.send("POST", f"{url}/restore")
+    for kind in ("undo", "redo"):
+        await survey.send("POST", f"{survey.url}/draft/{kind}")
+    await survey.send("PATCH", email, json={"selection_type": "url"}, params={"dry_run": True})
+    await _confirmed(survey, "DELETE", email)
+
+
+async def _confirmed(survey: WebSurvey, method: str, url: str, **named: Any) -> None:
+    report = (await survey.send(method, url, params={"dry_run": True}, **named)).json()
+    done = await survey.send(method, url, params={"confirm": report["confirm"]}, **named)
+    assert done.status_code == 200, done.text
+
+
+async def _versions(admin: httpx.AsyncClient, survey: WebSurvey, runs: tuple[str, str]) -> None:
+    """A second version without the e-mail, the first one again, and the wizard on its way to the trash and back."""
+    await survey.send("POST", f"{survey.url}/publish", params={"dry_run": True})
+    assert (await survey.publish()).status_code == 201
+    for run in runs:
+        await admin.get(f"/api/v1/runs/{run}", params={"through": 2})
+    report = (await survey.send("POST", f"{survey.url}/rollback", json={"version_number": 1}, params={"dry_run": True})).json()
+    await survey.send("POST", f"{survey.url}/rollback", json={"version_number": 1, "confirm": report["confirm"]})
+    await survey.send("PUT", f"{survey.url}/draft", json={"structure": (await survey.draft())["structure"]})
+    for part in ("", "/versions", "/versions/2", "/diff?from=1&to=2", "/changes"):
+        await admin.get(survey.url + part)
+    body = {"id": new_id(), "name": "Another"}
+    for _ in range(2):
+        await admin.post("/api/v1/wizards", json=body)
+    await admin.patch(survey.url, json={"name": "Survey"})
+    await _confirmed(survey, "DELETE", survey.url)
+    await admin.get("/api/v1/wizards", params={"trashed": True})
+    await admin.post(f"{survey.url}/restore")

@@ -272,3 +272,17 @@ async def test_a_list_costs_the_same_queries_for_one_run_and_for_many(editor: ht
     with count_queries(resources.engine) as many:
         assert len((await editor.get(f"/api/v1/wizards/{survey}/runs")).json()["items"]) == 21
     assert len(many) == len(one) > 0
+
+
+async def test_a_parameter_that_nobody_knows_is_refused_before_anything_is_done(editor: httpx.AsyncClient, survey: str) -> None:
+    run_id = await completed(editor, survey)
+    refused = await editor.delete(f"/api/v1/runs/{run_id}", params={"dryrun": True})
+    assert (refused.status_code, refused.json()["errors"][0]["parameter"]) == (422, "dryrun")
+    assert (await editor.get(f"/api/v1/runs/{run_id}")).json()["trashed_at"] is None
+    assert (await editor.get(f"/api/v1/wizards/{survey}/runs", params={"answer[email": "x"})).status_code == 422
+
+
+@pytest.mark.parametrize("moment", ["2020", "0001-01-01T00:00:00+14:00", "2026-03-27", "soon"])
+async def test_a_time_is_given_as_rfc_3339(editor: httpx.AsyncClient, survey: str, moment: str) -> None:
+    refused = await editor.get(f"/api/v1/wizards/{survey}/runs", params={"updated_after": moment})
+    assert (refused.status_code, refused.json()["code"]) == (422, "request-invalid")

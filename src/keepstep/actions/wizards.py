@@ -24,6 +24,7 @@ from keepstep.core.structure import Structure, dump, empty_structure, parse
 from keepstep.db.tables import grants, wizards
 from keepstep.db.transaction import UNIQUE, Read, Write
 from keepstep.errors import IdConflict, RequestInvalid, SlugTaken, WizardTrashed
+from keepstep.queries.drafts import owners_of
 from keepstep.queries.wizards import (
     Wizard,
     admitted,
@@ -81,6 +82,8 @@ async def create_wizard(ctx: Context, tx: Write, new: NewWizard) -> Created:
     if new.id is not None and (known := await find_wizard(tx, new.id)) is not None:
         return Created(await _same_wizard(ctx, tx, admitted(known, ctx.actor, new.id, "edit"), new), created=False)
     require(ctx.actor, "edit")
+    if new.id is not None and await owners_of(tx, {new.id}):
+        raise IdConflict("This id belongs to a step or an option set; use a new one.")
     structure = _structure_of(ctx, new)
     wizard = await _insert_wizard(ctx, tx, new, structure)
     await register(ctx, tx, wizard.id, old=None, new=structure)
@@ -90,7 +93,7 @@ async def create_wizard(ctx: Context, tx: Write, new: NewWizard) -> Created:
 
 
 def _structure_of(ctx: Context, new: NewWizard) -> Structure:
-    if new.structure is None and new.name in (None, ""):
+    if (new.structure is None and new.name is None) or (isinstance(new.name, str) and not new.name.strip()):
         detail = "Give the wizard a name, or a structure that has one."
         raise RequestInvalid(detail, errors=to_errors((Issue("/name", "missing", detail),)))
     if new.structure is None:

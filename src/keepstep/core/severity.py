@@ -199,7 +199,10 @@ def _retyped(old: OptionSet, new: OptionSet, structure: Structure) -> Rule:
     conversion = rule_for(old, new, language=structure.default_language)
     if old.selection_type == "statement":
         return _question_added(dump(new))
-    return Rule("Q10", BY_CONVERSION[conversion.kind], "DRE")
+    found = BY_CONVERSION[conversion.kind]
+    # The target's own limits are checked after any conversion, so a rule without loss may still leave conflicts.
+    limited = new.constraints != type(new.constraints)()
+    return Rule("Q10", "convertible" if found == "safe" and limited else found, "DRE")
 
 
 def _constrained(change: Constrained, new: Structure) -> Rule:

@@ -73,6 +73,9 @@ def _envelope(item: Any, option_set: OptionSet, source: str) -> tuple[dict[str, 
     extra = sorted(set(given) - {"value", "other"})
     if extra:
         return {"value": None}, (Issue(pointer(extra[0]), "member-unknown", "An answer object has the members value and other."),)
+    if not given:
+        # Emptied by an oversight or by null on purpose are two things, and only the second may clear an answer.
+        return {"value": None}, (Issue("", "member-missing", "An answer object holds a value, or other text; null clears an answer."),)
     reason = unstorable(given)
     if reason:
         return {"value": None}, (Issue("", "value-unstorable", reason),)

@@ -3,10 +3,12 @@
 Must not know what the values mean. Every route of the API is an `ExactRoute`; `api_router` makes routers of them.
 """
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+import re
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter, params
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
@@ -15,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from keepstep.config import Resources, Settings
 from keepstep.core import jsonvalue
-from keepstep.errors import Unsupported
+from keepstep.errors import RequestInvalid, Unsupported
 from keepstep.web.limits import within
 
 # Documents the errors of every route, and keeps FastAPI from describing its own form of a 422, which is never sent.
@@ -82,8 +84,12 @@ class ExactRoute(APIRoute):
         answer = super().get_route_handler()
         limit = type(self).limit
         takes_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
+        described = (parameter["name"] for parameter in (self.openapi_extra or {}).get("parameters", ()))
+        known = frozenset((*_query_names(self.dependant), *described))
 
         async def handle(request: Request) -> Response:
+            if request.scope["query_string"]:
+                _require_known(request.query_params.keys(), known)
             resources: Resources = request.app.state.resources
             # The exit stacks of FastAPI live in the scope, so a second request over the same scope shares them.
             exact = ExactRequest(request.scope, request.receive, request._send, limit=limit(resources.settings))  # noqa: SLF001 - no public name
@@ -109,8 +115,32 @@ def api_router(tag: str, *, route_class: type[ExactRoute] = ExactRoute) -> APIRo
     return APIRouter(tags=list(tags), route_class=route_class, responses=PROBLEM_ANSWER, redirect_slashes=False)
 
 
+# `answer[<key>]=<value>` in the list of runs: a name for each question, so no route can declare them one by one.
+ANSWERS: Final = "answer"
+_BY_QUESTION: Final = re.compile(r"answer\[[^\]]+\]")
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    """The query parameters of a route and of all that it depends on."""
+    yield from (field.alias for field in dependant.query_params)
+    for each in dependant.dependencies:
+        yield from _query_names(each)
+
+
+def _require_known(given: Iterable[str], known: Collection[str]) -> None:
+    """Raises RequestInvalid for a parameter that the route does not have: `dryrun` instead of `dry_run` must not delete."""
+    unknown = sorted(name for name in given if name not in known and not (ANSWERS in known and _BY_QUESTION.fullmatch(name)))
+    if unknown:
+        detail = f"There is no parameter {unknown[0][:60]!r} here; this address takes: {', '.join(sorted(known)) or 'none'}."
+        raise RequestInvalid(detail, errors=[{"pointer": "", "parameter": unknown[0][:60], "code": "parameter-unknown", "detail": detail}])
+
+
 def _require_json(content_type: str | None) -> None:
-    media_type = (content_type or "").partition(";")[0].strip().lower()
+    media_type, _, parameters = (content_type or "").partition(";")
+    media_type = media_type.strip().lower()
+    charset = parameters.lower().replace(" ", "").replace('"', "").partition("charset=")[2].partition(";")[0]
+    if charset not in ("", "utf-8", "utf8"):
+        raise Unsupported(f"JSON is read as UTF-8, not as {charset[:40]}.", accepted=["application/json"])
     if media_type != "application/json" and not (media_type.startswith("application/") and media_type.endswith("+json")):
         raise Unsupported("Send JSON, and say so: Content-Type: application/json.", accepted=["application/json"])
 

@@ -10,7 +10,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from keepstep.actions.context import Context
-from keepstep.actions.exports import Export, ExportRequest, export_runs
+from keepstep.actions.exports import Export, ExportRequest, codebook_of, export_runs
 from keepstep.config import Resources
 from keepstep.core.structure import LANGUAGE_PATTERN
 from keepstep.db.transaction import open_read
@@ -19,8 +19,8 @@ from keepstep.interchange.columns import Labels, TableOptions
 from keepstep.interchange.runs_out import WriteOptions
 from keepstep.queries.exports import Versions as Chosen
 from keepstep.web.api.wizards import WizardRef
-from keepstep.web.deps import CurrentContext, ResourcesDep, current_context
-from keepstep.web.exactjson import api_router
+from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, current_context
+from keepstep.web.exactjson import ExactJson, api_router
 
 router = api_router("Import and export")
 
@@ -95,6 +95,15 @@ async def export_otherwise(ending: str) -> None:
     if ending in _LATER:
         raise Unsupported(f"{ending} is not written by this release. Export csv or jsonl.", accepted=sorted(_TYPES))
     raise RouteNotFound("Exports end in .csv or .jsonl.")
+
+
+@router.get("/api/v1/wizards/{wizard_ref}/codebook", summary="What the columns of an export mean", response_class=ExactJson)
+async def get_codebook(ctx: CurrentContext, tx: ReadTx, wizard_ref: WizardRef) -> ExactJson:
+    """Every option set of all versions: its keys, types, labels in each language, units, options and columns.
+
+    Entries of `versions` say which versions agree on them. Wizards in the trash and removed ones have theirs, too.
+    """
+    return ExactJson(await codebook_of(ctx, tx, wizard_ref))
 
 
 def _chosen(versions: str) -> Chosen:

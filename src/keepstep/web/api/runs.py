@@ -1,11 +1,11 @@
 """Runs over HTTP: start, read, save, complete, revisions, trash (docs/api.md)."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Path, Query, Request
-from pydantic import AwareDatetime, Field
+from pydantic import Field, PlainValidator, WithJsonSchema
 
 from keepstep.actions.context import Context
 from keepstep.actions.erasure import MAX_REASON, ErasureRequest, erase_run, preview_erasure, remove_contents
@@ -23,6 +23,7 @@ from keepstep.actions.submit import Submitted, submit_run
 from keepstep.config import Resources
 from keepstep.core.issue import to_errors
 from keepstep.core.jsonvalue import unstorable_text
+from keepstep.core.logic import as_datetime
 from keepstep.core.structure import ID_PATTERN
 from keepstep.db.transaction import open_read, open_write
 from keepstep.errors import RequestInvalid
@@ -43,6 +44,20 @@ RunId = Annotated[str, Path(pattern=ID_PATTERN, description="The run's id: a UUI
 WizardRef = Annotated[str, Path(max_length=200, description="The wizard's id or slug.")]
 RevisionNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="A revision of the run, from 1.")]
 ANSWER_FILTER: Final = "answer["
+
+
+def _moment(text: str) -> datetime:
+    """RFC 3339 alone: "2020" is no time, though it could be read as seconds. A ValueError becomes a finding on the parameter."""
+    moment = as_datetime(text)
+    try:
+        if moment is not None:
+            return moment.astimezone(UTC)
+    except OverflowError:
+        pass
+    raise ValueError("give a time with its offset, such as 2026-03-27T14:30:00Z")
+
+
+Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 class StartRun(RequestBody):
@@ -117,7 +132,7 @@ async def list_(
     wizard_ref: WizardRef,
     version: Annotated[int | None, Query(ge=1, lt=2**31)] = None,
     status: Annotated[Literal["in_progress", "completed", "abandoned"] | None, Query()] = None,
-    updated_after: Annotated[AwareDatetime | None, Query(description="Runs changed since, oldest change first.")] = None,
+    updated_after: Annotated[Moment | None, Query(description="Runs changed since, oldest change first. RFC 3339, with an offset.")] = None,
     trashed: Annotated[bool, Query(description="The runs in the trash instead.")] = False,
     flag: Annotated[str | None, Query(max_length=200, description="Runs in which an answer has a flag of this code.")] = None,
     flagged: Annotated[str | None, Query(max_length=200, description="Runs in which the answer of this key or id has a flag.")] = None,

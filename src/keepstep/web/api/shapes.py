@@ -110,12 +110,21 @@ class WizardPage(BaseModel):
 # --- what changes mean for what is stored --------------------------------------------------------------------------
 
 
+class ValueConflict(BaseModel):
+    """Why a stored value does not convert."""
+
+    code: str
+    detail: str
+
+
 class DistinctValue(BaseModel):
-    """A stored value, and how many answers hold it."""
+    """A stored value, how many answers hold it, and, where the type changes, what it becomes or why a person has to decide."""
 
     value: Any
     count: int
     other: str = _MAY
+    becomes: Any = _MAY
+    conflict: ValueConflict = _MAY
 
 
 class RunsByStatus(BaseModel):
@@ -164,6 +173,16 @@ class ImpactAnswer(BaseModel):
     as_of: datetime
 
 
+class ConversionAnswer(BaseModel):
+    """How stored answers become answers of another type, and how many do. `needs`: alternatives of parameters."""
+
+    rule: str | None
+    kind: str
+    needs: list[list[str]]
+    converted: int
+    conflicts: int
+
+
 class ChangeAnswer(BaseModel):
     """One change: its class in the catalogue, the class that it has here, and what it touches."""
 
@@ -179,6 +198,7 @@ class ChangeAnswer(BaseModel):
     summary: str
     meaning: str
     impact: ImpactAnswer
+    conversion: ConversionAnswer = _MAY
 
 
 class ReportAnswer(BaseModel):
@@ -196,10 +216,20 @@ class DraftProblem(Issue):
     node_id: str | None
 
 
+class Suggestion(BaseModel):
+    """What was removed and added and may be the same thing to a person; nothing is matched by it."""
+
+    reason: Literal["same-key", "same-label-and-type", "similar-options", "labels-swapped", "code-used-again"]
+    option_set_id: str
+    old: str
+    new: str
+
+
 class DraftChanges(ReportAnswer):
     """The draft against the active version."""
 
     problems: list[DraftProblem]
+    suggestions: list[Suggestion]
     revision: int
     active_version_number: int | None
 

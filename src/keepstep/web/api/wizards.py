@@ -18,6 +18,7 @@ from keepstep.actions.wizards import (
 )
 from keepstep.core.jsonvalue import unstorable_text
 from keepstep.core.structure import ID_PATTERN
+from keepstep.errors import RequestInvalid
 from keepstep.queries.wizards import RunCounts, Wizard, WizardFilter, count_runs, get_wizard, list_wizards
 from keepstep.web.api import shapes
 from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, WriteTx
@@ -89,11 +90,12 @@ async def list_(
     cursor: Cursor = None,
 ) -> ExactJson:
     """The newest first."""
-    words = None if q is None or unstorable_text(q) else q
+    if q is not None and (reason := unstorable_text(q)):
+        raise RequestInvalid(reason, errors=[{"pointer": "", "parameter": "q", "code": "text-unstorable", "detail": reason}])
     listing = Listing("wizards", {"q": q, "trashed": trashed}, resources.secret)
     after = listing.after(cursor)
     last = None if after is None else str(after[0])
-    found = await list_wizards(tx, ctx.actor, WizardFilter(words=words, trashed=trashed), limit=limit + 1, after=last)
+    found = await list_wizards(tx, ctx.actor, WizardFilter(words=q, trashed=trashed), limit=limit + 1, after=last)
     shown, following = listing.page(found, limit, position=lambda wizard: [wizard.id])
     return ExactJson({"items": [wizard_json(wizard) for wizard in shown], "next": following})
 
