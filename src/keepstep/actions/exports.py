@@ -8,17 +8,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Literal
+from typing import Any, Literal
 
 from keepstep.actions.context import Context
 from keepstep.core.structure import Structure
 from keepstep.db.transaction import Read
+from keepstep.interchange.codebook import WIDEST, codebook
 from keepstep.interchange.columns import Column, TableOptions, columns_of
 from keepstep.interchange.keepstep_json import keepstep_json
 from keepstep.interchange.runs_out import StoredRun, WriteOptions, csv_rows, jsonl_rows
 from keepstep.queries.drafts import get_draft
 from keepstep.queries.exports import Chosen, ExportedRun, Versions, chosen_versions, count_trashed, exported_runs, stored_names
-from keepstep.queries.versions import version_by_number
+from keepstep.queries.versions import version_by_number, versions_of
 from keepstep.queries.wizards import Wizard, get_wizard
 
 ExportFormat = Literal["csv", "jsonl"]
@@ -57,6 +58,19 @@ async def export_runs(ctx: Context, tx: Read, wizard_ref: str, request: ExportRe
     versions = [(version.number, version.structure) for version in chosen.versions]
     columns = columns_of(versions, request.table, stored=names.stored, archived_beside=names.beside, others=names.others)
     return Export(wizard, names.trashed, _pieces(tx, chosen, _rows_of(columns, request.write)))
+
+
+async def codebook_of(ctx: Context, tx: Read, wizard_ref: str) -> dict[str, Any]:
+    """What the columns of an export over all versions mean (interchange/codebook). Raises WizardNotFound, Forbidden.
+
+    A wizard that was never published has an empty one.
+    """
+    wizard = await get_wizard(tx, ctx.actor, wizard_ref, "view", removed=True)
+    chosen = Chosen(wizard, await versions_of(tx, wizard.id))
+    names = await stored_names(tx, chosen)
+    versions = [(version.number, version.structure) for version in chosen.versions]
+    columns = columns_of(versions, WIDEST, stored=names.stored, archived_beside=names.beside, others=names.others)
+    return {"wizard": {"id": wizard.id, "slug": wizard.slug, "name": wizard.name}, **await asyncio.to_thread(codebook, versions, columns)}
 
 
 Write = Callable[[Iterable[StoredRun]], Iterator[bytes]]

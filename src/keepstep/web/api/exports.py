@@ -90,7 +90,7 @@ async def export_jsonl(
 
 
 @router.get("/api/v1/wizards/{wizard_ref}/export.{ending}", include_in_schema=False, dependencies=[Depends(current_context)])
-async def export_otherwise(ending: str) -> None:
+async def export_otherwise(ending: str) -> StreamingResponse:
     """The formats that this release does not write."""
     if ending in _LATER:
         raise Unsupported(f"{ending} is not written by this release. Export csv or jsonl.", accepted=sorted(_TYPES))
