@@ -11,7 +11,7 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import anyio
 import anyio.to_thread
@@ -83,6 +83,13 @@ class BlobStore:
         except FileNotFound:
             return False
         return digest.hexdigest() == sha256
+
+    def open(self, sha256: str) -> BinaryIO:
+        """The content as an open file, which stays readable though the content be deleted. Raises FileNotFound."""
+        try:
+            return self._path(sha256).open("rb")
+        except FileNotFoundError as error:
+            raise FileNotFound("The content of this file is not in the store.") from error
 
     def has(self, sha256: str) -> bool:
         return self._path(sha256).is_file()

