@@ -24,7 +24,8 @@ from keepstep.queries.exports import Versions
 run = typer.Typer(help="Runs: import and export.", no_args_is_help=True)
 
 # What every run of a form with rules may have many of: counted in total, found by the filter of lists.
-_NOTED: Final = frozenset({"missing-required", "differs-from-calculation"})
+# Flags that come from the run as a whole, not from a cell: the account of cells counts such answers as fitting.
+_NOTED: Final = frozenset({"missing-required", "differs-from-calculation", "rule", "option-not-offered"})
 
 
 @run.command("import")
@@ -84,7 +85,10 @@ def told(imported: ImportedRuns) -> list[str]:
         if counts:
             lines.append(f"  flagged  {question['key']}: {counts}")
     lines += [f"  noted    {code}: {count:,} answers" for code, count in receipt["flags"].items() if code in _NOTED]
-    lines += [f"  archived {column['name']}: {column['cells']:,} cells" for column in receipt["archived"]]
+    lines += [f"  archived {column['name']}: {column['cells']:,} cells" for column in receipt["archived"] if column["cells"]]
+    empty = sum(not column["cells"] for column in receipt["archived"])
+    if empty:
+        lines.append(f"  {empty} more columns without a question hold nothing")
     return lines
 
 

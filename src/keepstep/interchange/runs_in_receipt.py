@@ -85,10 +85,14 @@ class Tally:
 
     def receipt(self, columns: dict[str, tuple[str, str | None]]) -> RunsReceipt:
         """The account so far; `columns`: role and option set id by heading, in the order of the file."""
-        beyond: dict[str, tuple[str, str | None]] = {name: ("archive", None) for name in self.cells if name not in columns}
+        beyond: dict[str, tuple[str, str | None]] = {name: (self._role(name), None) for name in self.cells if name not in columns}
         accounts = tuple(
             ColumnAccount(name, role, option_set_id, self.cells[name], {fate: self.fates[name, fate] for fate in FATES})
             for name, (role, option_set_id) in (columns | beyond).items()
         )
         notes = tuple(self.notes.values())
         return RunsReceipt(self.runs, self.cells.total(), self.blanks, accounts, dict(self.flags), notes)
+
+    def _role(self, name: str) -> str:
+        """What a place without a heading (a member of JSON Lines) was taken for: by where its cells went."""
+        return "archive" if self.fates[name, "archived"] else "answer"
