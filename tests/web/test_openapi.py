@@ -196,6 +196,7 @@ async def _versions(admin: httpx.AsyncClient, survey: WebSurvey, runs: tuple[str
     assert (await survey.publish()).status_code == 201
     for run in runs:
         await admin.get(f"/api/v1/runs/{run}", params={"through": 2})
+    await admin.get(f"{survey.url}/codebook")
     report = (await survey.send("POST", f"{survey.url}/rollback", json={"version_number": 1}, params={"dry_run": True})).json()
     await survey.send("POST", f"{survey.url}/rollback", json={"version_number": 1, "confirm": report["confirm"]})
     await survey.send("PUT", f"{survey.url}/draft", json={"structure": (await survey.draft())["structure"]})
