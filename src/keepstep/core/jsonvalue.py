@@ -20,7 +20,8 @@ MAX_MEMBER_DEPTH: Final = 80
 # point hold any measured quantity and every money amount.
 MAX_DIGITS: Final = 60
 _TOO_LARGE: Final = 10**MAX_DIGITS
-_EXPONENT: Final = re.compile(rb"[0-9]E[+-]?[0-9]")
+# Begins with the letter, since a search for a fixed byte is ten times as fast as one for any digit.
+_EXPONENT: Final = re.compile(rb"E(?<=[0-9]E)[+-]?[0-9]")
 # The exponent below which Python spells a Decimal with an E.
 _SPELLED_PLAINLY: Final = -6
 _PLAIN: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
