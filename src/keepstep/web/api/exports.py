@@ -18,6 +18,7 @@ from keepstep.errors import RouteNotFound, Unsupported
 from keepstep.interchange.columns import Labels, TableOptions
 from keepstep.interchange.runs_out import WriteOptions
 from keepstep.queries.exports import Versions as Chosen
+from keepstep.web.api import shapes
 from keepstep.web.api.wizards import WizardRef
 from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, current_context
 from keepstep.web.exactjson import ExactJson, api_router
@@ -97,7 +98,9 @@ async def export_otherwise(ending: str) -> StreamingResponse:
     raise RouteNotFound("Exports end in .csv or .jsonl.")
 
 
-@router.get("/api/v1/wizards/{wizard_ref}/codebook", summary="What the columns of an export mean", response_class=ExactJson)
+@router.get(
+    "/api/v1/wizards/{wizard_ref}/codebook", summary="What the columns of an export mean", responses=shapes.answers(shapes.CodebookAnswer)
+)
 async def get_codebook(ctx: CurrentContext, tx: ReadTx, wizard_ref: WizardRef) -> ExactJson:
     """Every option set of all versions: its keys, types, labels in each language, units, options and columns.
 

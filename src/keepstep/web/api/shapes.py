@@ -680,6 +680,34 @@ class FindingAnswer(BaseModel):
     detail: str
 
 
+class CodebookColumn(Open):
+    """A column of an export: its name, and what it holds."""
+
+    name: str
+
+
+class CodebookOptionSet(Open):
+    """An option set over all versions: keys, types, labels, units, options and columns; docs/api.md tells them."""
+
+    id: str
+    key: str
+
+
+class CodebookWizard(BaseModel):
+    id: str
+    slug: str | None
+    name: str | None
+
+
+class CodebookAnswer(BaseModel):
+    """What each column of an export means, over all versions."""
+
+    wizard: CodebookWizard
+    versions: list[int]
+    columns: list[CodebookColumn]
+    option_sets: list[CodebookOptionSet]
+
+
 class VerifyAnswer(BaseModel):
     """What was looked at, and what was found. `next`: where to go on, null when everything was looked at."""
 
