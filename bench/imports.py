@@ -5,9 +5,9 @@ import io
 import time
 
 import uuid_utils
+
 from bench.measure import Measured, medians
 from bench.world import INPUTS, World
-
 from keepstep.actions.imports import WizardFile, import_wizard
 from keepstep.actions.run_imports import RunsFile, import_runs
 from keepstep.cli.opening import operator

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from statistics import median
 
 import uuid_utils
+
 from bench.measure import Measured, median_seconds
 from bench.world import INPUTS, SEED, World, many_questions
-
 from keepstep.core import jsonvalue
 from keepstep.core.clock import Clock
 from keepstep.core.diff import diff

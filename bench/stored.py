@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bench.measure import Measured, medians
-from bench.world import SEED, World, drawn_value, made_wizard, many_questions
 from sqlalchemy import text
 
+from bench.measure import Measured, medians
+from bench.world import SEED, World, drawn_value, made_wizard, many_questions
 from keepstep.actions.confirm import counted_report
 from keepstep.actions.revisions import COLUMNS, NewRevision, revision_row
 from keepstep.cli.opening import operator

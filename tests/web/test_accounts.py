@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -179,7 +180,8 @@ async def test_an_expired_token_does_not_work(admin: Client, resources: Resource
     assert (await admin.get("/api/v1/me", headers=bearer(made["token"]))).status_code == 200
     async with open_write(resources.engine) as tx:
         # Made before now, as the passing of time would have it.
-        await tx.execute(api_tokens.update().where(api_tokens.c.id == made["id"]).values(expires_at=made["created_at"]))
+        made_at = datetime.fromisoformat(made["created_at"])
+        await tx.execute(api_tokens.update().where(api_tokens.c.id == made["id"]).values(expires_at=made_at))
     await admin.patch(f"/api/v1/users/{me(admin)}", json={"name": "Somebody"})
     assert (await admin.get("/api/v1/me", headers=bearer(made["token"]))).status_code == 401
 

@@ -4,6 +4,7 @@ The tables themselves are made by the schema revisions in db/schema; a test keep
 privileges lie beside them (guards.py, views.py, roles.py). Ids are text in Python, like everywhere in the core.
 """
 
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from sqlalchemy import (
@@ -68,7 +69,30 @@ class Bits(TypeDecorator[str]):
 
 # None is SQL NULL, never the JSON value null: a column of this type means "nothing here" by it.
 Json: Final = JSONB(none_as_null=True)
-Moment: Final = TIMESTAMP(timezone=True)
+
+
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware time. The first and the last hours of the calendar, seen from another zone, lie beyond it in UTC, where the
+    driver fails; they are the first and the last moment here.
+    """
+
+    impl = TIMESTAMP(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        if value is None:
+            return None
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:
+            return _FIRST if value.year == _FIRST.year else _LAST
+
+
+Moment: Final = Instant()
 
 
 def _id(name: str, *, nullable: bool = False, primary_key: bool = False) -> Column[str]:

@@ -18,6 +18,7 @@ from keepstep.web.session import SignedInCache
 
 # In the order in which they are tried; runs first, since most requests are for them.
 ROUTERS: Final[Sequence[APIRouter]] = (
+    runs.submissions,
     runs.router,
     wizards.router,
     drafts.router,

@@ -80,9 +80,14 @@ class ExactRoute(APIRoute):
         """How many bytes of a body are read."""
         return settings.max_body
 
+    @classmethod
+    async def at_once(cls, _request: ExactRequest) -> Response | None:
+        """The answer without FastAPI's reading of parameters and dependencies; None where that is needed, and nothing was done."""
+        return None
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
-        limit = type(self).limit
+        limit, at_once = type(self).limit, type(self).at_once
         takes_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
         described = (parameter["name"] for parameter in (self.openapi_extra or {}).get("parameters", ()))
         known = frozenset((*_query_names(self.dependant), *described))
@@ -96,7 +101,7 @@ class ExactRoute(APIRoute):
             # Here rather than inside FastAPI, which turns whatever parsing raises into a 400 without a reason.
             if takes_json and await exact.body():
                 await exact.json()
-            return await answer(exact)
+            return await at_once(exact) or await answer(exact)
 
         return handle
 

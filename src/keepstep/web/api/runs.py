@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Path, Query, Request
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import Field, PlainValidator, ValidationError, WithJsonSchema
+from starlette.responses import Response
 
-from keepstep.actions.context import Context
 from keepstep.actions.erasure import MAX_REASON, ErasureRequest, erase_run, preview_erasure, remove_contents
 from keepstep.actions.runs import (
     RunRequest,
@@ -19,7 +19,7 @@ from keepstep.actions.runs import (
     trash_run,
     untrash_run,
 )
-from keepstep.actions.submit import Submitted, submit_run
+from keepstep.actions.submit import submit_run
 from keepstep.config import Resources
 from keepstep.core.issue import to_errors
 from keepstep.core.jsonvalue import unstorable_text
@@ -33,15 +33,16 @@ from keepstep.queries.through import run_through
 from keepstep.queries.versions import version_by_number
 from keepstep.queries.wizards import get_wizard
 from keepstep.web.api import shapes
-from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, WriteTx
+from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, WriteTx, current_context
 from keepstep.web.etags import Seen, tag_header
-from keepstep.web.exactjson import ExactJson, RequestBody, api_router, with_headers
+from keepstep.web.exactjson import ExactJson, ExactRequest, ExactRoute, RequestBody, api_router, with_headers
 from keepstep.web.lists import DEFAULT_LIMIT, Cursor, Limit, Listing
 
 router = api_router("Runs")
 
 RunId = Annotated[str, Path(pattern=ID_PATTERN, description="The run's id: a UUID in lower case.")]
-WizardRef = Annotated[str, Path(max_length=200, description="The wizard's id or slug.")]
+MAX_REF: Final = 200
+WizardRef = Annotated[str, Path(max_length=MAX_REF, description="The wizard's id or slug.")]
 RevisionNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="A revision of the run, from 1.")]
 ANSWER_FILTER: Final = "answer["
 
@@ -88,25 +89,53 @@ class SaveAnswers(RequestBody):
     answers: dict[str, Any]
 
 
-@router.post(
+class SubmitRoute(ExactRoute):
+    """Starts a run the short way where that serves: a fifth of the time of a submission is FastAPI finding out what it takes.
+
+    Whatever is not plain sailing goes the ordinary way as if nothing had been tried, and is refused there, if at all.
+    """
+
+    @classmethod
+    async def at_once(cls, request: ExactRequest) -> Response | None:
+        wizard_ref = request.path_params["wizard_ref"]
+        body = _plain(await request.json()) if await request.body() and len(wizard_ref) <= MAX_REF else None
+        if body is None:
+            return None
+        ctx = await current_context(request)
+        resources: Resources = request.app.state.resources
+        submitted = await submit_run(ctx, resources.engine, wizard_ref, body)
+        return None if submitted is None else _started(submitted.saved, submitted.wizard)
+
+
+def _plain(data: Any) -> RunRequest | None:
+    """The request in a body that nothing is to be said about."""
+    try:
+        body = StartRun.model_validate(data)
+    except ValidationError:
+        return None
+    return None if body.respondent is not None and unstorable_text(body.respondent) else _request(body)
+
+
+def _request(body: StartRun) -> RunRequest:
+    return RunRequest(**{name: getattr(body, name) for name in StartRun.model_fields})
+
+
+def _started(saved: Saved, wizard: RunWizard) -> ExactJson:
+    return _answer(saved, wizard, status=201 if saved.created else 200, headers={"Location": f"/api/v1/runs/{saved.state.id}"})
+
+
+submissions = api_router("Runs", route_class=SubmitRoute)
+
+
+@submissions.post(
     "/api/v1/wizards/{wizard_ref}/runs", status_code=201, summary="Start a run", responses=shapes.answers(shapes.WrittenRun, 201, 200)
 )
-async def start(ctx: CurrentContext, resources: ResourcesDep, wizard_ref: WizardRef, body: StartRun) -> ExactJson:
+async def start(ctx: CurrentContext, tx: WriteTx, wizard_ref: WizardRef, body: StartRun) -> ExactJson:
     """Starts a run on the active version; 200 instead of 201 when this very request started it before."""
-    request = RunRequest(**{name: getattr(body, name) for name in StartRun.model_fields})
-    if request.respondent is not None and (reason := unstorable_text(request.respondent)):
+    if body.respondent is not None and (reason := unstorable_text(body.respondent)):
         raise RequestInvalid(reason, errors=[{"pointer": "/respondent", "code": "text-unstorable", "detail": reason}])
-    submitted = await submit_run(ctx, resources.engine, wizard_ref, request) or await _started(ctx, resources, wizard_ref, request)
-    saved = submitted.saved
-    headers = {"Location": f"/api/v1/runs/{saved.state.id}"}
-    return _answer(saved, submitted.wizard, status=201 if saved.created else 200, headers=headers)
-
-
-async def _started(ctx: Context, resources: Resources, wizard_ref: str, request: RunRequest) -> Submitted:
-    # No transaction among the dependencies: nearly every submission is one statement, and needs none.
-    async with open_write(resources.engine) as tx:
-        saved = await start_run(ctx, tx, wizard_ref, request)
-        return Submitted(saved, await wizard_of(tx, saved.state.origin_wizard_id))
+    saved = await start_run(ctx, tx, wizard_ref, _request(body))
+    return _started(saved, await wizard_of(tx, saved.state.origin_wizard_id))
 
 
 async def _saved(tx: ReadTx, saved: Saved) -> ExactJson:
