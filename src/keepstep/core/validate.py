@@ -56,7 +56,8 @@ def given_answers(data: Any, structure: Structure, source: str) -> Given:
         else:
             envelope, faults = _envelope(item, option_set, source)
             answers[option_set.id] = envelope
-            issues.extend(Issue(pointer(key) + fault.pointer, fault.code, fault.detail) for fault in faults)
+            if faults:
+                issues.extend(Issue(pointer(key) + fault.pointer, fault.code, fault.detail) for fault in faults)
     return Given(answers, tuple(issues))
 
 
@@ -66,11 +67,15 @@ def find_option_set(structure: Structure, key: str) -> OptionSet | None:
     return found or structure.option_set_by_id.get(structure.id_by_key.get(key, ""))
 
 
+_MEMBERS: Final = frozenset({"value", "other"})
+_NEVER_GIVEN: Final = (Statement, Calculated)
+
+
 def _envelope(item: Any, option_set: OptionSet, source: str) -> tuple[dict[str, Any], tuple[Issue, ...]]:
-    if isinstance(option_set, Statement | Calculated):
+    if isinstance(option_set, _NEVER_GIVEN):
         return {"value": None}, (Issue("", "not-answerable", f"A {option_set.selection_type} takes no answer from outside."),)
     given = item if isinstance(item, dict) else {"value": item}
-    extra = sorted(set(given) - {"value", "other"})
+    extra = sorted(given.keys() - _MEMBERS) if given is item else ()
     if extra:
         return {"value": None}, (Issue(pointer(extra[0]), "member-unknown", "An answer object has the members value and other."),)
     if not given:
