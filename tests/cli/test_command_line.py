@@ -191,7 +191,8 @@ def test_serve_answers_over_http_and_stops_cleanly(environment: dict[str, str], 
     try:
         address = f"http://127.0.0.1:{port}"
         wait_until_ready(address, server)
-        answer = httpx.get(f"{address}/api/v1/me?note=private", headers={"Authorization": f"Bearer {token}"})
+        assert httpx.get(f"{address}/api/v1/me?note=private", headers={"Authorization": f"Bearer {token}"}).status_code == 422
+        answer = httpx.get(f"{address}/api/v1/me", headers={"Authorization": f"Bearer {token}"})
         assert (answer.status_code, answer.json()["role"]) == (200, "admin")
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         too_large = httpx.post(f"{address}/api/v1/users", content=(b"x" * 65_536 for _ in range(400)), headers=headers)

@@ -60,7 +60,7 @@ from keepstep.queries.responses import archive_of, responses_of
 from keepstep.queries.runs import RunFilter, RunState, list_runs
 
 T = TypeVar("T")
-EXAMPLES, STEPS = {"torture": (300, 60), "fast": (4, 20)}.get(os.environ.get("KEEPSTEP_HYPOTHESIS", "ci"), (14, 22))
+EXAMPLES, STEPS = {"torture": (300, 60), "fast": (4, 20)}.get(os.environ.get("KEEPSTEP_HYPOTHESIS", "ci"), (18, 24))
 MOST_RUNS = 7
 TEXTS = st.text("abcé", min_size=1, max_size=3)
 PICK = st.integers(0, 10_000)
@@ -120,9 +120,9 @@ ACTS: tuple[tuple[str, Callable[["Machine"], Any]], ...] = (
     ("bring_back_from_the_shelf", lambda at: at.is_live()),
     ("untrash_run", lambda at: at.of(trashed=True)),
     ("erase", lambda at: at.of()),
-    ("trash_wizard", lambda at: at.is_live() and len(at.runs) > 2),
+    ("trash_wizard", lambda at: at.is_live() and len(at.runs) > 1),
     ("restore_wizard", lambda at: at.state == "trashed"),
-    ("remove_wizard", lambda at: at.state == "trashed" and len(at.versions) > 1),
+    ("remove_wizard", lambda at: at.state == "trashed"),
 )
 
 
@@ -324,12 +324,20 @@ class Machine(RuleBasedStateMachine):
             self.do(edit_node, self.wizard, plan, Consent(seen="*"))
 
     def undo_or_redo(self, pick: int, _data: st.DataObject) -> None:
-        redo = bool(pick % 2)
+        before = self.structure()
+        if pick % 4 == 0:
+            self.went_back(redo_edit)
+        elif self.went_back(undo_edit) and pick % 2:
+            assert self.went_back(redo_edit)
+            assert self.structure() == before
+
+    def went_back(self, way: Callable[..., Coroutine[Any, Any, Any]]) -> bool:
         try:
-            self.do(redo_edit if redo else undo_edit, self.wizard, "*")
+            self.do(way, self.wizard, "*")
         except (NothingToUndo, UndoBlocked):
-            return
+            return False
         self.require_event("draft.", changed=True)
+        return True
 
     def publish(self, _pick: int, _data: st.DataObject) -> None:
         structure = self.structure()
@@ -364,7 +372,7 @@ class Machine(RuleBasedStateMachine):
         self.note_version()
         assert self.versions[self.active] == self.versions[publishing.rolls_back_to or 0]
 
-    def trash_wizard(self, _pick: int, _data: st.DataObject) -> None:
+    def trash_wizard(self, pick: int, data: st.DataObject) -> None:
         report = self.ask(report_of_deletion, self.wizard, permanent=False)
         self.require_all_counted(report.report.impact)
         if self.runs:
@@ -375,6 +383,8 @@ class Machine(RuleBasedStateMachine):
         self.state = "trashed"
         with pytest.raises(WizardTrashed):
             self.do(start_run, self.wizard, RunRequest(answers={}))
+        if pick % 2:
+            self.remove_wizard(pick, data)
 
     def restore_wizard(self, _pick: int, _data: st.DataObject) -> None:
         self.do(restore_wizard, self.wizard)

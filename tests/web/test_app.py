@@ -196,7 +196,7 @@ async def test_the_log_of_requests_holds_no_path_and_no_query(
     caplog.set_level("INFO", "keepstep.access")
     await admin.get(f"/api/v1/users/{resources.make_id()}?answer[email]=a@example.org")
     (line,) = [record.getMessage() for record in caplog.records if record.name == "keepstep.access"]
-    assert line.startswith("GET /api/v1/users/{user_id} 404 ")
+    assert line.startswith("GET /api/v1/users/{user_id} 422 ")
     assert "example.org" not in line
 
 

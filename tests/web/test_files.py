@@ -48,7 +48,7 @@ async def test_what_a_client_claims_of_a_file_does_not_count(editor: httpx.Async
 
 async def test_a_file_nobody_uploaded_is_named_as_such(editor: httpx.AsyncClient, survey: str) -> None:
     refused = await answered(editor, survey, [{"file_id": new_id()}])
-    assert refused.json()["errors"][0] | {"detail": ""} == {"pointer": "/photo/0", "code": "file-unknown", "detail": ""}
+    assert refused.json()["errors"][0] | {"detail": ""} == {"pointer": "/answers/photo/0", "code": "file-unknown", "detail": ""}
     assert (await answered(editor, survey, [{"file_id": "1"}])).status_code == 422
 
 

@@ -43,7 +43,7 @@ from keepstep.web.app import ROUTERS, create_app
 
 T = TypeVar("T")
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance]
-ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute) and route.include_in_schema]
 OPERATIONS = sorted({(method, route.path) for route in ROUTES for method in route.methods or ()})
 # With sixty operations: under a minute on two cores. `torture` goes on for as long as it takes.
 EXAMPLES = {"torture": 300, "fast": 3}.get(os.environ.get("KEEPSTEP_HYPOTHESIS", "ci"), 8)
