@@ -1,5 +1,6 @@
 import random
 from collections import Counter
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -37,17 +38,26 @@ async def _fill(desk: Desk, survey: Survey, seed: int) -> None:
             await desk.do(trash_run, run)
 
 
-async def _counted_by_hand(tx: Read, option_set_id: str) -> Counter[Any]:
-    """The same, by reading every run."""
-    found: Counter[Any] = Counter()
+async def _holding(tx: Read, option_set_id: str) -> list[tuple[str, tuple[Any, ...], Any]]:
+    """Each run with an answer, its kind and its answer, by reading every run."""
+    found = []
     numbers = {row.id: row.version_number for row in await tx.rows(select(wizard_versions))}
     for run in await tx.rows(select(wizard_runs)):
         head = select(run_revisions.c.answers).where(run_revisions.c.run_id == run.id, run_revisions.c.revision == run.revision)
         answers = run.working_answers if run.working_answers is not None else await tx.scalar(head)
         value = answers.get(option_set_id, {}).get("value")
         if value not in (None, "", []):
-            found[(run.status, numbers[run.wizard_version_id], run.trashed_at is not None, value)] += 1
+            found.append((run.id, (run.status, numbers[run.wizard_version_id], run.trashed_at is not None), value))
     return found
+
+
+async def _counted_by_hand(tx: Read, option_set_id: str) -> Counter[Any]:
+    return Counter((*kind, value) for _, kind, value in await _holding(tx, option_set_id))
+
+
+async def _holding_any(tx: Read, option_set_ids: frozenset[str]) -> Counter[Any]:
+    holding = {(run, kind) for item in option_set_ids for run, kind, _ in await _holding(tx, item)}
+    return Counter(kind for _, kind in holding)
 
 
 def _as_counter(counts: Counts, option_set_id: str) -> Counter[Any]:
@@ -81,6 +91,20 @@ async def test_a_run_counts_once_in_a_group_however_many_answers_it_holds(desk: 
     counts = await desk.read(stored_counts, survey.wizard, group, {group}, as_of=START)
     assert total(counts.together[group]) == 2
     assert total(counts.runs) == 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_runs_of_a_group_are_those_of_reading_every_run(desk: Desk, seed: int) -> None:
+    survey = await desk.survey()
+    await _fill(desk, survey, seed)
+    ids = (survey.full_name, survey.email, survey.color)
+    groups = {frozenset(some) for size in (1, 2, 3) for some in combinations(ids, size)}
+    # One more than a row of a function has columns, and several that do not go into one row together.
+    strangers = [frozenset({survey.email, *(new_id() for _ in range(count))}) for count in (1_001, 600, 600)]
+    counts = await desk.read(stored_counts, survey.wizard, ids, groups.union(strangers), as_of=START)
+    for group in groups.union(strangers):
+        found = Counter({(run.status, run.version_number, run.trashed): run.count for run in counts.together[group]})
+        assert found == await desk.read(_holding_any, group.intersection(ids))
 
 
 async def test_a_wizard_without_runs_counts_nothing(desk: Desk) -> None:
