@@ -37,6 +37,21 @@ def test_what_cannot_be_kept_exactly_is_refused(text: str | bytes) -> None:
         loads(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (r'{"answers": {"name": {"value": "a\u0000"}}}', "/answers/name/value"),
+        (r'{"answers": [1, "\u0000"]}', "/answers/1"),
+        (r'{"a/b~": {"c\u0000": 1}}', "/a~1b~0"),
+        ('{"a": ' + "1" * 61 + "}", "/a"),
+        ('{"deep": ' + "[" * MAX_DEPTH + "]" * MAX_DEPTH + "}", "/deep/0/0"),
+    ],
+)
+def test_the_place_of_what_cannot_be_kept_is_named(text: str, place: str) -> None:
+    with pytest.raises(MalformedJson, match=f"at {place}"):
+        loads(text)
+
+
 def test_nesting_is_bounded() -> None:
     assert loads("[" * MAX_DEPTH + "]" * MAX_DEPTH)
     with pytest.raises(MalformedJson, match="nested"):

@@ -123,33 +123,22 @@ async def _insert_wizard(ctx: Context, tx: Write, new: NewWizard, structure: Str
     name = name_of_wizard(structure)
     row = {"id": wizard_id, "name": name, "draft": dump(structure), "shelf": [], "draft_revision": 1, "settings": {}}
     row |= {"created_at": ctx.now, "created_by": ctx.actor.id, "updated_at": ctx.now}
-    slug = await _insert_with_slug(tx, row, new.slug)
-    return Wizard(
-        id=wizard_id,
-        slug=slug,
-        name=name,
-        draft_revision=1,
-        active_version_id=None,
-        active_version_number=None,
-        settings={},
-        created_at=ctx.now,
-        created_by=ctx.actor.id,
-        updated_at=ctx.now,
-        trashed_at=None,
-        removed_at=None,
-    )
+    await _insert_with_slug(tx, row, new.slug)
+    wizard = await find_wizard(tx, wizard_id)
+    assert wizard is not None  # just stored
+    return wizard
 
 
-async def _insert_with_slug(tx: Write, row: Mapping[str, Any], wanted: str | None) -> str:
-    """The slug that was free. A generated one that somebody takes at this very moment is tried again with the next number."""
+async def _insert_with_slug(tx: Write, row: Mapping[str, Any], wanted: str | None) -> None:
+    """Stores the row under this slug, or under a free one. A generated one that somebody takes at this very moment is tried again with the next number."""
     if wanted is not None:
         await tx.execute(insert(wizards).values(**row, slug=checked_slug(wanted)))
-        return wanted
+        return
     stem = free_key(row["name"], (), "wizard").replace("_", "-")[: MAX_SLUG - 8].strip("-")
     for _ in range(5):
         slug = free_key(stem, await taken_slugs(tx, stem), "wizard")
         if await tx.execute(upsert(wizards).values(**row, slug=slug).on_conflict_do_nothing(index_elements=[wizards.c.slug])):
-            return slug
+            return
     raise SlugTaken("No free slug was found for this name; give one.")
 
 

@@ -146,21 +146,39 @@ def _unstorable(data: bytes | str, value: Any) -> str | None:
 _LONG_DIGITS: Final = re.compile(rb"\d{%d}" % MAX_DIGITS)
 
 
+_Place = tuple["_Place", str | int] | None
+"""Where in the value: the place around it, and the key or position there."""
+
+
 def unstorable(value: Any, depth: int = MAX_DEPTH) -> str | None:
-    """Why a JSON value cannot be stored exactly (nesting, NUL, lone surrogate, huge number, float), as a sentence, or None."""
-    pending: list[tuple[Any, int]] = [(value, 1)]
+    """Why a JSON value cannot be stored exactly (nesting, NUL, lone surrogate, huge number, float) and where, as a sentence, or None."""
+    pending: list[tuple[Any, int, _Place]] = [(value, 1, None)]
     while pending:
-        item, level = pending.pop()
+        item, level, place = pending.pop()
         if level > depth:
-            return f"JSON may be nested at most {depth} levels deep."
+            return _placed(f"JSON may be nested at most {depth} levels deep.", place)
         if isinstance(item, dict):
-            pending.extend([(key, level) for key in item if not _is_harmless(key)])
-            pending.extend([(child, level + 1) for child in item.values() if level == depth or not _is_harmless(child)])
+            pending.extend([(key, level, place) for key in item if not _is_harmless(key)])
+            pending.extend([(child, level + 1, (place, key)) for key, child in item.items() if level == depth or not _is_harmless(child)])
         elif isinstance(item, list | tuple):
-            pending.extend([(child, level + 1) for child in item if level == depth or not _is_harmless(child)])
+            held = enumerate(item)
+            pending.extend([(child, level + 1, (place, number)) for number, child in held if level == depth or not _is_harmless(child)])
         elif (reason := _unstorable_scalar(item)) is not None:
-            return reason
+            return _placed(reason, place)
     return None
+
+
+def _placed(reason: str, place: _Place) -> str:
+    return reason if place is None else f"{reason.removesuffix('.')} (at {_pointer(place)})."
+
+
+def _pointer(place: _Place) -> str:
+    """The place as a JSON pointer (RFC 6901), fit for a sentence: not too long, and of a key without what may not stand in it."""
+    parts: list[str] = []
+    while place is not None:
+        place, key = place
+        parts.append(str(key).replace("~", "~0").replace("/", "~1"))
+    return "".join(f"/{part}" for part in reversed(parts)).replace("\x00", "").encode(errors="ignore").decode()[:200]
 
 
 def _is_harmless(item: Any) -> bool:

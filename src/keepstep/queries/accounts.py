@@ -1,6 +1,6 @@
 """Who there is and what they may do: users, their tokens and grants, and the record of what was done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -36,7 +36,7 @@ class Token:
     name: str
     scopes: Sequence[str]
     created_at: datetime
-    created_by: str | None
+    created_by: Mapping[str, Any] | None
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
@@ -101,6 +101,7 @@ _SIGNED_IN: Final = (
     )
 )
 _USER: Final = select(users.c.id, users.c.email, users.c.name, users.c.role, users.c.created_at, users.c.disabled_at)
+_CREATOR: Final = users.alias("creator")
 _TOKEN: Final = select(
     api_tokens.c.id,
     api_tokens.c.user_id,
@@ -108,10 +109,11 @@ _TOKEN: Final = select(
     api_tokens.c.scopes,
     api_tokens.c.created_at,
     api_tokens.c.created_by,
+    _CREATOR.c.name.label("creator"),
     api_tokens.c.expires_at,
     api_tokens.c.last_used_at,
     api_tokens.c.revoked_at,
-)
+).select_from(api_tokens.outerjoin(_CREATOR, _CREATOR.c.id == api_tokens.c.created_by))
 
 
 async def find_signed_in(tx: Read, digest: bytes, now: datetime) -> SignedIn | None:
@@ -164,7 +166,7 @@ async def get_token(tx: Read, token_id: str) -> Token:
 
 async def find_token(tx: Read, token_id: str) -> Token | None:
     row = await tx.one_or_none(_TOKEN.where(api_tokens.c.id == token_id))
-    return Token(**row._asdict()) if row else None
+    return _token(row) if row else None
 
 
 async def list_tokens(tx: Read, user_id: str, *, after: Sequence[str] | None, limit: int) -> Sequence[Token]:
@@ -172,7 +174,17 @@ async def list_tokens(tx: Read, user_id: str, *, after: Sequence[str] | None, li
     statement = _TOKEN.where(api_tokens.c.user_id == user_id).order_by(api_tokens.c.id.desc()).limit(limit)
     if after is not None:
         statement = statement.where(api_tokens.c.id < after[0])
-    return [Token(**row._asdict()) for row in await tx.rows(statement)]
+    return [_token(row) for row in await tx.rows(statement)]
+
+
+def _token(row: Row[Any]) -> Token:
+    values = {name: getattr(row, name) for name in Token.__dataclass_fields__}
+    return Token(**values | {"created_by": creator_of_row(row)})
+
+
+def creator_of_row(row: Row[Any]) -> Mapping[str, Any] | None:
+    """`{id, name}` of who created what is in the row; None for what no user made."""
+    return None if row.created_by is None else {"id": row.created_by, "name": row.creator}
 
 
 async def list_grants(tx: Read, user_id: str, *, after: Sequence[str] | None, limit: int) -> Sequence[Grant]:

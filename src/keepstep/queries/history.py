@@ -13,6 +13,7 @@ from sqlalchemy import Row, func, select
 from keepstep.db.tables import users, wizard_versions
 from keepstep.db.transaction import Read
 from keepstep.errors import VersionNotFound
+from keepstep.queries.accounts import creator_of_row
 from keepstep.queries.wizards import RunCounts, Wizard, count_runs_by_version
 
 
@@ -77,7 +78,7 @@ def _line(row: Row[Any], wizard: Wizard, runs: Mapping[str, RunCounts]) -> Versi
         number=row.version_number,
         is_active=row.id == wizard.active_version_id,
         created_at=row.created_at,
-        created_by=None if row.created_by is None else {"id": row.created_by, "name": row.creator},
+        created_by=creator_of_row(row),
         change_summary=row.change_summary,
         based_on=row.based_on,
         rolled_back_to=row.rolled_back_to,

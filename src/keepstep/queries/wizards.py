@@ -10,9 +10,10 @@ from sqlalchemy import ColumnElement, Row, Select, case, func, or_, select
 from sqlalchemy.dialects.postgresql import BIGINT
 
 from keepstep.core.permissions import Actor, Permission, require, visible_wizards
-from keepstep.db.tables import RunStatus, audit_events, wizard_runs, wizard_versions, wizards
+from keepstep.db.tables import RunStatus, audit_events, users, wizard_runs, wizard_versions, wizards
 from keepstep.db.transaction import Read
 from keepstep.errors import WizardNotFound, WizardRemoved
+from keepstep.queries.accounts import creator_of_row
 
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STATUSES: Final[tuple[RunStatus, ...]] = ("completed", "in_progress", "abandoned")
@@ -30,7 +31,7 @@ class Wizard:
     active_version_number: int | None
     settings: Mapping[str, Any] | None
     created_at: datetime
-    created_by: str | None
+    created_by: Mapping[str, Any] | None
     updated_at: datetime
     trashed_at: datetime | None
     removed_at: datetime | None
@@ -71,11 +72,14 @@ WIZARD_COLUMNS: Final = (
     wizards.c.settings,
     wizards.c.created_at,
     wizards.c.created_by,
+    users.c.name.label("creator"),
     wizards.c.updated_at,
     wizards.c.trashed_at,
     wizards.c.removed_at,
 )
-_FROM: Final = wizards.outerjoin(wizard_versions, wizard_versions.c.id == wizards.c.active_version_id)
+_FROM: Final = wizards.outerjoin(wizard_versions, wizard_versions.c.id == wizards.c.active_version_id).outerjoin(
+    users, users.c.id == wizards.c.created_by
+)
 
 
 def is_id(ref: str) -> bool:
@@ -95,7 +99,8 @@ def wizard_select(*more: ColumnElement[Any]) -> Select[Any]:
 
 def wizard_of_row(row: Row[Any]) -> Wizard:
     """The wizard in a row of `wizard_select`."""
-    return Wizard(**{name: getattr(row, name) for name in Wizard.__dataclass_fields__})
+    values = {name: getattr(row, name) for name in Wizard.__dataclass_fields__}
+    return Wizard(**values | {"created_by": creator_of_row(row)})
 
 
 async def find_wizard(tx: Read, ref: str) -> Wizard | None:

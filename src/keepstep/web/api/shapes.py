@@ -77,6 +77,13 @@ class RunNumbers(BaseModel):
     trashed: int
 
 
+class Person(BaseModel):
+    """Who did something."""
+
+    id: str
+    name: str | None
+
+
 class WizardLine(BaseModel):
     """A wizard without its draft and its runs."""
 
@@ -87,7 +94,7 @@ class WizardLine(BaseModel):
     active_version_number: int | None
     active_version_id: str | None
     created_at: datetime
-    created_by: str | None
+    created_by: Person | None
     updated_at: datetime
     trashed_at: datetime | None
     removed_at: datetime | None
@@ -244,13 +251,6 @@ class VersionDiff(BaseModel):
 
 
 # --- versions ------------------------------------------------------------------------------------------------------
-
-
-class Person(BaseModel):
-    """Who did something."""
-
-    id: str
-    name: str | None
 
 
 class VersionLine(BaseModel):
@@ -606,7 +606,7 @@ class TokenAnswer(BaseModel):
     name: str
     scopes: list[str]
     created_at: datetime
-    created_by: str | None
+    created_by: Person | None
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
