@@ -130,7 +130,7 @@ async def _insert_wizard(ctx: Context, tx: Write, new: NewWizard, structure: Str
 
 
 async def _insert_with_slug(tx: Write, row: Mapping[str, Any], wanted: str | None) -> None:
-    """Stores the row under this slug, or under a free one. A generated one that somebody takes at this very moment is tried again with the next number."""
+    """Stores the row under this slug, or a free one. One that somebody takes at this very moment is tried again with the next number."""
     if wanted is not None:
         await tx.execute(insert(wizards).values(**row, slug=checked_slug(wanted)))
         return
