@@ -123,7 +123,7 @@ def test_the_schema_is_said_upgraded_and_checked(run: Run, empty_database: Datab
     assert run("db", "current", **there).stdout == "none\n"
     refused = run("user", "list", **there)
     assert (refused.exit_code, "keepstep db upgrade" in refused.stderr) == (7, True)
-    assert json.loads(run("db", "upgrade", "--json", **there).stdout) == {"current": head(), "head": head()}
+    assert json.loads(run("db", "upgrade", "--json", **there).stdout) == {"current": head(), "head": head(), "repaired": []}
     checked = run("db", "check", "--json", **there)
     assert (checked.exit_code, json.loads(checked.stdout)) == (0, {"issues": []})
 
@@ -203,3 +203,20 @@ def test_serve_answers_over_http_and_stops_cleanly(environment: dict[str, str], 
     assert server.returncode == 0
     assert "private" not in said
     assert token not in said
+
+
+def test_a_guard_that_was_off_is_said_until_it_is_put_back(run: Run, database: Database) -> None:
+    async def switch_off() -> None:
+        engine = open_engine(database.superuser_url, role=None)
+        async with engine.begin() as connection:
+            await connection.execute(text("ALTER TABLE run_revisions DISABLE TRIGGER USER"))
+        await engine.dispose()
+
+    asyncio.run(switch_off())
+    # No other command puts it right in passing.
+    assert run("wizard", "list").exit_code == 0
+    assert (run("db", "check").exit_code, run("verify").exit_code) == (8, 8)
+    put_back = run("db", "upgrade").stdout
+    assert "/tables/run_revisions" in put_back
+    assert "keepstep verify" in put_back
+    assert (run("db", "check").exit_code, run("verify").exit_code) == (0, 0)

@@ -7,16 +7,17 @@ from typing import Any
 import psycopg
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint, text
+from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.db_fixtures import Database
 from tests.db_rows import NOW, add_world, fill_logs, new_id
 
 from keepstep.db import upgrade as schema
+from keepstep.db.audit import Event
 from keepstep.db.engine import open_engine
 from keepstep.db.erasure import Erasure, erase
-from keepstep.db.tables import metadata
+from keepstep.db.tables import audit_events, metadata
 from keepstep.db.transaction import open_read, open_write
 from keepstep.errors import Busy, GuardRefused
 
@@ -90,7 +91,7 @@ async def test_an_upgrade_that_does_not_get_its_lock_gives_up(login: AsyncEngine
     async with open_write(superuser_engine) as write:
         await write.execute(text("LOCK TABLE wizard_runs IN ACCESS SHARE MODE"))
         with pytest.raises(Busy):
-            await asyncio.wait_for(schema.upgrade(login), 15)
+            await asyncio.wait_for(schema.repair(login, _event()), 15)
 
 
 # --- tables.py and the revisions say the same -------------------------------------------------------------------------
@@ -149,12 +150,29 @@ SABOTAGE = {
 }
 
 
+def _event() -> Event:
+    return Event(id=new_id(), at=NOW, actor=None, channel="cli", action="database.repaired", subject_kind="database", subject_id="database")
+
+
 @pytest.mark.parametrize("statement", SABOTAGE)
 async def test_what_was_tampered_with_is_found_and_repaired(login: AsyncEngine, superuser_engine: AsyncEngine, statement: str) -> None:
     await _run(superuser_engine, statement)
     assert SABOTAGE[statement] in await _codes(login)
+    # Starting does not put it right in passing: then nobody would hear of it.
     await schema.upgrade(login)
+    assert SABOTAGE[statement] in await _codes(login)
+    found = await schema.repair(login, _event())
     assert await schema.check(login) == ()
+    assert SABOTAGE[statement] in {(issue.pointer, issue.code) for issue in found}
+    async with open_read(login) as read:
+        events = await read.rows(select(audit_events).where(audit_events.c.action == "database.repaired"))
+    assert [event.details for event in events] == [{"found": [issue.pointer for issue in found]}]
+
+
+async def test_a_repair_without_anything_to_mend_leaves_no_event(login: AsyncEngine) -> None:
+    assert await schema.repair(login, _event()) == ()
+    async with open_read(login) as read:
+        assert await read.rows(select(audit_events).where(audit_events.c.action == "database.repaired")) == []
 
 
 @pytest.mark.parametrize(
@@ -233,6 +251,6 @@ async def test_a_database_without_roles_is_handed_over_once_somebody_may(
 ) -> None:
     await schema.upgrade(powerless)
     superuser = open_engine(empty_database.superuser_url, role=None)
-    await schema.upgrade(superuser)
+    assert await schema.repair(superuser, _event())
     assert await schema.check(superuser) == ()
     await superuser.dispose()

@@ -271,7 +271,7 @@ async def _looked_at(settings: Settings, url: str, checkpoint: Path) -> _Restore
     """The schema brought to this release, with its guards and roles; then everything recomputed and compared."""
     engine = open_engine(url, role=None, timeouts=PATIENT)
     try:
-        await schema.upgrade(engine)
+        await schema.repair(engine, event=None)
         issues = await schema.check(engine)
     finally:
         await engine.dispose()

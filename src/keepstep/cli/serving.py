@@ -16,7 +16,7 @@ from keepstep.cli.exits import problems_end_the_command
 from keepstep.cli.opening import database_of, resources_over
 from keepstep.config import settings_from
 from keepstep.db.engine import open_engine
-from keepstep.db.upgrade import upgrade
+from keepstep.db.upgrade import check, upgrade
 from keepstep.web.app import create_app
 
 # An ASGI application: scope, receive, send.
@@ -24,6 +24,7 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 LOOPBACK: Final = "127.0.0.1"
 # A request that is being answered gets this long to end before the server stops all the same.
 _GRACE: Final = 30
+log = logging.getLogger("keepstep.serve")
 
 
 def serve(
@@ -80,5 +81,7 @@ async def _upgraded(url: str) -> None:
     engine = open_engine(url, role=None)
     try:
         await upgrade(engine)
+        for issue in await check(engine):
+            log.warning("%s (%s)", issue.detail, issue.code)
     finally:
         await engine.dispose()

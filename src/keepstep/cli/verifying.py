@@ -103,7 +103,7 @@ async def _verified(settings: Settings, url: str, wanted: _Wanted) -> tuple[Veri
 
 
 async def _guards(url: str) -> list[Finding]:
-    """The guards as they were found: bringing the schema of the embedded database up to date would put them right, unseen."""
+    """The guards as they were found: as the login, because the application's role may not see all of them."""
     engine = open_engine(url, role=None)
     try:
         if await current(engine) != head():

@@ -4,6 +4,7 @@ Everything happens in one transaction under an advisory lock and a lock timeout,
 Old code must run on the new schema.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from keepstep.core.issue import Issue
 from keepstep.db import roles
+from keepstep.db.audit import Event, append_event
 from keepstep.db.definitions import definition_faults, definitions
 from keepstep.db.differences import table_faults
 from keepstep.db.erasure import ERASE_RUN
@@ -32,10 +34,25 @@ ERASE_RUN_SIGNATURE: Final = "erase_run(uuid, text[], text, uuid, timestamptz, u
 async def upgrade(engine: AsyncEngine, *, to: str = "head") -> str:
     """The schema revision that the database has now. Safe to call at every start and by several processes at once.
 
+    A database that has it already is left as it is, whatever differs there: that is for `check` to find and `repair` to mend.
     `engine` is one that keeps its login (`open_engine(url, role=None)`). Raises Busy when a lock is not given in time.
     """
     async with open_write(engine) as write:
         return await write.synchronously(lambda connection: _upgrade(connection, to))
+
+
+async def repair(engine: AsyncEngine, event: Event | None) -> tuple[Issue, ...]:
+    """Everything about guards, views and roles that differed from this release, put right together with the schema.
+
+    The event, with what was found, goes into the audit trail in the same transaction: a guard that was off may have let
+    something through, and once it is back nothing else tells. None for a database that nobody has worked in yet, such as
+    one that was just restored. Raises as `upgrade` does.
+    """
+    async with open_write(engine) as write:
+        found = await write.synchronously(_repaired)
+        if found and event is not None:
+            await append_event(write, replace(event, details={"found": [issue.pointer for issue in found]}))
+        return found
 
 
 async def current(engine: AsyncEngine) -> str | None:
@@ -89,13 +106,16 @@ def _upgrade(connection: Connection, to: str) -> str:
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     connection.execute(text("SET LOCAL lock_timeout = '5s'"))
     at = _current(connection)
-    if at == to or (at == head() == _number_of(to) and not definition_faults(connection) and not roles.role_faults(connection)):
-        return at
-    return _changed(connection, to)
+    return at if at == (head() if to == "head" else to) else _changed(connection, to)
 
 
-def _number_of(to: str) -> str:
-    return head() if to == "head" else to
+def _repaired(connection: Connection) -> tuple[Issue, ...]:
+    before = _current(connection)
+    _upgrade(connection, "head")
+    found = () if before != head() else (*definition_faults(connection), *roles.role_faults(connection))
+    if found:
+        _changed(connection, "head")
+    return found
 
 
 def _changed(connection: Connection, to: str) -> str:
