@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from tests.small_structures import YES_NO, choice, one_page, page, pid, qid, question, var, wizard
 
-from keepstep.core.faults import mentions, piped_references, problems_in
+from keepstep.core.faults import mentions, problems_in
 from keepstep.core.structure import Structure
+from keepstep.core.text import piped_references
 
 
 def found_in(structure: Structure) -> list[tuple[str, str, str]]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from keepstep.core.text import normal_text, quoted, text_in, texts_of
+from keepstep.core.text import normal_text, piped, quoted, text_in, texts_of, without_pipes
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,14 @@ def test_every_wording_is_listed() -> None:
 def test_a_text_in_a_sentence_is_short_and_on_one_line() -> None:
     assert quoted("Full\n  name", "en") == "“Full name”"
     assert quoted("x" * 61, "en") == "“" + "x" * 59 + "…”"
+
+
+ONE, TWO = "0199a000-0000-7000-8000-000000000001", "0199a000-0000-7000-8000-000000000002"
+
+
+def test_answers_are_put_into_a_wording_once() -> None:
+    answers = {ONE: "{{" + TWO + "}} <b>", TWO: ""}
+    wording = f"Was {{{{{ONE}}}}} {{{{ {TWO} }}}} {{{{name}}}}?"
+    assert piped(wording, answers.__getitem__) == f"Was {{{{{TWO}}}}} <b> … {{{{name}}}}?"
+    assert without_pipes(wording) == "Was … … {{name}}?"
+    assert quoted(f"How old is {{{{{ONE}}}}}?", "en") == "“How old is …?”"

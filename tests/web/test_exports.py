@@ -39,7 +39,7 @@ async def test_a_table_is_an_attachment_that_says_what_it_leaves_out(analyst: ht
 
 
 async def test_codes_labels_states_and_guards_are_chosen_in_the_query(analyst: httpx.AsyncClient, survey: str) -> None:
-    plain, chosen = await rows(analyst, survey), await rows(analyst, survey, labels="labels", states="false", excel_safe="true")
+    plain, chosen = await rows(analyst, survey), await rows(analyst, survey, labels="labels", states="none", excel_safe="true")
     assert [(row["favorite-color"], row["full-name"], row["email.state"]) for row in plain] == [
         ("blue", "John Doe", "answered"),
         ("blue", "=cmd()", "answered"),

@@ -286,3 +286,30 @@ async def test_a_parameter_that_nobody_knows_is_refused_before_anything_is_done(
 async def test_a_time_is_given_as_rfc_3339(editor: httpx.AsyncClient, survey: str, moment: str) -> None:
     refused = await editor.get(f"/api/v1/wizards/{survey}/runs", params={"updated_after": moment})
     assert (refused.status_code, refused.json()["code"]) == (422, "request-invalid")
+
+
+@pytest.fixture
+async def piping(resources: Resources) -> str:
+    """Who speaks, whether they smoke, and if so how many; the texts of the second step mention the name."""
+    name, smokes = option_set("name"), option_set("smokes", "boolean")
+    many = option_set("many", "integer", visible_if={"==": [{"var": smokes["id"]}, True]})
+    said = option_set("said", is_required=True)
+    said |= {"name": f"What did {{{{{name['id']}}}}} say about {{{{{many['id']}}}}}?"}
+    return await published(resources, wizard(step("one", name, smokes, many), step("two", said), name="Piping"))
+
+
+async def test_a_label_says_the_answers_that_it_mentions(editor: httpx.AsyncClient, piping: str) -> None:
+    run_id = await completed(editor, piping, name="<Ann> {{x}}", smokes=True, many=3, said="No")
+    assert (await responses(editor, run_id))["said"]["label"] == "What did <Ann> {{x}} say about 3?"
+    assert "{{" in (await responses(editor, run_id))["said"]["option_set_snapshot"]["name"]
+    missing = await start(editor, piping, answers={"name": "Ann"}, complete=True)
+    assert "What did Ann say about …?" in missing.json()["errors"][0]["detail"]
+
+
+async def test_a_kept_answer_that_logic_did_not_ask_for_says_why(editor: httpx.AsyncClient, piping: str) -> None:
+    run_id = await completed(editor, piping, name="Ann", smokes=False, many=3, said="No")
+    found = await responses(editor, run_id)
+    assert (found["many"]["state"], found["many"]["asked"]) == ("answered", False)
+    assert found["many"]["reason"] == {"kind": "condition", "by": [found["smokes"]["option_set_id"]]}
+    assert found["said"]["label"] == "What did Ann say about …?"
+    assert "reason" not in found["name"]

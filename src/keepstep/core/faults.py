@@ -13,11 +13,11 @@ from keepstep.core.folding import known_value, never_true
 from keepstep.core.issue import Issue, pointer
 from keepstep.core.logic import faults_in, references, references_itself
 from keepstep.core.mismatches import mismatches_in
-from keepstep.core.places import Mention, Place, TextPlace, expressions_in, mentions, piped_references, texts_in
+from keepstep.core.places import Mention, Place, TextPlace, expressions_in, mentions, texts_in
 from keepstep.core.structure import Calculated, ChoiceFields, OptionSet, Statement, Step, Structure
-from keepstep.core.text import quoted, texts_of
+from keepstep.core.text import piped_references, quoted, texts_of
 
-__all__ = ["Finding", "Mention", "mentions", "piped_references", "problems_in"]
+__all__ = ["Finding", "Mention", "mentions", "problems_in"]
 
 Severity = Literal["stops", "warns"]
 
@@ -204,8 +204,8 @@ def _question_findings(structure: Structure, never: frozenset[str]) -> Iterator[
 
 
 def _text_findings(place: TextPlace, structure: Structure) -> Iterator[Finding]:
-    piped = dict.fromkeys(option_set_id for wording in texts_of(place.text) for option_set_id in piped_references(wording))
-    for option_set_id in piped:
+    mentioned = dict.fromkeys(option_set_id for wording in texts_of(place.text) for option_set_id in piped_references(wording))
+    for option_set_id in mentioned:
         option_set = structure.option_set_by_id.get(option_set_id)
         if option_set is None:
             detail = f"{_capital(place.where)} shows the answer of an option set that this wizard does not have ({option_set_id})."

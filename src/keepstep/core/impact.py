@@ -17,10 +17,10 @@ from keepstep.core.convert import rule_for
 from keepstep.core.counts import STATUSES, Counts, RunTally, Tally, distinct_values, total
 from keepstep.core.logic import Reference, references
 from keepstep.core.meaning import NOTHING_STORED, meaning_of
-from keepstep.core.places import Mention, expressions_in, piped_references, texts_in
+from keepstep.core.places import Mention, expressions_in, texts_in
 from keepstep.core.severity import Rule, Severity, rule_of
 from keepstep.core.structure import Structure
-from keepstep.core.text import texts_of
+from keepstep.core.text import piped_references, texts_of
 from keepstep.core.touched import Answers, Touched, option_sets_of, touched_by
 from keepstep.core.wording import sentence_of
 

@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from keepstep.core.structure import ChoiceFields, Frozen, Option, OptionSet, Step, Structure, dump, parse, parse_option_set, parse_step
-from keepstep.core.text import Text, text_in
+from keepstep.core.text import Text, quoted
 from keepstep.errors import NodeNotFound
 
 T = TypeVar("T")
-# Longer names would fill the undo menu; the whole text stands in the builder.
-_SHOWN: Final = 60
 
 
 def members_of(node: Frozen) -> dict[str, Any]:
@@ -22,8 +20,7 @@ def members_of(node: Frozen) -> dict[str, Any]:
 
 def label_of(text: Text | None, structure: Structure) -> str:
     """A node's text as a person is told it: default language, quoted, cut at 60 characters."""
-    full = " ".join(text_in(text, structure.default_language, structure.default_language).split())
-    return f"“{full if len(full) <= _SHOWN else full[: _SHOWN - 1] + '…'}”"
+    return quoted(text, structure.default_language)
 
 
 def step_in(structure: Structure, step_id: str) -> Step:

@@ -3,7 +3,6 @@
 Must not know whether what stands there is right: that is `faults`.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -11,7 +10,7 @@ from typing import Any, Final, Literal
 from keepstep.core.issue import pointer
 from keepstep.core.logic import references
 from keepstep.core.structure import Calculated, OptionSet, Step, Structure, choices_of, option_set_texts
-from keepstep.core.text import Text, quoted, texts_of
+from keepstep.core.text import Text, piped_references, quoted, texts_of
 
 Kind = Literal["condition", "calculation", "rule", "text", "option-condition"]
 
@@ -61,14 +60,6 @@ def mentions(structure: Structure, option_set_id: str, value: str | None = None)
             if any(option_set_id in piped_references(wording) for wording in texts_of(place.text))
         ]
     return tuple(found)
-
-
-_PIPED: Final = re.compile(r"\{\{\s*([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s*\}\}")
-
-
-def piped_references(text: str) -> tuple[str, ...]:
-    """The ids of the option sets whose answers `{{id}}` puts into this wording, each once, in order of appearance."""
-    return tuple(dict.fromkeys(_PIPED.findall(text))) if "{{" in text else ()
 
 
 # --- expressions ---------------------------------------------------------------------------------------------------

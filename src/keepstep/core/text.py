@@ -1,6 +1,7 @@
 """Localised text: a string in a wizard of one language, else a map from language to string. Must not know any node."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, StringConstraints
@@ -53,11 +54,33 @@ def texts_of(text: Text | None) -> tuple[str, ...]:
     return (text,) if isinstance(text, str) else tuple(text.values())
 
 
+# --- answers in texts ----------------------------------------------------------------------------------------------
+
+_PIPED: Final = re.compile(r"\{\{\s*([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s*\}\}")
+# What stands where an answer would, as long as there is none.
+UNANSWERED: Final = "…"
+
+
+def piped_references(wording: str) -> tuple[str, ...]:
+    """The ids of the option sets whose answers `{{id}}` puts into this wording, each once, in order of appearance."""
+    return tuple(dict.fromkeys(_PIPED.findall(wording))) if "{{" in wording else ()
+
+
+def piped(wording: str, shown: Callable[[str], str]) -> str:
+    """The wording with each `{{id}}` as `shown(id)`, plain text. An answer that itself looks like `{{id}}` stays as it is."""
+    return _PIPED.sub(lambda found: shown(found[1]) or UNANSWERED, wording) if "{{" in wording else wording
+
+
+def without_pipes(wording: str) -> str:
+    """The wording where no run is at hand."""
+    return piped(wording, lambda _: UNANSWERED)
+
+
 # Longer names would fill a sentence or a menu; the whole text stands where it belongs.
 _SHOWN: Final = 60
 
 
 def quoted(text: Text | None, default: str) -> str:
     """A text as a sentence names it: in the default language, on one line, in quotes, cut at 60 characters."""
-    full = " ".join(text_in(text, default, default).split())
+    full = " ".join(without_pipes(text_in(text, default, default)).split())
     return f"“{full if len(full) <= _SHOWN else full[: _SHOWN - 1] + '…'}”"

@@ -3,7 +3,7 @@
 Must not know revisions' storage; `previous` is just the answers that were there before.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
@@ -11,9 +11,10 @@ from keepstep.core.flow import ASKED, Answers, Evaluation, is_answered, same_val
 from keepstep.core.issue import Issue, pointer
 from keepstep.core.jsonvalue import unstorable
 from keepstep.core.logic import Compiled, Scope, answered, compile_expression, truth
+from keepstep.core.piping import Shown, shown_answers
 from keepstep.core.selection import check_other, check_value, normal_value
 from keepstep.core.structure import Calculated, OptionSet, Statement, Structure, choices_of
-from keepstep.core.text import text_in
+from keepstep.core.text import piped, text_in, without_pipes
 
 Mode = Literal["save", "complete", "edit", "import"]
 """save: a run in progress, values so far. complete: whole. edit: a completed run, only what this edit sets. import: flags only."""
@@ -137,8 +138,15 @@ def verdict_on(  # noqa: PLR0913 — a run is judged in its version, at its time
             notes.extend(_placed(option_set, (missing,)))
         errors.extend(_placed(option_set, refused))
         if flagged:
-            flags[option_set.id] = flagged
-    return Verdict(tuple(errors), flags, tuple(notes))
+            # Without the answers to other questions: where those are erased, no copy may stay behind.
+            flags[option_set.id] = tuple(Issue(flag.pointer, flag.code, without_pipes(flag.detail)) for flag in flagged)
+    shown = shown_answers(structure, answers, evaluation.asked, own)
+    return Verdict(_worded(errors, shown), flags, _worded(notes, shown))
+
+
+def _worded(issues: Iterable[Issue], shown: Shown) -> tuple[Issue, ...]:
+    """With the answers of the run where a text of the author's mentions them."""
+    return tuple(Issue(issue.pointer, issue.code, piped(issue.detail, shown)) if "{{" in issue.detail else issue for issue in issues)
 
 
 class _Answer(NamedTuple):
@@ -209,7 +217,9 @@ def _takes_answers(option_set: OptionSet) -> bool:
 def _missing(option_set: OptionSet, language: str, default: str) -> Issue:
     own = option_set.constraints.messages.get("is_required")
     name = text_in(option_set.name, language, default) or option_set.key
-    return Issue("", "required", text_in(own, language, default) or f"Answer “{name[:120]}”: it is required.")
+    # The question is cut where that harms no mention of another.
+    asked = name if "{{" in name else name[:120]
+    return Issue("", "required", text_in(own, language, default) or f"Answer “{asked}”: it is required.")
 
 
 def misfits(envelope: Mapping[str, Any], option_set: OptionSet, scope: Scope, language: str = "") -> tuple[Issue, ...]:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from keepstep.core.flow import ASKED, is_answered, reason_of
+from keepstep.core.piping import Shown, shown_answers
 from keepstep.core.selection import display
 from keepstep.core.structure import OptionSet, Statement, Step, Structure, dump
-from keepstep.core.text import text_in
+from keepstep.core.text import piped, text_in
 from keepstep.queries.runs import RunState, RunWizard
 
 
@@ -56,21 +57,22 @@ def responses_of(state: RunState) -> list[dict[str, Any]]:
     """Every option set of the run's version with its state; a stored value is never hidden."""
     structure = state.version.structure
     asked = iter(state.asked)
+    shown = shown_answers(structure, state.answers, state.asked, state.language)
     return [
-        _response(state, structure, step, option_set, is_asked=next(asked) == ASKED)
+        _response(state, shown, step, option_set, is_asked=next(asked) == ASKED)
         for step in structure.steps
         for option_set in step.option_sets
     ]
 
 
-def _response(state: RunState, structure: Structure, step: Step, option_set: OptionSet, *, is_asked: bool) -> dict[str, Any]:
-    envelope = state.answers.get(option_set.id)
+def _response(state: RunState, shown: Shown, step: Step, option_set: OptionSet, *, is_asked: bool) -> dict[str, Any]:
+    structure, envelope = state.version.structure, state.answers.get(option_set.id)
     language, default = state.language, structure.default_language
     response = {
         "step_id": step.id,
         "option_set_id": option_set.id,
         "key": option_set.key,
-        "label": text_in(option_set.name, language, default),
+        "label": piped(text_in(option_set.name, language, default), shown),
         **state_of(state, structure, option_set, is_asked=is_asked),
         "response_value": response_value(envelope),
         "display": display(envelope, option_set, language, default),
@@ -103,15 +105,14 @@ WAIVED: Final = "waived"
 
 
 def state_of(state: RunState, structure: Structure, option_set: OptionSet, *, is_asked: bool) -> dict[str, Any]:
-    """`{state, asked, reason?}` of one option set: answered, empty, not_asked or erased (semantics 2)."""
+    """`{state, asked, reason?}` of one option set: answered, empty, not_asked or erased; with the reason if not asked (semantics 2)."""
     envelope = state.answers.get(option_set.id)
-    if option_set.id in state.erased:
-        return {"state": "erased", "asked": is_asked}
-    if is_answered(envelope):
-        return {"state": "answered", "asked": is_asked}
+    kind = "erased" if option_set.id in state.erased else "answered" if is_answered(envelope) else None
     if not is_asked:
         reason = reason_of(structure, option_set)
-        return {"state": "not_asked", "asked": False, "reason": {"kind": reason.kind, "by": list(reason.by)}}
+        return {"state": kind or "not_asked", "asked": False, "reason": {"kind": reason.kind, "by": list(reason.by)}}
+    if kind is not None:
+        return {"state": kind, "asked": True}
     if any(flag["code"] == WAIVED for flag in (envelope or {}).get("flags", ())):
         return {"state": "not_asked", "asked": False, "reason": {"kind": WAIVED, "by": []}}
     if envelope is None and state.status != "completed" and not isinstance(option_set, Statement):

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Depends, Query
 from starlette.requests import ClientDisconnect
@@ -60,7 +60,7 @@ async def export_csv(
     wizard_ref: WizardRef,
     versions: Versions = "all",
     labels: Annotated[Labels, Query(description="What stands for a choice: its code, its label, or both.")] = "codes",
-    states: Annotated[bool, Query(description="A column beside each question that says its state.")] = True,
+    states: Annotated[Literal["columns", "none"], Query(description="columns: one beside each question that says its state.")] = "columns",
     split: Annotated[bool, Query(description="A column for each option of a multiple choice, too.")] = False,
     excel_safe: Annotated[bool, Query(description="Guard texts that a spreadsheet could run as formulas. Alters those cells.")] = False,
     language: Annotated[str | None, Query(pattern=LANGUAGE_PATTERN, description="Of labels; else each run's own.")] = None,
@@ -71,7 +71,7 @@ async def export_csv(
     """
     request = ExportRequest(
         versions=_chosen(versions),
-        table=TableOptions(states=states, split=split, labels=labels),
+        table=TableOptions(states=states == "columns", split=split, labels=labels),
         write=WriteOptions(excel_safe=excel_safe, language=language),
     )
     return await _streamed(ctx, resources, wizard_ref, request)
