@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context as TemplateContext
@@ -97,7 +98,7 @@ def environment_of(language: str, zone: str) -> Environment:
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
     wording = Wording(language, zone)
-    made.filters |= {"number": wording.number, "clock": wording.clock, "day": wording.day, "moment": wording.moment}
+    made.filters |= {"number": wording.number, "clock": wording.clock, "day": wording.day, "moment": wording.moment, "query": _query}
     made.globals |= {
         "asset": assets_in().address,
         "csrf_field": _csrf_field,
@@ -113,6 +114,11 @@ def environment_of(language: str, zone: str) -> Environment:
     # The macros see the globals above, and nothing of a single request.
     made.globals["ui"] = made.get_template("components.html").module
     return made
+
+
+def _query(parameters: Mapping[str, str]) -> str:
+    """The query of a link: without what is empty, which is what leaving it out means."""
+    return urlencode({name: value for name, value in parameters.items() if value})
 
 
 def _icon(name: str, size: int = 16, *, classes: str = "") -> Markup:
