@@ -64,7 +64,7 @@ docs: setup
 	$(BIN)/python -m tests.house.problems_page
 
 texts: setup
-	$(BIN)/pybabel extract --quiet --no-wrap --sort-output --omit-header -F pyproject.toml -k message -o src/keepstep/web/locale/keepstep.pot src/keepstep/web
+	$(BIN)/pybabel -q extract --no-wrap --no-location --sort-output --omit-header -F pyproject.toml -k message -o src/keepstep/web/locale/keepstep.pot src/keepstep/web
 
 # uv is needed here alone. dev.in takes main.txt as its constraint, so both files agree on every version.
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
