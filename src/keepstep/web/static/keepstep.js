@@ -57,9 +57,9 @@
   });
 
   function showSignIn(html) {
-    const parsed = new DOMParser().parseFromString(html, "text/html");
-    dialog.replaceChildren(...parsed.body.children);
-    const form = dialog.querySelector("form");
+    const form = new DOMParser().parseFromString(html, "text/html").getElementById("sign-in");
+    if (!form) return;
+    dialog.replaceChildren(form);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       signIn(form);
