@@ -4,10 +4,12 @@ UV ?= uv
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+VENDOR := src/keepstep/web/static/vendor
+ASSETS := $(VENDOR)/.built
 LOCKS := requirements/main.txt requirements/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint torture bench docs lock
+.PHONY: help setup demo test check lint torture bench docs texts lock
 
 help:
 	@echo "make setup    install everything into $(VENV)"
@@ -17,9 +19,10 @@ help:
 	@echo "make torture  the laws with far more examples"
 	@echo "make bench    the measurements in bench/"
 	@echo "make docs     write the pages that are generated from the code"
+	@echo "make texts    collect the texts of the pages for translators"
 	@echo "make lock     pin the requirements anew (needs uv)"
 
-setup: $(STAMP)
+setup: $(STAMP) $(ASSETS)
 
 # The stamp is newer than the locks and the project file, or the environment is brought up to date. Nothing but what
 # the locks pin by hash is installed; building the project itself uses the build backend pinned there as well.
@@ -29,6 +32,11 @@ $(STAMP): pyproject.toml $(LOCKS)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/main.txt -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $(STAMP)
+
+# What the pages take from npm, by the digests in its lock; Node itself was just installed from the package index.
+$(ASSETS): assets/package.json assets/package-lock.json assets/build.py src/keepstep/web/icons.py $(STAMP)
+	$(BIN)/python assets/build.py
+	touch $(ASSETS)
 
 demo: setup
 	$(BIN)/keepstep demo
@@ -40,7 +48,7 @@ check: lint
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy src tests $(wildcard bench)
+	$(BIN)/mypy src tests assets $(wildcard bench)
 	$(BIN)/lint-imports
 
 test: setup
@@ -54,6 +62,9 @@ bench: setup
 
 docs: setup
 	$(BIN)/python -m tests.house.problems_page
+
+texts: setup
+	$(BIN)/pybabel -q extract --no-wrap --no-location --sort-output --omit-header -F pyproject.toml -k message -o src/keepstep/web/locale/keepstep.pot src/keepstep/web
 
 # uv is needed here alone. dev.in takes main.txt as its constraint, so both files agree on every version.
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"

@@ -115,6 +115,18 @@ class Forbidden(Problem):
     kind, code, title = "forbidden", "forbidden", "Not allowed"
 
 
+class CrossSite(Problem):
+    """A page of another site sent this, or one of ours whose session is over. Reload the page and send it again from there."""
+
+    kind, code, title = "forbidden", "cross-site", "This did not come from a page of ours"
+
+
+class AlreadySetUp(Problem):
+    """The first user has been made, so the set-up page is closed. Sign in, or ask an admin for an account."""
+
+    kind, code, title = "conflict", "already-set-up", "This Keepstep is set up already"
+
+
 class WizardNotFound(Problem):
     """There is no wizard with this id or slug that you may see."""
 

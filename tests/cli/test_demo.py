@@ -33,7 +33,7 @@ def test_the_demo_tells_its_story_proves_it_and_serves_it(tmp_path: Path) -> Non
         story = "".join(
             iter(
                 demo.stdout.readline,
-                f"Keepstep answers at http://127.0.0.1:{port} until Ctrl-C; its reference: http://127.0.0.1:{port}/api/docs\n",
+                f"Keepstep answers at http://127.0.0.1:{port} until Ctrl-C: sign in there. Its reference: http://127.0.0.1:{port}/api/docs\n",
             )
         )
         token = story.rpartition("Token:")[2].split()[0]

@@ -254,3 +254,16 @@ async def test_a_database_without_roles_is_handed_over_once_somebody_may(
     assert await schema.repair(superuser, _event())
     assert await schema.check(superuser) == ()
     await superuser.dispose()
+
+
+async def test_a_session_of_before_was_last_used_when_it_was_opened(empty: AsyncEngine) -> None:
+    await schema.upgrade(empty, to="0001_tables")
+    user, opened = new_id(), NOW.isoformat()
+    await _run(
+        empty,
+        f"INSERT INTO users (id, email, name, role, created_at) VALUES ('{user}', 'a@example.org', 'A', 'admin', '{opened}')",
+        f"INSERT INTO sessions (digest, user_id, created_at, expires_at) VALUES (sha256('s'), '{user}', '{opened}', '{opened}')",
+    )
+    await schema.upgrade(empty)
+    async with open_read(empty) as tx:
+        assert (await tx.row(text("SELECT created_at, used_at FROM sessions"))) == (NOW, NOW)

@@ -15,6 +15,8 @@ ITS_OWN_RECORD = {
     "append_revision": "a part of the actions on runs; the revision says who and when",
     "store_file": "the file's row says who uploaded it and when",
     "register": "a part of every edit, which leaves its event",
+    "count_try": "a try is counted and logged; an event for each would let a stranger fill the record",
+    "see_session": "opening and ending a session are on record, each use of it is not",
     "draft_to_edit": "a part of every edit: it locks and reads",
 }
 

@@ -12,9 +12,11 @@ from tests.web_kit import WebSurvey, web_survey
 
 from keepstep.web.app import ROUTERS
 from keepstep.web.exactjson import ExactRoute
+from keepstep.web.pages.route import PageRoute
 
 OPEN = {"/healthz", "/readyz", "/metrics", "/api/docs", "/api/problems", "/api/problems/{code}"}
-ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+# Pages are no part of the API; tests/web/pages has what holds for them.
+ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute) and not isinstance(route, PageRoute)]
 
 
 def operations(schema: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from argon2 import PasswordHasher
@@ -16,7 +17,7 @@ from sqlalchemy import delete, insert, select, update
 from keepstep.actions.context import Context
 from keepstep.core.permissions import SCOPED, Actor, Permission, Role, Scope, may, require
 from keepstep.db.audit import Event, append_event
-from keepstep.db.tables import api_tokens, grants, users
+from keepstep.db.tables import api_tokens, grants, sessions, users
 from keepstep.db.transaction import Write
 from keepstep.errors import Forbidden, IdConflict, LastAdmin, RequestInvalid, TokenNotFound, WizardNotFound
 from keepstep.queries import accounts as queries
@@ -103,6 +104,8 @@ async def set_password(ctx: Context, tx: Write, user_id: str, password: str, *, 
     """An admin sets anybody's; others their own, giving the `present` one. Raises Forbidden, RequestInvalid."""
     await queries.get_user(tx, user_id) if may(ctx.actor, "administer") else await _require_own(ctx, tx, user_id, present)
     await tx.execute(update(users).where(users.c.id == user_id).values(password_hash=await _hashed(ctx, password)))
+    # Whoever knew the old one is signed in no longer.
+    await tx.execute(delete(sessions).where(sessions.c.user_id == user_id))
     await _record(ctx, tx, "user.password_set", user_id)
 
 
@@ -204,15 +207,22 @@ async def _require_own(ctx: Context, tx: Write, user_id: str, present: str | Non
     if user_id != ctx.actor.id:
         require(ctx.actor, "administer")
     stored = await queries.password_hash(tx, user_id)
-    if stored is None or present is None or not await asyncio.to_thread(_is_password, stored, present):
+    if stored is None or present is None or not await asyncio.to_thread(check_password, stored, present):
         raise Forbidden("Give your present password, or ask an admin to set a new one.")
 
 
-def _is_password(stored: str, given: str) -> bool:
+def check_password(stored: str | None, given: str) -> bool:
+    """Whether this is the password. Takes its time for no password at all, too, so that the time says nothing."""
     try:
-        return _hasher.verify(stored, given)
+        _hasher.verify(stored or _nobodys_hash(), given)
     except VerificationError:
         return False
+    return stored is not None
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _hasher.hash("nobody's")
 
 
 async def _hashed(ctx: Context, password: str) -> str:

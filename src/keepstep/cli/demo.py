@@ -49,7 +49,7 @@ def demo(
             with database_of(settings) as url:
                 asyncio.run(_performed(settings, url, inputs))
                 if serve:
-                    say("", f"Keepstep answers at {address} until Ctrl-C; its reference: {address}/api/docs")
+                    say("", f"Keepstep answers at {address} until Ctrl-C: sign in there. Its reference: {address}/api/docs")
                     serving.serve(host=host, port=port, workers=1)
         if home is not None:
             say(f"To go on with it: KEEPSTEP_HOME={folder} keepstep serve")

@@ -12,11 +12,14 @@ from typing import Annotated, Any, Final
 import typer
 import uvicorn
 
+from keepstep.actions.sessions import setup_token
 from keepstep.cli.exits import problems_end_the_command
 from keepstep.cli.opening import database_of, resources_over
-from keepstep.config import settings_from
+from keepstep.config import DEFAULTS, Settings, secret_of, settings_from
 from keepstep.db.engine import open_engine
+from keepstep.db.transaction import open_read
 from keepstep.db.upgrade import check, upgrade
+from keepstep.queries.sessions import has_users
 from keepstep.web.app import create_app
 
 # An ASGI application: scope, receive, send.
@@ -42,7 +45,8 @@ def serve(
     with problems_end_the_command():
         settings = settings_from(os.environ)
         with database_of(settings) as url:
-            asyncio.run(_upgraded(url))
+            if asyncio.run(_upgraded(url)):
+                say_how_to_set_up(settings, host, port)
             uvicorn.run(
                 "keepstep.cli.serving:served",
                 factory=True,
@@ -77,11 +81,23 @@ def log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
 
 
-async def _upgraded(url: str) -> None:
+async def _upgraded(url: str) -> bool:
+    """Brings the schema to this release; whether it is an installation without any user."""
     engine = open_engine(url, role=None)
     try:
         await upgrade(engine)
         for issue in await check(engine):
             log.warning("%s (%s)", issue.detail, issue.code)
+        async with open_read(engine) as tx:
+            return not await has_users(tx)
     finally:
         await engine.dispose()
+
+
+def say_how_to_set_up(settings: Settings, host: str, port: int) -> None:
+    """The address of the set-up page, on the terminal alone: whoever has it makes the first admin."""
+    # The default base URL names no port of anybody's choice.
+    is_default = settings.base_url == DEFAULTS["KEEPSTEP_BASE_URL"]
+    base = f"http://{f'[{host}]' if ':' in host else host}:{port}" if is_default else settings.base_url
+    print("\nNobody has an account yet. Make the first one here; the address works until then:", file=sys.stderr)
+    print(f"\n    {base}/setup?token={setup_token(secret_of(settings))}\n", file=sys.stderr, flush=True)

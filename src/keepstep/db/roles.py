@@ -41,6 +41,7 @@ APP_PRIVILEGES: Final = {
     "checkpoints": _APPEND,
     "users": _CHANGE,
     "sessions": _ALL,
+    "sign_in_tries": _ALL,
     "api_tokens": _CHANGE,
     "grants": _ALL,
     "audit_events": _APPEND,

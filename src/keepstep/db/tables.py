@@ -404,10 +404,23 @@ sessions: Final = Table(
     Column("digest", BYTEA, primary_key=True),
     Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     _at("created_at"),
+    _at("used_at"),
     _at("expires_at"),
     _is_digest("digest"),
     Index(None, "user_id"),
     Index(None, "expires_at"),
+)
+
+# How often signing in was tried since when, by a keyed digest of the account or of where the tries come from.
+sign_in_tries: Final = Table(
+    "sign_in_tries",
+    metadata,
+    Column("key", BYTEA, primary_key=True),
+    _at("since"),
+    Column("tries", Integer, nullable=False),
+    _is_digest("key"),
+    CheckConstraint("tries >= 1", name="tries"),
+    Index(None, "since"),
 )
 
 api_tokens: Final = Table(

@@ -1,5 +1,6 @@
 """The application: its routers, its errors and its documents, over the resources that the entry point opened."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
@@ -13,6 +14,7 @@ from keepstep.config import Resources
 from keepstep.web.api import accounts, drafts, exports, files, imports, nodes, runs, system, verify, versions, wizards
 from keepstep.web.edge import Edge
 from keepstep.web.metrics import Metrics
+from keepstep.web.pages import appearance, assets, first_run, home, signing_in
 from keepstep.web.problems import answer_problems
 from keepstep.web.session import SignedInCache
 
@@ -30,7 +32,14 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     accounts.router,
     verify.router,
     system.router,
+    home.router,
+    signing_in.router,
+    first_run.router,
+    appearance.router,
+    assets.router,
 )
+# Checking a password takes 64 MB for a moment; more at once than this would let strangers fill the memory.
+PASSWORD_CHECKS: Final = 4
 Close = Callable[[], Awaitable[None]]
 
 _DESCRIPTION: Final = (
@@ -61,6 +70,7 @@ def create_app(resources: Resources, *, close: Close | None = None) -> FastAPI:
     app.state.resources = resources
     app.state.metrics = metrics
     app.state.signed_in_cache = SignedInCache()
+    app.state.password_checks = asyncio.Semaphore(PASSWORD_CHECKS)
     answer_problems(app)
     # Flat, since routers inside routers are matched three times over, which took a third of the time of a small request.
     # Each route has its router's tags, class and responses since it was declared.

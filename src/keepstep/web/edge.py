@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Final
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keepstep.errors import Unexpected
 from keepstep.web.metrics import Metrics
-from keepstep.web.problems import problem_response
+from keepstep.web.problems import answer_to
 
 log = logging.getLogger("keepstep.web")
 access = logging.getLogger("keepstep.access")
@@ -20,7 +21,6 @@ access = logging.getLogger("keepstep.access")
 Header = tuple[bytes, bytes]
 SAFE_HEADERS: Final[Sequence[Header]] = (
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
@@ -28,6 +28,7 @@ SAFE_HEADERS: Final[Sequence[Header]] = (
 # and they are no pages, so a browser that shows one runs nothing in it.
 DEFAULT_HEADERS: Final[Sequence[Header]] = (
     (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 STRICT_TRANSPORT: Final[Header] = (b"strict-transport-security", b"max-age=31536000")
@@ -66,7 +67,7 @@ class Edge:
             if status:
                 # Half an answer is out: breaking the connection is the only way left to say that it is not whole.
                 raise
-            await problem_response(problem, instance=scope["path"])(scope, receive, send_on)
+            await answer_to(Request(scope), problem)(scope, receive, send_on)
         finally:
             self._count(scope, status, perf_counter() - started)
 

@@ -5,18 +5,20 @@ The only place with status numbers. FastAPI's and Starlette's own errors become 
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from keepstep.core import jsonvalue
 from keepstep.core.issue import pointer
-from keepstep.errors import Kind, MethodNotAllowed, Problem, RequestInvalid, RouteNotFound, TooLarge, Unsupported
+from keepstep.errors import Kind, MethodNotAllowed, Problem, RequestInvalid, RouteNotFound, TooLarge, Unauthenticated, Unsupported
 from keepstep.web.etags import quoted
+from keepstep.web.kept import keep_fields
+from keepstep.web.rendering import is_htmx, page
 
 STATUS: Final[Mapping[Kind, int]] = {
     "malformed": 400,
@@ -80,19 +82,55 @@ def answer_problems(app: FastAPI) -> None:
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
 
 
+def answer_to(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """The problem as whoever asks can read it: a page for a browser, a fragment for the script of a page, JSON for a program."""
+    if wants_page(request):
+        return problem_page(request, problem, headers=headers)
+    return problem_response(problem, instance=request.url.path, headers=headers)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a browser asks, outside of the API."""
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+
+
+def problem_page(request: Request, problem: Problem, *, headers: Mapping[str, str] | None = None) -> Response:
+    """The problem's page; its fragment goes where a page shows notices, whatever the request meant to replace."""
+    where = {"HX-Retarget": "#notices", "HX-Reswap": "innerHTML"} if is_htmx(request) else {}
+    all_headers = {**_headers_of(problem), **where, **(headers or {})}
+    # A browser would ask for a password in a window of its own.
+    all_headers.pop("WWW-Authenticate", None)
+    template = "problem_notice.html" if is_htmx(request) else "problem.html"
+    return page(request, template, block="notice", status=status_of(problem), headers=all_headers, problem=problem)
+
+
 async def _on_problem(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Problem)
-    return problem_response(problem, instance=request.url.path)
+    if isinstance(problem, Unauthenticated) and wants_page(request):
+        return await _sign_in_first(request, problem)
+    return answer_to(request, problem)
+
+
+async def _sign_in_first(request: Request, problem: Unauthenticated) -> Response:
+    """A page is shown after signing in. A form that came too late is kept, and a part of a page asks for the dialog."""
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    values: dict[str, Any] = {"email": "", "error": "", "wait": 0, "is_new": False, "over": True}
+    if is_htmx(request):
+        return page(request, "login.html", block="form", status=status_of(problem), next="/", kept=None, **values)
+    if request.method in {"GET", "HEAD"}:
+        return RedirectResponse(f"/login?{urlencode({'next': path})}", status_code=303)
+    kept = await keep_fields(request)
+    return page(request, "login.html", status=status_of(problem), next=path, kept=kept, **values)
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return problem_response(_invalid(error.errors()), instance=request.url.path)
+    return answer_to(request, _invalid(error.errors()))
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return problem_response(_of_http(error), instance=request.url.path, headers=error.headers)
+    return answer_to(request, _of_http(error), error.headers)
 
 
 async def _on_disconnect(request: Request, _error: Exception) -> Response:

@@ -1,0 +1,159 @@
+"""How a template becomes an answer: the environment, one URL with two layouts, and the headers that every page has.
+
+Must not know any page. Macros are globals (`ui.`), because a block that is rendered alone does not see what its template imports.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context as TemplateContext
+from jinja2_fragments import render_block
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import NoMatchFound
+
+from keepstep import __version__
+from keepstep.config import Resources
+from keepstep.web.assets import assets_in
+from keepstep.web.icons import ICONS
+from keepstep.web.navigation import NAVIGATION, WIZARD_TABS
+from keepstep.web.texts import Wording, language_of, translations
+
+TOKEN_FIELD: Final = "csrf_token"  # noqa: S105 - the name of a field
+THEME_COOKIE: Final = "keepstep_theme"
+THEMES: Final = ("auto", "light", "dark")
+# Nothing from elsewhere, nothing inline, nothing evaluated. data: is where the style sheet keeps its ticks and arrows.
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+PAGE_HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": POLICY,
+    # With no-referrer a browser says "Origin: null" when it sends a form, and nothing tells it from a stranger's form.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Vary": "HX-Request, HX-Request-Type, Cookie, Accept-Language",
+}
+# Everything of htmx that would evaluate text or write a style is off; Back reloads the page instead of swapping its body.
+HTMX_CONFIG: Final = json.dumps(
+    {"includeIndicatorCSS": False, "prefix": "", "history": "reload", "extensions": "none", "defaultTimeout": 30_000, "noSwap": [204, 304]}
+)
+
+
+def wants_part(request: Request) -> bool:
+    """Whether htmx asks for a block of the page rather than for all of it."""
+    return request.headers.get("hx-request") == "true" and request.headers.get("hx-request-type") != "full"
+
+
+def is_htmx(request: Request) -> bool:
+    """Whether the script of the page sends this, which can be told what no browser does by itself."""
+    return request.headers.get("hx-request") == "true"
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    block: str = "content",
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **values: Any,
+) -> HTMLResponse:
+    """The page, or its `block` alone where htmx asks for a part. `values` are what the template names."""
+    resources: Resources = request.app.state.resources
+    environment = environment_of(language_of(request.headers.get("accept-language")), resources.settings.zone)
+    given = _always(request) | values
+    body = render_block(environment, template, block, given) if wants_part(request) else environment.get_template(template).render(given)
+    return HTMLResponse(body, status_code=status, headers={**PAGE_HEADERS, **(headers or {})})
+
+
+def _always(request: Request) -> dict[str, Any]:
+    """What every template may name. `visitor` is None while nobody is signed in."""
+    theme = request.cookies.get(THEME_COOKIE)
+    return {
+        "request": request,
+        "path": request.url.path,
+        "visitor": getattr(request.state, "visitor", None),
+        "theme": theme if theme in THEMES else "auto",
+    }
+
+
+@cache
+def environment_of(language: str, zone: str) -> Environment:
+    """The templates in one language. `zone` is the installation's."""
+    made = Environment(
+        loader=PackageLoader("keepstep.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.policies["ext.i18n.trimmed"] = True
+    made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
+    wording = Wording(language, zone)
+    made.filters |= {"number": wording.number, "clock": wording.clock, "day": wording.day, "moment": wording.moment, "query": _query}
+    made.globals |= {
+        "asset": assets_in().address,
+        "csrf_field": _csrf_field,
+        "has_page": _has_page,
+        "htmx_config": HTMX_CONFIG,
+        "icon": _icon,
+        "language": language,
+        "navigation": NAVIGATION,
+        "path_of": _path_of,
+        "release": __version__,
+        "wizard_tabs": WIZARD_TABS,
+    }
+    # The macros see the globals above, and nothing of a single request.
+    made.globals["ui"] = made.get_template("components.html").module
+    return made
+
+
+def _query(parameters: Mapping[str, str]) -> str:
+    """The query of a link: without what is empty, which is what leaving it out means."""
+    return urlencode({name: value for name, value in parameters.items() if value})
+
+
+def _icon(name: str, size: int = 16, *, classes: str = "") -> Markup:
+    """A drawing beside a word. It says nothing by itself: whatever has only an icon gets a label of its own."""
+    if name not in ICONS:
+        raise KeyError(name)
+    drawing = Markup('<svg class="ks-icon {}" width="{}" height="{}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>')
+    return drawing.format(classes, size, size, assets_in().address("vendor/icons.svg"), name)
+
+
+@pass_context
+def _csrf_field(context: TemplateContext) -> Markup:
+    """What every form that changes something holds; empty for somebody who has not signed in."""
+    visitor = context.get("visitor")
+    field = Markup('<input type="hidden" name="{}" value="{}">')
+    return field.format(TOKEN_FIELD, visitor.csrf_token) if visitor else Markup("")
+
+
+@pass_context
+def _path_of(context: TemplateContext, name: str, **parts: str) -> str:
+    """The path of a page by the name of its route, such as `path_of("build", wizard_ref=wizard.slug)`."""
+    return str(_route_path(context)(f"page:{name}", **parts))
+
+
+@pass_context
+def _has_page(context: TemplateContext, name: str, **parts: str) -> bool:
+    """Whether this release has the page: tabs and links appear with the page they lead to."""
+    try:
+        _route_path(context)(f"page:{name}", **parts)
+    except NoMatchFound:
+        return False
+    return True
+
+
+def _route_path(context: TemplateContext) -> Callable[..., Any]:
+    request: Request = context["request"]
+    found: Callable[..., Any] = request.app.url_path_for
+    return found

@@ -1,0 +1,128 @@
+// What pages do beyond links and forms: the token of a session on htmx's requests, the dialog, signing in again without losing
+// anything, and menus that close. Nothing here is needed to use a page; htmx calls no code that a page holds as text (docs/pages.md).
+(() => {
+  "use strict";
+  const dialog = document.getElementById("dialog");
+  const meta = document.querySelector('meta[name="csrf-token"]');
+
+  document.addEventListener("htmx:config:request", (event) => {
+    if (meta) event.detail.ctx.request.headers["X-CSRF-Token"] = meta.content;
+  });
+
+  // --- the dialog of the shell -----------------------------------------------------------------------------------
+  let opener = null;
+
+  function openDialog() {
+    if (dialog.open || !dialog.firstElementChild) return;
+    opener = document.activeElement;
+    dialog.showModal();
+  }
+
+  function closeDialog() {
+    dialog.close();
+    dialog.replaceChildren();
+  }
+
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (!dialog) return;
+    const target = event.detail.ctx.target;
+    const element = typeof target === "string" ? document.querySelector(target) : target;
+    if (element === dialog) openDialog();
+  });
+
+  dialog?.addEventListener("click", (event) => {
+    if (event.target.closest("[data-close]")) {
+      event.preventDefault();
+      closeDialog();
+    }
+  });
+
+  dialog?.addEventListener("close", () => {
+    dialog.replaceChildren();
+    waiting = [];
+    if (opener?.isConnected) opener.focus();
+    opener = null;
+  });
+
+  // --- signing in again --------------------------------------------------------------------------------------------
+  // A request that came without a session waits here, with what was typed still in its form, and is sent again afterwards.
+  let waiting = [];
+
+  document.addEventListener("htmx:after:request", (event) => {
+    const ctx = event.detail.ctx;
+    if (ctx.response.status !== 401 || !dialog) return;
+    event.preventDefault();
+    waiting.push(ctx);
+    showSignIn(ctx.text);
+  });
+
+  function showSignIn(html) {
+    const form = new DOMParser().parseFromString(html, "text/html").getElementById("sign-in");
+    if (!form) return;
+    dialog.replaceChildren(form);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      signIn(form);
+    });
+    openDialog();
+    (form.querySelector("[autofocus]") ?? form.querySelector("input:not([type=hidden])"))?.focus();
+  }
+
+  async function signIn(form) {
+    const answer = await fetch(form.getAttribute("action"), {
+      method: "POST",
+      headers: { "HX-Request": "true", "HX-Request-Type": "partial", Accept: "text/html" },
+      body: new URLSearchParams(new FormData(form)),
+      credentials: "same-origin",
+    });
+    if (answer.status !== 204) return showSignIn(await answer.text());
+    renewToken(answer.headers.get("X-CSRF-Token"));
+    const again = waiting;
+    closeDialog();
+    for (const ctx of again) sendAgain(ctx);
+  }
+
+  function renewToken(token) {
+    if (meta) meta.content = token;
+    for (const field of document.querySelectorAll('input[name="csrf_token"]')) field.value = token;
+  }
+
+  function sendAgain(ctx) {
+    const { sourceElement: source, sourceEvent: event, target, swap, select, push, replace } = ctx;
+    const path = source.getAttribute(`hx-${ctx.request.method.toLowerCase()}`) ?? source.getAttribute("action") ?? ctx.request.action;
+    window.htmx.ajax(ctx.request.method, path, { source, event, target, swap, select, push, replace });
+  }
+
+  // --- menus ---------------------------------------------------------------------------------------------------------
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll("details.ks-menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of document.querySelectorAll("details.ks-menu[open]")) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+
+  // A second click while a form is on its way sends nothing; the button stays readable for screen readers.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method === "get" || form.matches("[hx-post],[hx-put],[hx-patch],[hx-delete]")) return;
+    if (form.dataset.sent) return event.preventDefault();
+    form.dataset.sent = "1";
+  });
+  // Back shows the page as it was left, which must be able to send again.
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  });
+
+  // Says something to those who do not see the page change: `document.dispatchEvent(new CustomEvent("ks:say", {detail: {text}}))`,
+  // or the answer's header HX-Trigger: {"ks:say": {"text": "…"}}.
+  document.addEventListener("ks:say", (event) => {
+    const live = document.getElementById("live");
+    if (live) live.textContent = event.detail.text;
+  });
+})();

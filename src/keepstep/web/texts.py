@@ -1,0 +1,61 @@
+"""In which language a page speaks, and how it writes numbers and times. English is the source; others come from locale/."""
+
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from babel import Locale, negotiate_locale
+from babel.dates import format_date, format_datetime, format_time
+from babel.numbers import format_decimal
+from babel.support import NullTranslations, Translations
+
+FOLDER: Final = Path(__file__).parent / "locale"
+SOURCE: Final = "en"
+
+
+def message(text: str) -> str:
+    """Marks a text outside of templates for the catalogue; the template that shows it translates it."""
+    return text
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """The source and every language with a catalogue."""
+    return (SOURCE, *sorted(path.parents[1].name for path in FOLDER.glob("*/LC_MESSAGES/keepstep.mo")))
+
+
+def language_of(header: str | None) -> str:
+    """The best of those that a browser asks for (Accept-Language)."""
+    wanted = [part.partition(";")[0].strip().replace("-", "_") for part in (header or "").split(",")]
+    return negotiate_locale([each for each in wanted if each], languages(), sep="_") or SOURCE
+
+
+def translations(language: str) -> NullTranslations:
+    """The catalogue of a language, falling back to the source."""
+    return Translations.load(FOLDER, [language], domain="keepstep")
+
+
+class Wording:
+    """Numbers and times as a language writes them, times in the zone of the installation."""
+
+    def __init__(self, language: str, zone: str) -> None:
+        self._locale = Locale.parse(language if language != SOURCE else "en_GB")
+        self._zone = ZoneInfo(zone)
+
+    def number(self, value: int) -> str:
+        """`9,764`."""
+        return str(format_decimal(value, locale=self._locale))
+
+    def clock(self, at: datetime) -> str:
+        """`12:04`."""
+        return str(format_time(at, "short", tzinfo=self._zone, locale=self._locale))
+
+    def day(self, at: datetime) -> str:
+        """`28 Apr 2026`."""
+        return str(format_date(at.astimezone(self._zone), "medium", locale=self._locale))
+
+    def moment(self, at: datetime) -> str:
+        """`28 Apr 2026, 12:04`."""
+        return str(format_datetime(at, "d MMM y, HH:mm", tzinfo=self._zone, locale=self._locale))
