@@ -1,9 +1,12 @@
 """JSON values are exact in, exact out, and have one canonical form."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keepstep.core.jsonvalue import MAX_DEPTH, MAX_DIGITS, canonical_bytes, dump_bytes, dumps, exact, loads, parse_number, unstorable
 from keepstep.errors import MalformedJson
@@ -50,6 +53,56 @@ def test_what_cannot_be_kept_exactly_is_refused(text: str | bytes) -> None:
 def test_the_place_of_what_cannot_be_kept_is_named(text: str, place: str) -> None:
     with pytest.raises(MalformedJson, match=f"at {place}"):
         loads(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (r'{"name": "a\ud800b"}', r"lone surrogate \(\\ud800 at byte 11\)"),
+        (r'{"name": "\\ud83d \udc00"}', r"\\udc00 at byte 18"),
+        (r'["\ud83d\ude00", "\ud83d"]', r"\\ud83d at byte 18"),
+        ('{"a": {"b": 1e400}}', "digits before and after the point \\(at /a/b\\)"),
+        ('{"a": [1, 1e-61]}', "at /a/1"),
+        ("[" * 100_000, "nested at most 128 levels"),
+        ('{"a": {"e\\u006d": 1, "x": {}, "em": 2}}', "“em” stands twice"),
+    ],
+)
+def test_what_is_wrong_with_a_text_is_said(text: str, said: str) -> None:
+    with pytest.raises(MalformedJson, match=said):
+        loads(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":1,"a":2}',
+        '{"a":1,"a":2,"b" :3}',
+        '{"a": 1, "x": {"b": 1}, "a": 2, "c"\n: 3}',
+        r'{"a\\":1,"a\\":2}',
+        r'{"a\\":1,"a\u005c":2}',
+        r'{"a\":":1,"a\u0022:":2}',
+        r'{"x": "\":", "y": ["\\\":", {"b": 1, "b": 2}]}',
+    ],
+)
+def test_a_member_that_stands_twice_is_refused_however_it_is_spelled(text: str) -> None:
+    with pytest.raises(MalformedJson, match="twice"):
+        loads(text)
+
+
+_names = st.sampled_from(["a", 'a":', "\\", '"', "b\\", ":"])
+_json = st.recursive(st.integers(0, 1), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_names, inner, max_size=3))
+
+
+@given(
+    st.recursive(st.integers(0, 1), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_names, inner, max_size=3)), st.booleans()
+)
+def test_what_has_each_member_once_is_read(value: Any, spaced: bool) -> None:
+    separators = (" , ", " : ") if spaced else (",", ":")
+    assert loads(json.dumps(value, separators=separators)) == value
+
+
+def test_equal_members_of_different_objects_are_no_repetition() -> None:
+    assert loads(r'{"a": {"a": "{\"a\": 1, \"a\": 2}"}, "b": [{"a": 1}, {"a": 1}]}')
 
 
 def test_nesting_is_bounded() -> None:

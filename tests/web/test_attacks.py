@@ -237,12 +237,13 @@ async def test_json_that_is_none(world: World) -> None:
     )
 
 
-async def test_a_name_given_twice_in_an_object_is_not_two_answers(world: World) -> None:
+async def test_a_name_given_twice_in_an_object_is_refused_and_neither_is_stored(world: World) -> None:
     made = await world.survey.client.post(
         f"{world.survey.url}/runs", content=b'{"answers": {"email": "a@example.org", "email": "b@example.org"}}', headers=JSON
     )
-    shown = (await world.survey.client.get(f"/api/v1/runs/{made.json()['id']}")).json()["responses"]
-    assert [item["display"] for item in shown if item["key"] == "email"] == ["b@example.org"]
+    assert (made.status_code, made.json()["code"]) == (400, "malformed-json")
+    assert "“email” stands twice" in made.json()["detail"]
+    assert (await world.survey.client.get(f"{world.survey.url}/runs")).json()["items"] == []
 
 
 async def test_too_much(world: World) -> None:

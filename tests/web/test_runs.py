@@ -288,6 +288,23 @@ async def test_a_time_is_given_as_rfc_3339(editor: httpx.AsyncClient, survey: st
     assert (refused.status_code, refused.json()["code"]) == (422, "request-invalid")
 
 
+async def test_a_stale_edit_is_told_what_changed_and_by_whom(editor: httpx.AsyncClient, sign_in: SignIn, survey: str) -> None:
+    run_id = await completed(editor, survey)
+    other = await sign_in("editor")
+    assert (await patch(other, run_id, "1.0", email="new@example.com")).status_code == 200
+    refused = (await patch(editor, run_id, "1.0", email="mine@example.com")).json()
+    assert (refused["changed"]["revision"], refused["changed"]["keys"]) == (2, ["email"])
+    assert refused["changed"]["by"]["id"] == other.headers["X-User"]
+    assert refused["changed"]["by"]["name"]
+
+
+async def test_a_stale_save_says_which_save_there_is(editor: httpx.AsyncClient, survey: str) -> None:
+    run_id = (await start(editor, survey, answers={})).json()["id"]
+    await patch(editor, run_id, "0.0", email="a@example.com")
+    changed = (await patch(editor, run_id, "0.0", email="b@example.com")).json()["changed"]
+    assert (changed["revision"], changed["save_number"], "keys" in changed) == (0, 1, False)
+
+
 @pytest.fixture
 async def piping(resources: Resources) -> str:
     """Who speaks, whether they smoke, and if so how many; the texts of the second step mention the name."""

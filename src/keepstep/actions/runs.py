@@ -37,6 +37,7 @@ from keepstep.errors import (
     WizardRemoved,
     WizardTrashed,
 )
+from keepstep.queries.accounts import find_user
 from keepstep.queries.runs import RunState, load_run, load_run_at
 from keepstep.queries.versions import Version, remember_active, version_by_id, version_by_number
 from keepstep.queries.wizards import is_id, referred
@@ -257,7 +258,7 @@ async def save_answers(ctx: Context, tx: Write, run_id: str, answers: Any, seen:
     `seen` is the ETag that the client read (None: not given). Raises Stale, PreconditionRequired, AnswersInvalid.
     """
     state = await _changeable(ctx, tx, run_id)
-    check_seen(state, seen)
+    await check_seen(tx, state, seen)
     editing = state.status == "completed"
     given = await with_files(tx, state.version, given_answers(answers, state.version.structure, "editor" if editing else "respondent"))
     whole = merged(state.answers, given.answers)
@@ -306,7 +307,7 @@ async def complete_run(ctx: Context, tx: Write, run_id: str, seen: str | None) -
     state = await _changeable(ctx, tx, run_id)
     if state.status == "completed":
         raise AlreadyCompleted("This run is already complete; change its answers to make a new revision.")
-    check_seen(state, seen)
+    await check_seen(tx, state, seen)
     evaluation = evaluate(state.version.structure, state.answers, ctx.clock, Before(state.asked, frozenset()))
     # An answer that an older state of this very run stored, such as one taken over with a misfit, never blocks it (P5).
     verdict = _accepted(
@@ -335,9 +336,23 @@ async def _changeable(ctx: Context, tx: Write, run_id: str) -> RunState:
     return state
 
 
-def check_seen(state: RunState, seen: str | None) -> None:
-    """Raises PreconditionRequired without an ETag, Stale with another one than the run has now."""
-    require_seen(state.etag, seen, {"updated_at": state.updated_at.isoformat(), "by": state.actor, "revision": state.head_revision})
+async def check_seen(tx: Write, state: RunState, seen: str | None) -> None:
+    """Raises PreconditionRequired without an ETag; with another one than the run has now Stale, saying who changed what since."""
+    is_stale = seen not in (None, "*", state.etag)
+    require_seen(state.etag, seen, await _changed_since(tx, state, seen or "") if is_stale else {})
+
+
+async def _changed_since(tx: Write, state: RunState, seen: str) -> dict[str, Any]:
+    """`keys`: the option sets whose answers differ from what the client saw; left out when that was a save, of which no copy is kept."""
+    known = None if state.actor is None else await find_user(tx, state.actor)
+    changed: dict[str, Any] = {"revision": state.head_revision, "save_number": state.save_number}
+    changed |= {"updated_at": state.updated_at.isoformat(), "by": None if known is None else {"id": known.id, "name": known.name}}
+    revision, _, save = seen.partition(".")
+    if save != "0" or not revision.isdecimal() or not 0 < int(revision) <= state.head_revision:
+        return changed
+    before = (await load_run_at(tx, state.id, int(revision))).answers
+    differing = {name for name in before.keys() | state.answers.keys() if not same_answer(before.get(name), state.answers.get(name))}
+    return changed | {"keys": [item.key for item in state.version.structure.option_sets if item.id in differing]}
 
 
 # --- revisions -----------------------------------------------------------------------------------------------------
@@ -407,7 +422,7 @@ async def restore_revision(ctx: Context, tx: Write, run_id: str, revision: int, 
     require(ctx.actor, "edit", state.origin_wizard_id)
     if state.trashed_at is not None:
         raise RunTrashed("This run is in the trash; restore it first.")
-    check_seen(state, seen)
+    await check_seen(tx, state, seen)
     wanted = await load_run_at(tx, run_id, revision)
     if wanted.erased or state.erased_at is not None:
         raise RunErased(f"Answers of revision {revision} were erased; it cannot be restored.")

@@ -3,8 +3,10 @@
 Must not know what the values mean.
 """
 
+import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final
 
@@ -30,6 +32,8 @@ _PLAIN: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 _LONGEST_NUMBER: Final = 3 * MAX_DIGITS
 
 _decoder = msgspec.json.Decoder(float_hook=lambda text: exact(Decimal(text)))
+# Reads numbers that cannot be kept as well, to say where they stand.
+_lenient: Final = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
@@ -69,16 +73,85 @@ def loads_stored(data: bytes | str) -> Any:
     try:
         return _decoder.decode(data)
     except (msgspec.DecodeError, RecursionError, UnicodeError, ValueError) as error:
-        raise MalformedJson(f"Not readable as JSON: {error}.") from error
+        raise MalformedJson(_unreadable(data, error)) from error
+
+
+def _unreadable(data: bytes | str, error: Exception) -> str:
+    raw = data.encode(errors="surrogatepass") if isinstance(data, str) else data
+    if isinstance(error, RecursionError):
+        return f"JSON may be nested at most {MAX_DEPTH} levels deep."
+    lone = _lone_surrogate(raw)
+    if lone is not None:
+        return f"Text may not contain a lone surrogate (\\u{lone[0]} at byte {lone[1]})."
+    with suppress(msgspec.DecodeError, RecursionError, UnicodeError, ValueError, ArithmeticError):
+        # Readable but for a number: walked through, it names the place.
+        return unstorable(_lenient.decode(raw)) or f"Not readable as JSON: {error}."
+    return f"Not readable as JSON: {error}."
+
+
+_ESCAPE: Final = re.compile(rb"\\(?:u([0-9A-Fa-f]{4})|.)", re.DOTALL)
+
+
+def _lone_surrogate(raw: bytes) -> tuple[str, int] | None:
+    """The first half of a surrogate pair without its other half, and where it stands."""
+    high: tuple[str, int] | None = None
+    for found in _ESCAPE.finditer(raw):
+        code = int(found[1], 16) if found[1] else 0
+        follows = high is not None and found.start() == high[1] + 6
+        if high is not None and not (follows and 0xDC00 <= code < 0xE000):
+            return high
+        here = ((found[1] or b"").decode(), found.start())
+        if 0xDC00 <= code < 0xE000 and not follows:
+            return here
+        high = here if 0xD800 <= code < 0xDC00 else None
+    return high
 
 
 def loads(data: bytes | str) -> Any:
-    """The JSON value in `data` (UTF-8), numbers exact. Raises MalformedJson, naming what is wrong."""
+    """The JSON value in `data` (UTF-8), numbers exact. Raises MalformedJson, naming what is wrong and where."""
     value = loads_stored(data)
-    reason = _unstorable(data, value)
+    raw = data.encode() if isinstance(data, str) else data
+    reason = _unstorable(raw, value) or (_repeated(raw) if _may_repeat(raw, value) else None)
     if reason:
         raise MalformedJson(reason)
     return value
+
+
+class _Repeated(ValueError):
+    """A member that stands twice in one object."""
+
+
+def _once(members: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for name, _ in members:
+        if name in seen:
+            raise _Repeated(name)
+        seen.add(name)
+
+
+_members: Final = json.JSONDecoder(object_pairs_hook=_once)
+# Spellings of the end of a name in which the glance of `_may_repeat` would miscount.
+_ODD_ENDS: Final = (b'" :', b'"\t:', b'"\n:', b'"\r:', b'\\\\":')
+
+
+def _may_repeat(raw: bytes, value: Any) -> bool:
+    """Whether a look at every object is needed. Written anew, the value has as many names as the text, or one was lost;
+    a `":` within a text has a backslash before it. Reading everything a second time takes ten times as long.
+    """
+    return any(end in raw for end in _ODD_ENDS) or _names_in(raw) != _names_in(_encoder.encode(value))
+
+
+def _names_in(raw: bytes) -> int:
+    return raw.count(b'":') - raw.count(b'\\":')
+
+
+def _repeated(raw: bytes) -> str | None:
+    """That a member stands twice in one object: of two answers to one question, one would be lost and nobody told which."""
+    try:
+        _members.decode(raw.decode())
+    except _Repeated as repeated:
+        return f"The member “{_shown(str(repeated))}” stands twice in one object."
+    return None
 
 
 def dumps(value: Any) -> str:
@@ -132,11 +205,10 @@ def _normal(value: Any) -> Any:
     return value
 
 
-def _unstorable(data: bytes | str, value: Any) -> str | None:
+def _unstorable(raw: bytes, value: Any) -> str | None:
     """Why this parsed value cannot be stored, or None. Scans of the bytes decide whether it has to be walked through at all:
     the parser has refused lone surrogates, and most documents are neither deep nor hold a run of so many digits.
     """
-    raw = data.encode() if isinstance(data, str) else data
     deep = raw.count(b"[") + raw.count(b"{") > MAX_DEPTH
     if not (deep or b"\\u0000" in raw or _LONG_DIGITS.search(raw)):
         return None
@@ -173,12 +245,16 @@ def _placed(reason: str, place: _Place) -> str:
 
 
 def _pointer(place: _Place) -> str:
-    """The place as a JSON pointer (RFC 6901), fit for a sentence: not too long, and of a key without what may not stand in it."""
+    """The place as a JSON pointer (RFC 6901), fit for a sentence."""
     parts: list[str] = []
     while place is not None:
         place, key = place
         parts.append(str(key).replace("~", "~0").replace("/", "~1"))
-    return "".join(f"/{part}" for part in reversed(parts)).replace("\x00", "").encode(errors="ignore").decode()[:200]
+    return _shown("".join(f"/{part}" for part in reversed(parts)))
+
+
+def _shown(name: str) -> str:
+    return name.replace("\x00", "").encode(errors="ignore").decode()[:200]
 
 
 def _is_harmless(item: Any) -> bool:
