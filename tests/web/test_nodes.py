@@ -203,3 +203,14 @@ async def test_nobody_else_s_wizard_is_edited(editor: httpx.AsyncClient, analyst
     survey = await web_survey(editor)
     headers = {"If-Match": "*"}
     assert (await analyst.delete(f"/api/v1/option-sets/{survey.email}", headers=headers)).status_code == 403
+
+
+async def test_retiring_can_be_counted_first_and_never_asks(editor: httpx.AsyncClient) -> None:
+    survey = await web_survey(editor)
+    await survey.answer(email="john@example.com", favorite_color="blue")
+    addresses = {f"steps/{survey.steps[0]}": 1, f"option-sets/{survey.email}": 1, f"option-sets/{survey.color}/options/red": 0}
+    for address, answers in addresses.items():
+        url = f"/api/v1/{address}/retire"
+        report = (await editor.post(f"{url}?dry_run=true")).json()
+        assert report["impact"]["answers"] == answers
+        assert (await survey.send("POST", url)).json()["retired"] is True

@@ -110,7 +110,13 @@ async def _consent(seen: Seen, confirm: Confirm = None) -> Consent:
     return Consent(seen=seen, confirm=confirm)
 
 
+async def _noted(seen: Seen) -> Consent:
+    return Consent(seen=seen)
+
+
+# What may touch stored answers takes the token of its report; what never does takes none.
 Agreed = Annotated[Consent, Depends(_consent)]
+Noted = Annotated[Consent, Depends(_noted)]
 
 
 # --- answers -------------------------------------------------------------------------------------------------------
@@ -191,7 +197,7 @@ async def _added(ctx: CurrentContext, tx: WriteTx, wizard_id: str, adding: Addin
 
 
 @router.post("/api/v1/steps", status_code=201, summary="Add a step", responses=shapes.answers(shapes.EditedStep, 201, 200))
-async def add_step(ctx: CurrentContext, tx: WriteTx, body: AddStep, agreed: Agreed) -> ExactJson:
+async def add_step(ctx: CurrentContext, tx: WriteTx, body: AddStep, agreed: Noted) -> ExactJson:
     """201; 200 when this very request, told by its `id`, added the step before."""
     wizard = await get_wizard(tx, ctx.actor, body.wizard_id, "edit")
     adding = Adding(kind="step", parent=wizard.id, node=body.members("wizard_id", "position"), position=body.position)
@@ -224,19 +230,22 @@ async def delete_step(ctx: CurrentContext, tx: WriteTx, step_id: StepId, agreed:
 
 
 @router.post("/api/v1/steps/{step_id}/move", summary="Move a step", responses=shapes.answers(shapes.EditedStep))
-async def move_step(ctx: CurrentContext, tx: WriteTx, step_id: StepId, body: MoveWithin, agreed: Agreed) -> ExactJson:
+async def move_step(ctx: CurrentContext, tx: WriteTx, step_id: StepId, body: MoveWithin, agreed: Noted) -> ExactJson:
     """To another place in the wizard."""
     return await _of_step(ctx, tx, step_id, e.MoveStep(step_id=step_id, position=body.position), agreed)
 
 
-@router.post("/api/v1/steps/{step_id}/retire", summary="Retire a step", responses=shapes.answers(shapes.EditedStep))
-async def retire_step(ctx: CurrentContext, tx: WriteTx, step_id: StepId, agreed: Agreed) -> ExactJson:
+@router.post("/api/v1/steps/{step_id}/retire", summary="Retire a step", responses=shapes.answers(shapes.EditedStep | shapes.ReportAnswer))
+async def retire_step(ctx: CurrentContext, tx: WriteTx, step_id: StepId, agreed: Noted, dry_run: DryRun = False) -> ExactJson:
     """It stays in the structure and is never asked anew."""
-    return await _of_step(ctx, tx, step_id, e.RetireStep(step_id=step_id), agreed)
+    edit = e.RetireStep(step_id=step_id)
+    if dry_run:
+        return await _reported(ctx, tx, await _wizard(tx, "step", step_id), fixed(edit))
+    return await _of_step(ctx, tx, step_id, edit, agreed)
 
 
 @router.post("/api/v1/steps/{step_id}/restore", summary="Bring a step back", responses=shapes.answers(shapes.EditedStep))
-async def restore_step(ctx: CurrentContext, tx: WriteTx, step_id: StepId, agreed: Agreed, body: Restore | None = None) -> ExactJson:
+async def restore_step(ctx: CurrentContext, tx: WriteTx, step_id: StepId, agreed: Noted, body: Restore | None = None) -> ExactJson:
     """From the shelf, or from retirement."""
     wanted = body or Restore()
     plan = bringing_back(
@@ -254,7 +263,7 @@ async def restore_step(ctx: CurrentContext, tx: WriteTx, step_id: StepId, agreed
 @router.post(
     "/api/v1/option-sets", status_code=201, summary="Add an option set", responses=shapes.answers(shapes.EditedOptionSet, 201, 200)
 )
-async def add_option_set(ctx: CurrentContext, tx: WriteTx, body: AddOptionSet, agreed: Agreed) -> ExactJson:
+async def add_option_set(ctx: CurrentContext, tx: WriteTx, body: AddOptionSet, agreed: Noted) -> ExactJson:
     """201; 200 when this very request, told by its `id`, added it before."""
     wizard_id = await _wizard(tx, "step", body.step_id)
     adding = Adding(kind="option_set", parent=body.step_id, node=body.members("step_id", "position"), position=body.position)
@@ -301,23 +310,32 @@ async def delete_option_set(
 
 
 @router.post("/api/v1/option-sets/{option_set_id}/move", summary="Move an option set", responses=shapes.answers(shapes.EditedOptionSet))
-async def move_option_set(ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, body: Move, agreed: Agreed) -> ExactJson:
+async def move_option_set(ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, body: Move, agreed: Noted) -> ExactJson:
     """Within its step, or to another one."""
     edit = e.MoveOptionSet(option_set_id=option_set_id, position=body.position, step_id=body.step_id)
     return await _of_option_set(ctx, tx, option_set_id, edit, agreed)
 
 
-@router.post("/api/v1/option-sets/{option_set_id}/retire", summary="Retire an option set", responses=shapes.answers(shapes.EditedOptionSet))
-async def retire_option_set(ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, agreed: Agreed) -> ExactJson:
+@router.post(
+    "/api/v1/option-sets/{option_set_id}/retire",
+    summary="Retire an option set",
+    responses=shapes.answers(shapes.EditedOptionSet | shapes.ReportAnswer),
+)
+async def retire_option_set(
+    ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, agreed: Noted, dry_run: DryRun = False
+) -> ExactJson:
     """It stays in the structure and is never asked anew."""
-    return await _of_option_set(ctx, tx, option_set_id, e.RetireOptionSet(option_set_id=option_set_id), agreed)
+    edit = e.RetireOptionSet(option_set_id=option_set_id)
+    if dry_run:
+        return await _reported(ctx, tx, await _wizard(tx, "option_set", option_set_id), fixed(edit))
+    return await _of_option_set(ctx, tx, option_set_id, edit, agreed)
 
 
 @router.post(
     "/api/v1/option-sets/{option_set_id}/restore", summary="Bring an option set back", responses=shapes.answers(shapes.EditedOptionSet)
 )
 async def restore_option_set(
-    ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, agreed: Agreed, body: Restore | None = None
+    ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, agreed: Noted, body: Restore | None = None
 ) -> ExactJson:
     """From the shelf, into the step it was in or another one, or from retirement."""
     wanted = body or Restore()
@@ -339,22 +357,27 @@ _OPTION = _OPTIONS + "/{value:path}"
 
 @router.post(_OPTION + "/move", summary="Move an option", responses=shapes.answers(shapes.EditedOption))
 async def move_option(
-    ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, value: Value, body: MoveWithin, agreed: Agreed
+    ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, value: Value, body: MoveWithin, agreed: Noted
 ) -> ExactJson:
     """To another place in its option set."""
     edit = e.MoveOption(option_set_id=option_set_id, value=value, position=body.position)
     return await _of_option(ctx, tx, (option_set_id, value), edit, agreed)
 
 
-@router.post(_OPTION + "/retire", summary="Retire an option", responses=shapes.answers(shapes.EditedOption))
-async def retire_option(ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, value: Value, agreed: Agreed) -> ExactJson:
+@router.post(_OPTION + "/retire", summary="Retire an option", responses=shapes.answers(shapes.EditedOption | shapes.ReportAnswer))
+async def retire_option(
+    ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, value: Value, agreed: Noted, dry_run: DryRun = False
+) -> ExactJson:
     """It stays selected where it is, and is never offered anew."""
-    return await _of_option(ctx, tx, (option_set_id, value), e.RetireOption(option_set_id=option_set_id, value=value), agreed)
+    edit = e.RetireOption(option_set_id=option_set_id, value=value)
+    if dry_run:
+        return await _reported(ctx, tx, await _wizard(tx, "option_set", option_set_id), fixed(edit))
+    return await _of_option(ctx, tx, (option_set_id, value), edit, agreed)
 
 
 @router.post(_OPTION + "/restore", summary="Bring an option back", responses=shapes.answers(shapes.EditedOption))
 async def restore_option(
-    ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, value: Value, agreed: Agreed, body: Restore | None = None
+    ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, value: Value, agreed: Noted, body: Restore | None = None
 ) -> ExactJson:
     """From the shelf, or from retirement."""
     wanted = body or Restore()
@@ -370,7 +393,7 @@ async def restore_option(
 
 
 @router.post(_OPTIONS, status_code=201, summary="Add an option", responses=shapes.answers(shapes.EditedOption, 201, 200))
-async def add_option(ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, body: AddOption, agreed: Agreed) -> ExactJson:
+async def add_option(ctx: CurrentContext, tx: WriteTx, option_set_id: OptionSetId, body: AddOption, agreed: Noted) -> ExactJson:
     """201; 200 when this very request, told by its `value`, added it before."""
     wizard_id = await _wizard(tx, "option_set", option_set_id)
     adding = Adding(kind="option", parent=option_set_id, node=body.members("position"), position=body.position)
