@@ -229,6 +229,15 @@ class LastAdmin(Problem):
     kind, code, title = "conflict", "last-admin", "Somebody has to be the admin"
 
 
+class LastGrant(Problem):
+    """Without any grant, the user's role would hold for every wizard: taking access away would give more of it.
+
+    Disable the user, give another grant first, or say `everywhere=true` if every wizard is what you mean.
+    """
+
+    kind, code, title = "conflict", "last-grant", "This would give access to every wizard"
+
+
 class IdConflict(Problem):
     """Something else is stored under the id that this request gives. Use a new id."""
 

@@ -236,8 +236,20 @@ async def test_a_grant_confines_a_user_to_a_wizard_until_it_is_withdrawn(admin: 
     assert (await editor.get("/api/v1/me")).json()["grants"] == {wizard_id: "analyst"}
     assert (await admin.put(address, json={"role": "editor"})).json()["role"] == "editor"
     assert [each["role"] for each in (await editor.get(f"/api/v1/users/{me(editor)}/grants")).json()["items"]] == ["editor"]
-    assert [(await admin.delete(address)).status_code for _ in range(2)] == [204, 204]
+    assert [(await admin.delete(f"{address}?everywhere=true")).status_code for _ in range(2)] == [204, 204]
     assert (await editor.get("/api/v1/me")).json()["grants"] == {}
+
+
+async def test_withdrawing_the_last_grant_never_widens_unasked(admin: Client, editor: Client, resources: Resources) -> None:
+    grants = f"/api/v1/users/{me(editor)}/grants"
+    first, second = await a_wizard(resources), await a_wizard(resources)
+    for wizard_id in (first, second):
+        await admin.put(f"{grants}/{wizard_id}", json={"role": "analyst"})
+    assert (await admin.delete(f"{grants}/{first}")).status_code == 204
+    refused = await admin.delete(f"{grants}/{second}")
+    assert (refused.status_code, refused.json()["code"]) == (409, "last-grant")
+    assert (await editor.get(f"/api/v1/wizards/{first}")).status_code == 403
+    assert (await editor.get("/api/v1/me")).json()["grants"] == {second: "analyst"}
 
 
 async def test_a_grant_needs_a_wizard(admin: Client, editor: Client, resources: Resources) -> None:
@@ -255,7 +267,7 @@ async def test_every_act_is_recorded_once_and_without_addresses_or_secrets(admin
     await admin.delete(f"/api/v1/tokens/{token['id']}")
     wizard_id = await a_wizard(resources)
     await admin.put(f"{address}/grants/{wizard_id}", json={"role": "editor"})
-    await admin.delete(f"{address}/grants/{wizard_id}")
+    await admin.delete(f"{address}/grants/{wizard_id}?everywhere=true")
     acts = ["grant.withdrawn", "grant.given", "token.revoked", "user.password_set", "user.changed", "token.created", "user.created"]
     assert (await actions_of(admin))[: len(acts)] == acts
     record = (await admin.get("/api/v1/audit")).text

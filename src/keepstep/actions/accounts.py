@@ -19,7 +19,7 @@ from keepstep.core.permissions import SCOPED, Actor, Permission, Role, Scope, ma
 from keepstep.db.audit import Event, append_event
 from keepstep.db.tables import api_tokens, grants, sessions, users
 from keepstep.db.transaction import Write
-from keepstep.errors import Forbidden, IdConflict, LastAdmin, RequestInvalid, TokenNotFound, WizardNotFound
+from keepstep.errors import Forbidden, IdConflict, LastAdmin, LastGrant, RequestInvalid, TokenNotFound, WizardNotFound
 from keepstep.queries import accounts as queries
 from keepstep.queries.accounts import Grant, Token, User
 
@@ -157,10 +157,18 @@ async def grant_role(ctx: Context, tx: Write, user_id: str, wizard_id: str, role
     return found
 
 
-async def withdraw_grant(ctx: Context, tx: Write, user_id: str, wizard_id: str) -> None:
-    """Withdrawing what was not given changes nothing. The last grant gone, the user's role holds for every wizard again."""
+async def withdraw_grant(ctx: Context, tx: Write, user_id: str, wizard_id: str, *, everywhere: bool = False) -> None:
+    """Withdrawing what was not given changes nothing.
+
+    Without the last grant the user's role holds for every wizard. Raises LastGrant, unless `everywhere` says that this is meant.
+    """
     require(ctx.actor, "administer")
-    await queries.get_user(tx, user_id)
+    user = await queries.get_user(tx, user_id)
+    # Locked, or two withdrawals at once would each see the other's grant left.
+    await tx.execute(select(users.c.id).where(users.c.id == user_id).with_for_update())
+    held = set(await tx.scalars(select(grants.c.wizard_id).where(grants.c.user_id == user_id)))
+    if held == {wizard_id} and user.role != "admin" and not everywhere:
+        raise LastGrant(f"Without this grant {user.name} would be {user.role} of every wizard.")
     if await tx.execute(delete(grants).where(grants.c.user_id == user_id, grants.c.wizard_id == wizard_id)):
         await _record(ctx, tx, "grant.withdrawn", user_id, wizard_id=wizard_id)
 

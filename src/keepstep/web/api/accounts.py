@@ -171,9 +171,15 @@ async def put_grant(ctx: CurrentContext, tx: AccountTx, user_id: UserId, wizard_
 
 
 @router.delete("/api/v1/users/{user_id}/grants/{wizard_id}", status_code=204, summary="Withdraw a grant")
-async def delete_grant(ctx: CurrentContext, tx: AccountTx, user_id: UserId, wizard_id: WizardId) -> Response:
-    """Without any grant left, the user's role holds for every wizard again. For admins."""
-    await withdraw_grant(ctx, tx, user_id, wizard_id)
+async def delete_grant(
+    ctx: CurrentContext,
+    tx: AccountTx,
+    user_id: UserId,
+    wizard_id: WizardId,
+    everywhere: Annotated[bool, Query(description="Take the last grant, too: the user's role then holds for every wizard.")] = False,
+) -> Response:
+    """The last one is taken only with `everywhere=true`, since without any the user's role holds for every wizard. For admins."""
+    await withdraw_grant(ctx, tx, user_id, wizard_id, everywhere=everywhere)
     return Response(status_code=204)
 
 
