@@ -115,6 +115,13 @@ async def test_a_run_is_started_saved_and_completed(editor: httpx.AsyncClient, s
     assert twice.json()["code"] == "already-completed"
 
 
+async def test_ids_are_read_in_either_case(editor: httpx.AsyncClient, survey: str) -> None:
+    run_id = new_id()
+    made = await start(editor, survey.upper(), id=run_id.upper(), answers={"email": "a@example.com"})
+    assert (made.status_code, made.json()["id"]) == (201, run_id)
+    assert (await editor.get(f"/api/v1/runs/{run_id.upper()}")).json()["id"] == run_id
+
+
 async def test_questions_not_reached_are_told_from_those_left_empty(editor: httpx.AsyncClient, survey: str) -> None:
     run_id = (await start(editor, survey, answers={"full-name": "Ann", "email": None})).json()["id"]
     states = await responses(editor, run_id)

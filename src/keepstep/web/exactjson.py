@@ -10,7 +10,7 @@ from typing import Any, Final
 from fastapi import APIRouter, params
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -30,6 +30,10 @@ PROBLEM_ANSWER: Final[dict[int | str, dict[str, Any]]] = {
 
 # The boundaries, headers and names around one file in a form. Browsers send some hundred bytes.
 FORM_ALLOWANCE: Final = 64 * 1024
+
+
+# RFC 9562: UUIDs come in either case, and some systems write capitals. Stored and answered is lower case.
+LOWER_CASE: Final = BeforeValidator(lambda given: given.lower() if isinstance(given, str) else given)
 
 
 class ExactJson(Response):

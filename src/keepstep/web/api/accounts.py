@@ -28,14 +28,14 @@ from keepstep.core.structure import ID_PATTERN
 from keepstep.queries import accounts as queries
 from keepstep.web.api import shapes
 from keepstep.web.deps import AccountTx, CurrentContext, ReadTx, ResourcesDep
-from keepstep.web.exactjson import ExactJson, RequestBody, api_router
+from keepstep.web.exactjson import LOWER_CASE, ExactJson, RequestBody, api_router
 from keepstep.web.lists import DEFAULT_LIMIT, Cursor, Limit, Listing
 
 router = api_router("Accounts")
 
-UserId = Annotated[str, Path(pattern=ID_PATTERN, description="The user's id.")]
-TokenId = Annotated[str, Path(pattern=ID_PATTERN, description="The token's id, which is not its secret.")]
-WizardId = Annotated[str, Path(pattern=ID_PATTERN, description="The wizard's id.")]
+UserId = Annotated[str, LOWER_CASE, Path(pattern=ID_PATTERN, description="The user's id.")]
+TokenId = Annotated[str, LOWER_CASE, Path(pattern=ID_PATTERN, description="The token's id, which is not its secret.")]
+WizardId = Annotated[str, LOWER_CASE, Path(pattern=ID_PATTERN, description="The wizard's id.")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Password = Annotated[str, Field(max_length=LONGEST_PASSWORD)]
 
@@ -43,7 +43,7 @@ Password = Annotated[str, Field(max_length=LONGEST_PASSWORD)]
 class CreateUser(RequestBody):
     """A user to make. Send `id` to be able to send the same request again."""
 
-    id: Annotated[str, Field(pattern=ID_PATTERN)] | None = None
+    id: Annotated[str, LOWER_CASE, Field(pattern=ID_PATTERN)] | None = None
     email: Annotated[str, Field(max_length=320)]
     name: Annotated[str, Field(max_length=200)] = ""
     role: Role = "editor"
@@ -188,8 +188,8 @@ async def list_audit(
     ctx: CurrentContext,
     tx: ReadTx,
     resources: ResourcesDep,
-    wizard_id: Annotated[str | None, Query(pattern=ID_PATTERN)] = None,
-    run_id: Annotated[str | None, Query(pattern=ID_PATTERN)] = None,
+    wizard_id: Annotated[str | None, LOWER_CASE, Query(pattern=ID_PATTERN)] = None,
+    run_id: Annotated[str | None, LOWER_CASE, Query(pattern=ID_PATTERN)] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> ExactJson:

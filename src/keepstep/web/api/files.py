@@ -14,7 +14,7 @@ from keepstep.queries.runs import get_run
 from keepstep.web.api import shapes
 from keepstep.web.api.runs import RunId, WizardRef
 from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, WriteTx
-from keepstep.web.exactjson import ExactJson, UploadRoute, api_router
+from keepstep.web.exactjson import LOWER_CASE, ExactJson, UploadRoute, api_router
 
 router = api_router("Files", route_class=UploadRoute)
 CHUNK = 64 * 1024
@@ -42,7 +42,7 @@ async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:
     responses={200: {"content": {"*/*": {}}, "description": "The bytes, with the media type of the upload."}},
 )
 async def download(
-    ctx: CurrentContext, tx: ReadTx, resources: ResourcesDep, run_id: RunId, file_id: Annotated[str, Path(pattern=ID_PATTERN)]
+    ctx: CurrentContext, tx: ReadTx, resources: ResourcesDep, run_id: RunId, file_id: Annotated[str, LOWER_CASE, Path(pattern=ID_PATTERN)]
 ) -> StreamingResponse:
     """The bytes as they were uploaded, always as an attachment."""
     await get_run(tx, ctx.actor, run_id)

@@ -35,12 +35,12 @@ from keepstep.web.api import shapes
 from keepstep.web.api.wizards import Confirm, DryRun
 from keepstep.web.deps import CurrentContext, WriteTx
 from keepstep.web.etags import Seen, tag_header
-from keepstep.web.exactjson import ExactJson, RequestBody, api_router, with_headers
+from keepstep.web.exactjson import LOWER_CASE, ExactJson, RequestBody, api_router, with_headers
 
 router = api_router("Nodes")
 
-StepId = Annotated[str, Path(pattern=ID_PATTERN)]
-OptionSetId = Annotated[str, Path(pattern=ID_PATTERN)]
+StepId = Annotated[str, LOWER_CASE, Path(pattern=ID_PATTERN)]
+OptionSetId = Annotated[str, LOWER_CASE, Path(pattern=ID_PATTERN)]
 Value = Annotated[str, Path(max_length=400, description="The option's value.")]
 Position = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -67,7 +67,7 @@ class AddStep(NodeBody):
 class AddOptionSet(NodeBody):
     """An option set to add. `id`, `key` and option values are made when left out."""
 
-    step_id: Annotated[str, Field(pattern=ID_PATTERN)]
+    step_id: Annotated[str, LOWER_CASE, Field(pattern=ID_PATTERN)]
     name: Any
     selection_type: str
     position: Position | None = None
@@ -90,7 +90,7 @@ class Move(RequestBody):
     """Where to: `position` among its siblings, from 0; an option set may go to another step."""
 
     position: Position
-    step_id: Annotated[str, Field(pattern=ID_PATTERN)] | None = None
+    step_id: Annotated[str, LOWER_CASE, Field(pattern=ID_PATTERN)] | None = None
 
 
 class MoveWithin(RequestBody):
@@ -103,7 +103,7 @@ class Restore(RequestBody):
     """Where to put what comes back from the shelf; left out: where it was."""
 
     position: Position | None = None
-    step_id: Annotated[str, Field(pattern=ID_PATTERN)] | None = None
+    step_id: Annotated[str, LOWER_CASE, Field(pattern=ID_PATTERN)] | None = None
 
 
 async def _consent(seen: Seen, confirm: Confirm = None) -> Consent:

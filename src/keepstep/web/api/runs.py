@@ -35,14 +35,14 @@ from keepstep.queries.wizards import get_wizard
 from keepstep.web.api import shapes
 from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, WriteTx, current_context
 from keepstep.web.etags import Seen, tag_header
-from keepstep.web.exactjson import ExactJson, ExactRequest, ExactRoute, RequestBody, api_router, with_headers
+from keepstep.web.exactjson import LOWER_CASE, ExactJson, ExactRequest, ExactRoute, RequestBody, api_router, with_headers
 from keepstep.web.lists import DEFAULT_LIMIT, Cursor, Limit, Listing
 
 router = api_router("Runs")
 
-RunId = Annotated[str, Path(pattern=ID_PATTERN, description="The run's id: a UUID in lower case.")]
+RunId = Annotated[str, LOWER_CASE, Path(pattern=ID_PATTERN, description="The run's id: a UUID in lower case.")]
 MAX_REF: Final = 200
-WizardRef = Annotated[str, Path(max_length=MAX_REF, description="The wizard's id or slug.")]
+WizardRef = Annotated[str, LOWER_CASE, Path(max_length=MAX_REF, description="The wizard's id or slug.")]
 RevisionNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="A revision of the run, from 1.")]
 ANSWER_FILTER: Final = "answer["
 
@@ -64,7 +64,7 @@ Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema({"type": "s
 class StartRun(RequestBody):
     """A run to start. Send `id` to be able to send the same request again without starting a second run."""
 
-    id: Annotated[str, Field(pattern=ID_PATTERN)] | None = None
+    id: Annotated[str, LOWER_CASE, Field(pattern=ID_PATTERN)] | None = None
     version_number: Annotated[int, Field(ge=1, lt=2**31)] | None = Field(
         None, description="Editors and imports only; else the active version."
     )

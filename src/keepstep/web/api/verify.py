@@ -11,7 +11,7 @@ from keepstep.queries.integrity import Scope, guard_findings, verify
 from keepstep.queries.wizards import get_wizard
 from keepstep.web.api import shapes
 from keepstep.web.deps import CurrentContext, ReadTx
-from keepstep.web.exactjson import ExactJson, api_router
+from keepstep.web.exactjson import LOWER_CASE, ExactJson, api_router
 
 router = api_router("Integrity")
 
@@ -25,7 +25,7 @@ async def read(
     ctx: CurrentContext,
     tx: ReadTx,
     wizard: Annotated[str | None, Query(max_length=200, description="One wizard alone: its slug or id.")] = None,
-    after: Annotated[str | None, Query(pattern=ID_PATTERN, description="`next` of the piece before.")] = None,
+    after: Annotated[str | None, LOWER_CASE, Query(pattern=ID_PATTERN, description="`next` of the piece before.")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_RUNS, description="How many runs to look at.")] = DEFAULT_RUNS,
 ) -> ExactJson:
     """For admins. Every digest and chain of versions and of up to `limit` runs recomputed; `next` is null when all were looked at."""

@@ -23,12 +23,12 @@ from keepstep.queries.wizards import RunCounts, Wizard, WizardFilter, count_runs
 from keepstep.web.api import shapes
 from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, WriteTx
 from keepstep.web.etags import tag_header
-from keepstep.web.exactjson import ExactJson, RequestBody, api_router, with_headers
+from keepstep.web.exactjson import LOWER_CASE, ExactJson, RequestBody, api_router, with_headers
 from keepstep.web.lists import DEFAULT_LIMIT, Cursor, Limit, Listing
 
 router = api_router("Wizards")
 
-WizardRef = Annotated[str, Path(max_length=200, description="The wizard's id or slug.")]
+WizardRef = Annotated[str, LOWER_CASE, Path(max_length=200, description="The wizard's id or slug.")]
 DryRun = Annotated[bool, Query(description="Only report what would be touched, with a confirm token; nothing changes.")]
 Confirm = Annotated[str | None, Query(max_length=20_000, description="The token of the report that a person has seen.")]
 AnyText = Annotated[Any, Field(description="A text, or a map from language to text.")]
@@ -38,7 +38,7 @@ class CreateWizard(RequestBody):
     """A wizard to create. Send `id` to be able to send the same request again without creating a second one."""
 
     name: AnyText = None
-    id: Annotated[str, Field(pattern=ID_PATTERN)] | None = None
+    id: Annotated[str, LOWER_CASE, Field(pattern=ID_PATTERN)] | None = None
     slug: Annotated[str, Field(max_length=200)] | None = Field(None, description="Made from the name when left out.")
     structure: dict[str, Any] | None = Field(None, description="Ids, keys and option values that it leaves out are made.")
 
