@@ -273,6 +273,10 @@ async def _stored(ctx: Context, tx: Read, known: Known, option_set_id: str) -> t
     return counts.answers.get(option_set_id, ())
 
 
+def _counted(answers: int) -> str:
+    return "1 stored answer was" if answers == 1 else f"{answers} stored answers were"
+
+
 def _settled(meaning: Meaning | None, tallies: tuple[Tally, ...] | list[Tally], what: str) -> Meaning:
     """What the new label means. Without stored answers, trashed runs included, there is nothing that it could mean otherwise."""
     if not tallies:
@@ -280,7 +284,7 @@ def _settled(meaning: Meaning | None, tallies: tuple[Tally, ...] | list[Tally], 
     if meaning is None:
         live, all_of_them = total(tallies), sum(tally.count for tally in tallies)
         raise MeaningUnconfirmed(
-            f"{all_of_them} stored answers were given under the old label of this {what}. Say `meaning`: `same` when only the wording "
+            f"{_counted(all_of_them)} given under the old label of this {what}. Say `meaning`: `same` when only the wording "
             "changes, `different` to retire it and add a new one.",
             answers=live,
             trashed=all_of_them - live,

@@ -54,7 +54,7 @@ async def _register_nodes(ctx: Context, tx: Write, wizard_id: str, unseen: Mappi
     if foreign:
         detail = "This id belongs to another wizard. A copy of a structure gets new ids: leave them out, or import it."
         errors = [{"pointer": places[node_id], "code": "id-taken", "detail": detail} for node_id in foreign[:200]]
-        raise IdTaken(f"{len(foreign)} ids belong to another wizard; first: {foreign[0]}. {detail}", errors=errors)
+        raise IdTaken(f"{foreign[0]}{f' and {len(foreign) - 1} more' if foreign[1:] else ''}: {detail}", errors=errors)
     for node_id, owner in owners.items():
         if owner.kind != unseen[node_id]:
             raise IdConflict(f"{node_id} was the id of {_WORDS[owner.kind]} in this wizard; it cannot become {_WORDS[unseen[node_id]]}.")

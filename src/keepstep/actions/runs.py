@@ -17,6 +17,7 @@ from keepstep.actions.context import Context
 from keepstep.actions.files import attach_files, with_files
 from keepstep.actions.preconditions import require_seen
 from keepstep.actions.revisions import NewRevision, revision_row, stored_answers
+from keepstep.core.clock import utc_text
 from keepstep.core.flow import Answers, Before, Evaluation, evaluate
 from keepstep.core.issue import Issue, to_errors
 from keepstep.core.jsonvalue import canonical_bytes
@@ -346,7 +347,7 @@ async def _changed_since(tx: Write, state: RunState, seen: str) -> dict[str, Any
     """`keys`: the option sets whose answers differ from what the client saw; left out when that was a save, of which no copy is kept."""
     known = None if state.actor is None else await find_user(tx, state.actor)
     changed: dict[str, Any] = {"revision": state.head_revision, "save_number": state.save_number}
-    changed |= {"updated_at": state.updated_at.isoformat(), "by": None if known is None else {"id": known.id, "name": known.name}}
+    changed |= {"updated_at": utc_text(state.updated_at), "by": None if known is None else {"id": known.id, "name": known.name}}
     revision, _, save = seen.partition(".")
     if save != "0" or not revision.isdecimal() or not 0 < int(revision) <= state.head_revision:
         return changed

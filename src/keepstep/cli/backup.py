@@ -21,7 +21,7 @@ from keepstep import __version__
 from keepstep.actions.checkpoints import record_checkpoint
 from keepstep.cli.exits import FINDINGS, problems_end_the_command
 from keepstep.cli.opening import database_of, open_resources, operator, require_schema
-from keepstep.cli.printing import AsJson, print_json
+from keepstep.cli.printing import AsJson, counted, print_json
 from keepstep.config import Resources, Settings, settings_from
 from keepstep.core.checkpoint import NOTHING, Checkpoint, with_line
 from keepstep.core.integrity import instant
@@ -312,5 +312,5 @@ def _print_restored(manifest: Manifest, done: _Restored, *, as_json: bool) -> No
         print(f"run {finding.run_id or '-'}: {finding.detail} ({finding.code})")
     for issue in done.issues:
         print(f"{issue.pointer}: {issue.detail} ({issue.code})")
-    said = "Everything is as it was backed up" if done.result.is_intact else f"{done.result.altered:,} alterations"
+    said = "Everything is as it was backed up" if done.result.is_intact else counted(done.result.altered, "alteration")
     print(f"{said}: {done.result.versions:,} versions, {done.result.runs:,} runs, of {manifest.at}.")

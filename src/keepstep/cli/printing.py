@@ -27,6 +27,11 @@ def print_lines(lines: Iterable[str]) -> None:
         print(line)
 
 
+def counted(number: int, noun: str) -> str:
+    """Such as "1 alteration", "1,200 alterations"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     """These columns of the rows. Text is shown as it is: what somebody typed is never read as markup."""
     table = Table(*(Column(name, overflow="fold") for name in columns), box=None, pad_edge=False)

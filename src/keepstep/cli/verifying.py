@@ -15,7 +15,7 @@ import typer
 from keepstep.actions.checkpoints import record_checkpoint
 from keepstep.cli.exits import FINDINGS, problems_end_the_command
 from keepstep.cli.opening import database_of, open_resources, operator, require_schema
-from keepstep.cli.printing import AsJson, print_json, progress
+from keepstep.cli.printing import AsJson, counted, print_json, progress
 from keepstep.config import Resources, Settings, secret_of, settings_from
 from keepstep.core.checkpoint import NOTHING, Checkpoint, Line, with_line
 from keepstep.db.engine import PATIENT, open_engine
@@ -173,7 +173,7 @@ def _print(result: Verified, written: Checkpoint | None, seconds: float, *, as_j
     if result.altered > len(result.findings):
         print(f"… and {result.altered - len(result.findings):,} more.")
     looked = f"{result.versions:,} versions, {result.runs:,} runs, {result.revisions:,} revisions ({result.erased:,} with erasures)"
-    said = "Everything is as it was stored" if result.is_intact else f"{result.altered:,} alterations"
+    said = "Everything is as it was stored" if result.is_intact else counted(result.altered, "alteration")
     print(f"{said}: {looked}, {result.runs / seconds:,.0f} runs/s.")
     if written is not None:
         print(f"Checkpoint {written.id} over {sum(written.counts.values()):,} lines, root {written.root.hex()}. Keep its file elsewhere.")

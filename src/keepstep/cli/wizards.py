@@ -72,8 +72,14 @@ def show_wizard(slug: Ref, as_json: AsJson = False) -> None:
     if as_json:
         print_json(shown)
         return
-    print_lines(f"{name}: {value}" for name, value in shown.items() if name != "versions")
+    print_lines(f"{name}: {_plain(value)}" for name, value in shown.items() if name != "versions")
     print_table(("version_number", "created_at", "change_summary", "completed", "in_progress"), shown["versions"])
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 async def _shown(resources: Resources, slug: str) -> dict[str, Any]:

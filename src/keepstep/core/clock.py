@@ -1,7 +1,7 @@
 """The time of one evaluation, as a value: the edge makes it, so that the same inputs give the same result for ever."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +19,8 @@ class Clock:
     def today(self) -> date:
         """The date in `zone`."""
         return self.at.date()
+
+
+def utc_text(moment: datetime) -> str:
+    """The moment as every answer writes times: RFC 3339 in UTC, with a Z."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from keepstep.core.findings import sentence_of
 from keepstep.core.revert import WIZARD, Revert, ids_in, touched_by
 from keepstep.core.shelf import Shelved, option_id
 from keepstep.core.structure import Frozen, Structure, choices_of, dump, parse
@@ -260,7 +261,7 @@ def from_json(data: Any) -> Edit:
     try:
         return _adapter.validate_python(data)
     except ValidationError as error:
-        raise StructureInvalid(f"This is not an edit of a draft: {error.errors()[0]['msg']}.") from error
+        raise StructureInvalid(f"This is not an edit of a draft. {sentence_of(error.errors()[0])}") from error
 
 
 def draft_to_json(draft: Draft) -> dict[str, Any]:

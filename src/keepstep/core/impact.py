@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from keepstep.core import change as c
 from keepstep.core.change import Change
-from keepstep.core.clock import Clock
+from keepstep.core.clock import Clock, utc_text
 from keepstep.core.conversion_preview import Preview, preview_of
 from keepstep.core.convert import rule_for
 from keepstep.core.counts import STATUSES, Counts, RunTally, Tally, distinct_values, total
@@ -61,11 +61,11 @@ class Impact:
             "more_distinct_values": max(0, len(shown) - SHOWN_VALUES),
             "by_version": _by_version(self.runs),
             "by_option_set": [{"option_set_id": item, "answers": count} for item, count in self.by_option_set],
-            "oldest": self.oldest.isoformat() if self.oldest else None,
-            "newest": self.newest.isoformat() if self.newest else None,
+            "oldest": utc_text(self.oldest) if self.oldest else None,
+            "newest": utc_text(self.newest) if self.newest else None,
             "mentions": [{"kind": mention.kind, "where": mention.where} for mention in self.mentions],
             "at_most": self.at_most,
-            "as_of": self.as_of.isoformat(),
+            "as_of": utc_text(self.as_of),
         }
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from keepstep.core.findings import place_of, sentence_of
 from keepstep.core.issue import Issue, pointer, to_errors
 from keepstep.core.structure_model import (
     CHOICE_TYPES,
@@ -224,8 +225,9 @@ _LOCATION_NOISE: Final = re.compile(r"^(function-|constrained-|dict\[|str$|int$|
 def _issues(error: ValidationError) -> tuple[Issue, ...]:
     seen: dict[tuple[str, str], Issue] = {}
     for item in error.errors(include_url=False, include_input=False):
-        path = tuple(part for position, part in enumerate(item["loc"]) if not _is_tag(item["loc"], position))
-        seen.setdefault((pointer(*path), item["type"]), Issue(pointer(*path), item["type"].replace("_", "-"), _sentence(item["msg"])))
+        place = place_of(item)
+        path = tuple(part for position, part in enumerate(place) if not _is_tag(place, position))
+        seen.setdefault((pointer(*path), item["type"]), Issue(pointer(*path), item["type"].replace("_", "-"), sentence_of(item)))
     return tuple(seen.values())
 
 
@@ -237,11 +239,6 @@ def _is_tag(location: tuple[int | str, ...], position: int) -> bool:
     if part in _TAGS:
         return position == 0 or (position >= 2 and location[position - 2] == "option_sets")
     return bool(_LOCATION_NOISE.match(part))
-
-
-def _sentence(message: str) -> str:
-    text = message.removeprefix("Value error, ")
-    return text if text.endswith(".") else text + "."
 
 
 # --- dump ----------------------------------------------------------------------------------------------------------

@@ -74,7 +74,9 @@ _NEVER_GIVEN: Final = (Statement, Calculated)
 
 def _envelope(item: Any, option_set: OptionSet, source: str) -> tuple[dict[str, Any], tuple[Issue, ...]]:
     if isinstance(option_set, _NEVER_GIVEN):
-        return {"value": None}, (Issue("", "not-answerable", f"A {option_set.selection_type} takes no answer from outside."),)
+        return {"value": None}, (
+            Issue("", "not-answerable", f"A question of type {option_set.selection_type} takes no answer from outside."),
+        )
     given = item if isinstance(item, dict) else {"value": item}
     extra = sorted(given.keys() - _MEMBERS) if given is item else ()
     if extra:

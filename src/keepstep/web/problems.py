@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from keepstep.core import jsonvalue
+from keepstep.core.findings import place_of, sentence_of
 from keepstep.core.issue import pointer
 from keepstep.errors import Kind, MethodNotAllowed, Problem, RequestInvalid, RouteNotFound, TooLarge, Unauthenticated, Unsupported
 from keepstep.web.etags import quoted
@@ -170,9 +171,7 @@ def _of_http(error: HTTPException) -> Problem:
 
 def _invalid(errors: Sequence[Mapping[str, Any]]) -> RequestInvalid:
     found = [_error(each) for each in errors]
-    return RequestInvalid(
-        "; ".join(f"{each['pointer'] or each.get('parameter', 'body')}: {each['detail']}" for each in found), errors=found
-    )
+    return RequestInvalid(" ".join(f"{each['pointer'] or each.get('parameter', 'body')}: {each['detail']}" for each in found), errors=found)
 
 
 def _error(error: Mapping[str, Any]) -> dict[str, str]:
@@ -180,8 +179,8 @@ def _error(error: Mapping[str, Any]) -> dict[str, str]:
 
     The value itself is left out: it may be an answer, and answers do not go into logs.
     """
-    place, *path = error["loc"] or ("body",)
-    found = {"pointer": "", "code": str(error["type"]).replace("_", "-"), "detail": str(error["msg"])}
+    place, *path = place_of(error) or ("body",)
+    found = {"pointer": "", "code": str(error["type"]).replace("_", "-"), "detail": sentence_of(error)}
     if place == "body":
         return found | {"pointer": pointer(*path)}
     return found | {"in": str(place), "parameter": ".".join(map(str, path))}
