@@ -238,3 +238,11 @@ def test_an_edit_is_named_by_deed_and_object(edit: Edit, name: str) -> None:
     applied = apply(FIRST, edit)
     assert applied.name == name
     assert apply(applied.draft, applied.inverse).name == f"Undo: {name}"
+
+
+def test_what_lies_on_the_shelf_within_a_step_is_told_from_what_does_not() -> None:
+    gone = after(e.DeleteStep(step_id=INFO))
+    with pytest.raises(NodeNotFound, match="restore that step"):
+        after(e.RestoreOptionSet(option_set_id=EMAIL), draft=gone)
+    with pytest.raises(NodeNotFound, match="not on the shelf"):
+        after(e.RestoreOptionSet(option_set_id=NEW), draft=gone)

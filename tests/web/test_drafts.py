@@ -37,7 +37,11 @@ async def test_a_structure_that_is_none_is_refused_with_every_place(editor: http
     structure = {"name": "x", "steps": [{"name": 1}, {"name": "ok", "option_sets": [{"name": "q", "selection_type": "nothing"}, 7]}]}
     refused = await survey.send("PUT", f"{survey.url}/draft", json={"structure": structure})
     assert (refused.status_code, refused.json()["code"]) == (422, "structure-invalid")
-    assert {error["pointer"] for error in refused.json()["errors"]} >= {"/steps/0/name", "/steps/1/option_sets/0", "/steps/1/option_sets/1"}
+    assert {error["pointer"] for error in refused.json()["errors"]} >= {
+        "/steps/0/name",
+        "/steps/1/option_sets/0/selection_type",
+        "/steps/1/option_sets/1",
+    }
 
 
 async def test_a_question_typed_in_anew_is_suggested_beside_the_changes_and_stays_another(editor: httpx.AsyncClient) -> None:

@@ -47,7 +47,10 @@ def demo(
         with _home(home) as folder:
             settings = _settings(folder, address)
             with database_of(settings) as url:
-                asyncio.run(_performed(settings, url, inputs))
+                login = asyncio.run(_performed(settings, url, inputs))
+                if serve or home is not None:
+                    heading("Yours")
+                    say(*login)
                 if serve:
                     say("", f"Keepstep answers at {address} until Ctrl-C: sign in there. Its reference: {address}/api/docs")
                     serving.serve(host=host, port=port, workers=1)
@@ -88,7 +91,8 @@ def _settings(folder: Path, address: str) -> Settings:
     return settings_from(os.environ)
 
 
-async def _performed(settings: Settings, url: str, inputs: Path) -> None:
+async def _performed(settings: Settings, url: str, inputs: Path) -> list[str]:
+    """The lines that tell how to sign in."""
     await require_schema(settings, url)
     async with open_resources(settings, url, timeouts=PATIENT) as resources:
         stage, login = await _on_stage(resources)
@@ -97,8 +101,7 @@ async def _performed(settings: Settings, url: str, inputs: Path) -> None:
         await perform_job(stage, given, settings.base_url)
         heading("Proof")
         await require_intact(stage)
-        heading("Yours")
-        say(*login)
+    return login
 
 
 async def _on_stage(resources: Resources) -> tuple[Stage, list[str]]:

@@ -125,7 +125,7 @@ def found_at(imported: ImportedRuns, address: str) -> list[str]:
     empty = [column["name"] for column in receipt["archived"] if not column["cells"]]
     if empty:
         lines.append(f"  Columns without a question and without a value: {', '.join(empty)}")
-    lines.append(f"  All of them as a table, columns archive.*: keepstep run export {imported.wizard.slug}")
+    lines += ["  All of them as a table, in columns archive.*:", _call(address, f"/api/v1/wizards/{imported.wizard.slug}/export.csv")]
     return lines
 
 

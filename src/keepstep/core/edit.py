@@ -342,7 +342,7 @@ def _check_new_value(draft: Draft, edit: Edit, reserved: Reserved) -> None:
 
 
 def _shelved(draft: Draft, node_id: str, kind: NodeKind) -> Shelved:
-    shelved = draft.shelved.get(node_id)
-    if shelved is None or shelved.kind != kind:
-        raise NodeNotFound(f"{node_id} is not on the shelf of this draft, so it cannot be restored.")
-    return shelved
+    found = draft.from_shelf(node_id)
+    if found.kind != kind:
+        raise NodeNotFound(f"{node_id} is not on the shelf of this draft as {kind}.")
+    return found

@@ -10,7 +10,6 @@ from keepstep.core.revert import Revert
 from keepstep.core.shelf import option_id
 from keepstep.core.structure import Structure
 from keepstep.core.text import Text
-from keepstep.errors import NodeNotFound
 
 FIELD_WORDS: Final = {
     "allow_other": "“other” text",
@@ -165,7 +164,4 @@ def _option_set(structure: Structure, option_set_id: str) -> str:
 
 
 def _shelved_name(draft: Draft, node_id: str) -> str:
-    shelved = draft.shelved.get(node_id)
-    if shelved is None:
-        raise NodeNotFound(f"{node_id} is not on the shelf of this draft, so it cannot be restored.")
-    return label_of(shelved.name, draft.structure)
+    return label_of(draft.from_shelf(node_id).name, draft.structure)

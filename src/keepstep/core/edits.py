@@ -14,7 +14,7 @@ from keepstep.core.findings import sentence_of
 from keepstep.core.revert import WIZARD, Revert, ids_in, touched_by
 from keepstep.core.shelf import Shelved, option_id
 from keepstep.core.structure import Frozen, Structure, choices_of, dump, parse
-from keepstep.errors import StructureInvalid
+from keepstep.errors import NodeNotFound, StructureInvalid
 
 Position = Annotated[int, Field(ge=0)]
 Node = dict[str, Any]
@@ -31,6 +31,15 @@ class Draft:
     def shelved(self) -> dict[str, Shelved]:
         """What is on the shelf, by id (an option's is "<option set id>/<value>")."""
         return {item.id: item for item in self.shelf}
+
+    def from_shelf(self, node_id: str) -> Shelved:
+        """What lies there under this id. Raises NodeNotFound, naming the step to restore for what lies within one."""
+        if node_id in self.shelved:
+            return self.shelved[node_id]
+        around = next((one for one in self.shelf if any(child["id"] == node_id for child in one.node.get("option_sets", ()))), None)
+        if around is not None:
+            raise NodeNotFound(f"{node_id} lies on the shelf within the step “{around.name}”: restore that step.")
+        raise NodeNotFound(f"{node_id} is not on the shelf of this draft, so it cannot be restored.")
 
 
 class AddStep(Frozen):
