@@ -1,6 +1,7 @@
 """The database refuses, to the application, to the owner and to the superuser, what must never happen."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import psycopg
@@ -14,7 +15,7 @@ from tests.db_rows import DIGEST, World, add_revision, add_world, fill_logs, new
 from keepstep.db import tables
 from keepstep.db.engine import open_engine
 from keepstep.db.guards import APPEND_ONLY, NEVER_TRUNCATED
-from keepstep.db.transaction import open_write
+from keepstep.db.transaction import open_read, open_write
 from keepstep.errors import GuardRefused
 
 EVERYBODY = ("engine", "owner_engine", "superuser_engine")
@@ -212,6 +213,66 @@ async def test_a_run_that_claims_a_revision_it_has_not_is_refused(engine: AsyncE
 async def test_a_run_in_progress_keeps_its_version_and_its_working_copy(anybody: AsyncEngine, world: World, change: str) -> None:
     with _refused():
         await _run(anybody, f"UPDATE wizard_runs SET {change} WHERE id = :run", run=world.in_progress, other=new_id())
+
+
+def _option_set_row(version: str) -> dict[str, Any]:
+    ids = {"version_id": version, "option_set_id": new_id(), "step_id": new_id(), "position": 7, "key": "forged"}
+    return ids | {"option_set_snapshot": {"name": "Forged"}, "step_snapshot": {}}
+
+
+async def test_a_published_version_never_gets_another_option_set(anybody: AsyncEngine, world: World) -> None:
+    with pytest.raises(GuardRefused, match="never gets another option set"):
+        await _add(anybody, tables.version_option_sets, _option_set_row(world.survey.version))
+
+
+async def test_nor_does_a_version_that_is_not_there(engine: AsyncEngine, world: World) -> None:
+    with pytest.raises(GuardRefused, match="never gets another option set"):
+        await _add(engine, tables.version_option_sets, _option_set_row(new_id()))
+
+
+@pytest.mark.parametrize("statement", ["UPDATE wizard_versions SET wizard_id = NULL", "DELETE FROM wizards"])
+async def test_nor_one_whose_row_this_transaction_has_touched(owner_engine: AsyncEngine, world: World, statement: str) -> None:
+    """Letting go of the wizard is the one change that a version admits; it is no way in."""
+    with pytest.raises(GuardRefused, match="never gets another option set"):
+        await _touched(owner_engine, statement, _option_set_row(world.survey.version))
+
+
+async def _touched(engine: AsyncEngine, statement: str, row: dict[str, Any]) -> None:
+    async with open_write(engine) as write:
+        assert await write.execute(text(statement)) >= 1
+        await write.execute(insert(tables.version_option_sets).values(row))
+
+
+async def test_a_version_being_published_at_the_same_moment_gets_none_from_another_transaction(engine: AsyncEngine, world: World) -> None:
+    version = version_row(new_id(), world.survey.wizard, 5)
+    async with open_write(engine) as publishing, open_write(engine) as other:
+        await other.scalar(text("SELECT pg_current_xact_id()"))
+        await publishing.execute(insert(tables.wizard_versions).values(version))
+        with pytest.raises(GuardRefused, match="never gets another option set"):
+            await other.execute(insert(tables.version_option_sets).values(_option_set_row(version["id"])))
+
+
+async def test_nor_when_it_was_published_after_the_other_transaction_began(engine: AsyncEngine, world: World) -> None:
+    version = version_row(new_id(), world.survey.wizard, 6)
+    async with open_write(engine) as other:
+        await other.scalar(text("SELECT pg_current_xact_id()"))
+        await _add(engine, tables.wizard_versions, version)
+        with pytest.raises(GuardRefused, match="never gets another option set"):
+            await other.execute(insert(tables.version_option_sets).values(_option_set_row(version["id"])))
+
+
+@pytest.mark.parametrize("inside", ["version", "option set", "both"])
+async def test_a_version_gets_its_option_sets_with_it_also_across_savepoints(engine: AsyncEngine, world: World, inside: str) -> None:
+    version = version_row(new_id(), world.survey.wizard, 10 + len(inside))
+    steps = {"version": insert(tables.wizard_versions).values(version)}
+    steps["option set"] = insert(tables.version_option_sets).values(_option_set_row(version["id"]))
+    async with open_write(engine) as write:
+        for name, statement in steps.items():
+            async with write.part() if inside in (name, "both") else nullcontext():
+                await write.execute(statement)
+    async with open_read(engine) as read:
+        stored = text("SELECT key FROM version_option_sets WHERE version_id = :version")
+        assert await read.scalars(stored, {"version": version["id"]}) == ["forged"]
 
 
 async def test_the_application_cannot_delete_a_wizard(engine: AsyncEngine, world: World) -> None:

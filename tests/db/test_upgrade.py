@@ -66,6 +66,21 @@ async def test_every_released_schema_is_upgraded(empty: AsyncEngine, revision: s
     assert await schema.check(empty) == ()
 
 
+async def test_a_database_of_before_gets_the_guard_of_option_sets(login: AsyncEngine, superuser_engine: AsyncEngine) -> None:
+    """Its tables are as they were, so the schema revision alone tells that something is to be done."""
+    forged = (
+        "INSERT INTO version_option_sets SELECT version_id, gen_random_uuid(), step_id, 9, 'forged', '{}', '{}' FROM version_option_sets"
+    )
+    async with open_write(login) as write:
+        await add_world(write)
+    await _run(superuser_engine, "DROP TRIGGER keepstep_guard ON version_option_sets", "DROP FUNCTION keepstep_guard_option_set")
+    await _run(superuser_engine, "UPDATE alembic_version SET version_num = '0002_signing_in'")
+    await schema.upgrade(login)
+    assert await schema.check(login) == ()
+    with pytest.raises(GuardRefused, match="never gets another option set"):
+        await _run(superuser_engine, f"{forged} LIMIT 1")
+
+
 async def test_upgrading_what_is_there_already_changes_nothing_and_waits_for_nobody(login: AsyncEngine, engine: AsyncEngine) -> None:
     async with open_write(engine) as write:
         await add_world(write)

@@ -130,6 +130,27 @@ END
 """,
 )
 
+# What run_responses shows of a version is written with it and never added to. A row that this statement sees and whose
+# transaction is in progress was written by this very transaction, a savepoint of it included. wizard_id tells a version that was
+# inserted from one that was only touched by ON DELETE SET NULL: that update makes it this transaction's row as well.
+# xmin has 32 bits: what comes before the transaction's own number belongs to another one, and the rest is told from it.
+GUARD_OPTION_SET: Final = Function(
+    "keepstep_guard_option_set()",
+    """
+DECLARE
+  current bigint := pg_current_xact_id_if_assigned()::text::bigint;
+  later bigint;
+BEGIN
+  SELECT (xmin::text::bigint - current % 4294967296 + 4294967296) % 4294967296 INTO later
+  FROM wizard_versions WHERE id = NEW.version_id AND wizard_id IS NOT NULL;
+  IF later < 2147483648 AND pg_xact_status((current + later)::text::xid8) = 'in progress' THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION 'Version % is published: it never gets another option set.', NEW.version_id USING ERRCODE = 'KS001';
+END
+""",
+)
+
 # A run in progress moves freely, but its version, and its step into or out of completed, only with a new revision. A
 # completed run moves with a new revision alone; trash and SET NULL are no part of what was answered.
 GUARD_RUN: Final = Function(
@@ -281,6 +302,7 @@ FUNCTIONS: Final = (
     KEYS,
     ONLY_REMOVES,
     GUARD_VERSION,
+    GUARD_OPTION_SET,
     GUARD_RUN,
     CHECK_HEAD,
     CHECK_CHAIN,
@@ -309,6 +331,7 @@ TRIGGERS: Final = (
     Trigger("keepstep_never_deleted", "wizard_runs", "BEFORE DELETE", "keepstep_refuse"),
     Trigger("keepstep_never_deleted", "run_revisions", "BEFORE DELETE", "keepstep_refuse"),
     Trigger("keepstep_guard", "wizard_versions", "BEFORE UPDATE", "keepstep_guard_version"),
+    Trigger("keepstep_guard", "version_option_sets", "BEFORE INSERT", "keepstep_guard_option_set"),
     Trigger("keepstep_guard", "wizard_runs", "BEFORE UPDATE", "keepstep_guard_run"),
     Trigger("keepstep_guard", "run_revisions", "BEFORE UPDATE", "keepstep_guard_revision"),
     Trigger("keepstep_guard", "files", "BEFORE UPDATE OR DELETE", "keepstep_guard_file"),
