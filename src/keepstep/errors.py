@@ -163,6 +163,12 @@ class FileNotFound(Problem):
     kind, code, title = "not_found", "file-not-found", "No such file"
 
 
+class FileDamaged(Problem):
+    """What the store has under this file's digest is not what was uploaded. None of it is sent; `keepstep verify` names the run."""
+
+    kind, code, title = "internal", "file-damaged", "This file is not what was uploaded"
+
+
 class UserNotFound(Problem):
     """There is no user with this e-mail address or id."""
 

@@ -1,6 +1,7 @@
 """`keepstep backup` and `keepstep restore`: everything comes back as it was, and nothing that was tampered with comes in."""
 
 import asyncio
+import hashlib
 import io
 import json
 import shutil
@@ -156,7 +157,19 @@ def altered(kept: Path, change: Callable[[list[tuple[str, bytes]]], list[tuple[s
 
 
 Members = list[tuple[str, bytes]]
+
+
+def with_other_bytes(members: Members) -> Members:
+    """An uploaded file altered, and the manifest mended to fit."""
+    name, data = next(member for member in members if member[0].startswith("files/"))
+    other = b"W" + data[1:]
+    told = json.loads(members[-1][1])
+    told["members"][name] = hashlib.sha256(other).hexdigest()
+    return [(each, other if each == name else content) for each, content in members[:-1]] + [("manifest.json", json.dumps(told).encode())]
+
+
 TAMPERED: dict[str, Callable[[Members], Members]] = {
+    "is another content than its name says": with_other_bytes,
     "database.dump was altered": lambda members: [(members[0][0], members[0][1][:-1] + b"!"), *members[1:]],
     "checkpoint.jsonl is missing": lambda members: [members[0], *members[2:]],
     "is not in the manifest": lambda members: [("files/" + "0" * 64, b"more"), *members],

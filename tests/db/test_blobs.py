@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from keepstep.db.blobs import CHUNK, BlobStore
-from keepstep.errors import DatabaseUnavailable, FileNotFound, TooLarge
+from keepstep.errors import DatabaseUnavailable, FileDamaged, FileNotFound, TooLarge
 
 
 @pytest.fixture
@@ -21,7 +21,8 @@ async def _pieces(*pieces: bytes) -> AsyncIterator[bytes]:
 
 
 async def _content(store: BlobStore, digest: str) -> bytes:
-    return b"".join([piece async for piece in store.read(digest)])
+    with await store.open_intact(digest) as file:
+        return file.read()
 
 
 def _stored(store: BlobStore) -> list[Path]:
@@ -62,6 +63,17 @@ async def test_an_altered_content_is_found(store: BlobStore) -> None:
     blob = await store.write(_pieces(b"content"))
     _stored(store)[0].write_bytes(b"Content")
     assert not await store.is_intact(blob.sha256)
+    with pytest.raises(FileDamaged, match="another digest"):
+        await _content(store, blob.sha256)
+
+
+async def test_a_content_that_cannot_be_read_is_damaged(store: BlobStore) -> None:
+    blob = await store.write(_pieces(b"content"))
+    (path,) = _stored(store)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(FileDamaged, match="cannot be read"):
+        await _content(store, blob.sha256)
 
 
 async def test_a_deleted_content_is_gone_and_deleting_again_is_nothing(store: BlobStore) -> None:

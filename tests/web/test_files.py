@@ -1,11 +1,14 @@
 """Files over HTTP: uploaded to a wizard, named in an answer, downloaded from the run."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.factories import new_id, option_set, published, step, wizard
+from tests.tampering import tamper
 
 from keepstep.config import Resources
 
@@ -68,6 +71,48 @@ async def test_files_of_other_wizards_and_empty_or_large_files_are_refused(
     assert (await answered(editor, survey, [made])).json()["errors"][0]["code"] == "file-unknown"
     assert (await upload(editor, survey, b"")).status_code == 422
     assert (await upload(editor, survey, b"x" * (3 * 1024 * 1024))).status_code == 413
+
+
+def in_store(home: Path, sha256: str) -> Path:
+    (path,) = home.rglob(sha256)
+    return path
+
+
+async def downloaded(client: httpx.AsyncClient, wizard_id: str, *, alter: Callable[[Path], object], home: Path) -> httpx.Response:
+    """The answer to a download after something was done to the bytes in the store."""
+    made = (await upload(client, wizard_id)).json()
+    run_id = (await answered(client, wizard_id, [made])).json()["id"]
+    alter(in_store(home, made["sha256"]))
+    return await client.get(f"/api/v1/runs/{run_id}/files/{made['file_id']}")
+
+
+async def test_bytes_that_are_not_those_of_the_upload_are_not_sent(editor: httpx.AsyncClient, survey: str, tmp_path: Path) -> None:
+    for content in (PNG[:-1] + b"\x01", PNG[:-1], PNG + b"\x00", b""):
+        got = await downloaded(editor, survey, alter=lambda path, content=content: path.write_bytes(content), home=tmp_path)  # type: ignore[misc] # the default binds it
+        assert (got.status_code, got.json()["code"]) == (500, "file-damaged")
+
+
+async def test_bytes_that_are_gone_are_a_problem_and_no_broken_connection(editor: httpx.AsyncClient, survey: str, tmp_path: Path) -> None:
+    got = await downloaded(editor, survey, alter=Path.unlink, home=tmp_path)
+    assert (got.status_code, got.json()["code"], got.json()["detail"]) == (
+        404,
+        "file-not-found",
+        "The content of this file is not in the store.",
+    )
+
+
+async def test_a_row_that_names_other_bytes_than_the_answer_gives_none(
+    editor: httpx.AsyncClient, survey: str, superuser_engine: AsyncEngine
+) -> None:
+    first, other = [(await upload(editor, survey, content)).json() for content in (PNG, PNG + b"\x01")]
+    run_id = (await answered(editor, survey, [first])).json()["id"]
+    await tamper(
+        superuser_engine,
+        "UPDATE files SET sha256 = decode(:other, 'hex') WHERE id = :id",
+        {"other": other["sha256"], "id": first["file_id"]},
+    )
+    got = await editor.get(f"/api/v1/runs/{run_id}/files/{first['file_id']}")
+    assert (got.status_code, got.json()["code"]) == (500, "file-damaged")
 
 
 async def test_a_download_needs_the_run_and_the_right_to_view_it(

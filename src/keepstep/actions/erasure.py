@@ -20,6 +20,7 @@ from keepstep.db.blobs import BlobStore
 from keepstep.db.tables import files, run_revisions
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import RequestInvalid, RunErased
+from keepstep.queries.files import named_files
 from keepstep.queries.runs import RunState, load_run
 
 MAX_REASON: Final = 2_000
@@ -137,10 +138,8 @@ def _label(state: RunState, name: str) -> str:
 
 
 def _file_ids(stored: Sequence[Mapping[str, Any]], names: Sequence[str] | None) -> set[str]:
-    values = [envelopes[name].get("value") for envelopes in stored for name in _going(envelopes, names)]
-    return {
-        item["file_id"] for value in values if isinstance(value, list) for item in value if isinstance(item, dict) and "file_id" in item
-    }
+    going = ({name: envelopes[name] for name in _going(envelopes, names)} for envelopes in stored)
+    return {file["file_id"] for envelopes in going for file in named_files(envelopes)}
 
 
 # --- files ---

@@ -259,7 +259,9 @@ async def _unpack_files(source: BinaryIO, settings: Settings) -> None:
     for name, content in backup_file.members_of(source):
         if name.startswith(FILES):
             size = os.fstat(source.fileno()).st_size
-            await BlobStore(settings.files, size).write(_pieces(content))
+            blob = await BlobStore(settings.files, size).write(_pieces(content))
+            if FILES + blob.sha256 != name:
+                raise FileUnreadable(f"{name} changed while the backup was being restored.")
 
 
 async def _pieces(content: BinaryIO) -> AsyncIterator[bytes]:

@@ -10,15 +10,17 @@ import re
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import anyio
 import anyio.to_thread
 
-from keepstep.errors import DatabaseUnavailable, FileNotFound, TooLarge
+from keepstep.errors import DatabaseUnavailable, FileDamaged, FileNotFound, TooLarge
 
 CHUNK: Final = 256 * 1024
+_GONE: Final = "The content of this file is not in the store."
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -65,31 +67,41 @@ class BlobStore:
             await anyio.to_thread.run_sync(os.fsync, file.wrapped.fileno())
         return Blob(digest.hexdigest(), size)
 
-    async def read(self, sha256: str) -> AsyncIterator[bytes]:
-        """The content in pieces. Raises FileNotFound when it is not there."""
-        try:
-            async with await anyio.open_file(self._path(sha256), "rb") as file:
-                while piece := await file.read(CHUNK):
-                    yield piece
-        except FileNotFoundError as error:
-            raise FileNotFound("The content of this file is not in the store.") from error
-
     async def is_intact(self, sha256: str) -> bool:
         """Whether the content is there and still has this digest."""
-        digest = hashlib.sha256()
         try:
-            async for piece in self.read(sha256):
-                digest.update(piece)
-        except FileNotFound:
+            (await self.open_intact(sha256)).close()
+        except (FileNotFound, FileDamaged):
             return False
-        return digest.hexdigest() == sha256
+        return True
 
-    def open(self, sha256: str) -> BinaryIO:
+    async def open_intact(self, sha256: str) -> BufferedReader:
+        """As `open`, once the content was read and found to be what was stored: the file stands at its start, and what comes
+        from it can be promised. Raises FileNotFound, FileDamaged.
+        """
+        return await anyio.to_thread.run_sync(self._opened_intact, sha256)
+
+    def _opened_intact(self, sha256: str) -> BufferedReader:
+        file = self.open(sha256)
+        try:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+        except OSError as error:
+            file.close()
+            raise FileDamaged(f"The bytes in the store cannot be read: {error.strerror}.") from error
+        if found != sha256:
+            file.close()
+            raise FileDamaged("The bytes in the store have another digest than those that were uploaded.")
+        return file
+
+    def open(self, sha256: str) -> BufferedReader:
         """The content as an open file, which stays readable though the content be deleted. Raises FileNotFound."""
         try:
             return self._path(sha256).open("rb")
         except FileNotFoundError as error:
-            raise FileNotFound("The content of this file is not in the store.") from error
+            raise FileNotFound(_GONE) from error
+        except OSError as error:
+            raise FileDamaged(f"The bytes in the store cannot be read: {error.strerror}.") from error
 
     def has(self, sha256: str) -> bool:
         return self._path(sha256).is_file()

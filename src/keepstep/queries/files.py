@@ -1,6 +1,6 @@
 """Uploaded files as values: what is known of each; the bytes lie in the blob store."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,13 @@ class StoredFile:
     def to_json(self) -> dict[str, Any]:
         """The file as an answer holds it."""
         return {"file_id": self.id, "name": self.name, "size": self.size, "media_type": self.media_type, "sha256": self.sha256}
+
+
+def named_files(envelopes: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Each file that answers, or entries of an archive, name: the object as it is stored."""
+    for envelope in envelopes.values():
+        value = envelope.get("value") if isinstance(envelope, Mapping) else None
+        yield from (item for item in value if isinstance(item, dict) and "file_id" in item) if isinstance(value, list) else ()
 
 
 async def files_by_id(tx: Read, ids: Collection[str]) -> Mapping[str, StoredFile]:

@@ -1,16 +1,20 @@
 """Files over HTTP: upload to a wizard, download from a run. A download is never shown in the browser as a page."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated
+import os
+from collections.abc import AsyncIterator, Mapping
+from typing import Annotated, BinaryIO
 from urllib.parse import quote
 
+from anyio import to_thread
 from fastapi import Path, UploadFile
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from keepstep.actions.files import Upload, store_file
 from keepstep.core.structure import ID_PATTERN
-from keepstep.queries.files import file_of_run
-from keepstep.queries.runs import get_run
+from keepstep.errors import FileDamaged
+from keepstep.queries.files import StoredFile, file_of_run, named_files
+from keepstep.queries.runs import RunState, get_run
 from keepstep.web.api import shapes
 from keepstep.web.api.runs import RunId, WizardRef
 from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, WriteTx
@@ -44,14 +48,39 @@ async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:
 async def download(
     ctx: CurrentContext, tx: ReadTx, resources: ResourcesDep, run_id: RunId, file_id: Annotated[str, LOWER_CASE, Path(pattern=ID_PATTERN)]
 ) -> StreamingResponse:
-    """The bytes as they were uploaded, always as an attachment."""
-    await get_run(tx, ctx.actor, run_id)
+    """The bytes as they were uploaded, always as an attachment: read once and compared with their digest before any is sent."""
+    run = await get_run(tx, ctx.actor, run_id)
     stored = await file_of_run(tx, run_id, file_id)
+    _require_as_answered(run, stored)
+    content = await resources.blobs.open_intact(stored.sha256)
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(stored.name)}",
-        "Content-Length": str(stored.size),
+        "Content-Length": str(os.fstat(content.fileno()).st_size),
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "Digest": f"sha-256={stored.sha256}",
     }
-    return StreamingResponse(resources.blobs.read(stored.sha256), media_type=stored.media_type, headers=headers)
+    return _Sent(content, media_type=stored.media_type, headers=headers)
+
+
+def _require_as_answered(run: RunState, stored: StoredFile) -> None:
+    """Raises FileDamaged where the run's answers hold another digest of this file than its row does."""
+    for named in (*named_files(run.answers), *named_files(run.archive)):
+        if named["file_id"] == stored.id and named.get("sha256") != stored.sha256:
+            raise FileDamaged("The run was answered with other bytes than those that are kept under this file's id.")
+
+
+class _Sent(StreamingResponse):
+    """An open file, sent in pieces and closed at the end, also when nobody waits for it any more."""
+
+    def __init__(self, content: BinaryIO, *, media_type: str, headers: Mapping[str, str]) -> None:
+        super().__init__(self._pieces(), media_type=media_type, headers=headers)
+        self._content = content
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._content:
+            await super().__call__(scope, receive, send)
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        while piece := await to_thread.run_sync(self._content.read, CHUNK):
+            yield piece
