@@ -14,8 +14,11 @@ from tests.db_fixtures import Database
 from tests.tampering import flipped, tamper
 from typer.testing import CliRunner, Result
 
+from keepstep.actions.confirm import Consent
 from keepstep.actions.erasure import ErasureRequest, erase_run
+from keepstep.actions.publishing import Publishing, publish_draft
 from keepstep.actions.runs import save_answers
+from keepstep.actions.wizards import WizardPatch, change_wizard
 from keepstep.cli.main import app
 from keepstep.core.integrity import Header, content_digest, leaves_of
 from keepstep.db.engine import open_engine
@@ -193,6 +196,38 @@ def test_a_dropped_tombstone_and_an_altered_version_are_found(
     alter(database, f"UPDATE wizard_versions SET digest = {flipped('digest')}")
     found = codes(keepstep_verify("--against", str(checkpoint), "--json"))
     assert {("dropped", store[1]), ("rewritten", None), ("tombstone", store[1]), ("version", None)} <= set(found)
+
+
+def test_versions_that_were_renumbered_together_with_the_trail_are_found_by_the_checkpoint_alone(
+    keepstep_verify: Verify, store: list[str], database: Database, tmp_path: Path
+) -> None:
+    file = tmp_path / "two.jsonl"
+    in_database(database.url, second_version)
+    assert keepstep_verify("--checkpoint", str(file)).exit_code == 0
+    alter(database, RENUMBERED)
+    assert keepstep_verify().exit_code == 0
+    ended = keepstep_verify("--against", str(file), "--json")
+    found = [(finding["code"], finding["version_number"]) for finding in json.loads(ended.stdout)["findings"]]
+    assert (ended.exit_code, sorted(found)) == (8, [("rewritten", 1), ("rewritten", 2)])
+
+
+async def second_version(engine: AsyncEngine) -> None:
+    desk = Desk(engine, minute=[100])
+    wizard = (await desk.read(lambda tx: tx.rows(text("SELECT id::text FROM wizards"))))[0].id
+    await desk.do(change_wizard, wizard, WizardPatch(name="Second"))
+    await desk.do(publish_draft, wizard, Publishing(), Consent(seen="2"))
+
+
+# Both versions under each other's number, and everything that says so altered with them.
+RENUMBERED = """
+    DO $$ BEGIN
+      UPDATE wizard_versions SET version_number = version_number + 10;
+      UPDATE wizard_versions SET version_number = 13 - version_number;
+      UPDATE wizard_versions SET based_on = NULLIF(version_number - 1, 0), created_at = '2026-03-03 10:00+00';
+      UPDATE wizards SET active_version_id = (SELECT id FROM wizard_versions WHERE version_number = 2);
+      UPDATE audit_events SET at = '2026-03-03 10:00+00', details = details - 'record' WHERE action = 'wizard.published';
+    END $$
+"""
 
 
 def test_no_checkpoint_is_written_over_what_was_altered(

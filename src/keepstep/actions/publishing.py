@@ -16,7 +16,7 @@ from keepstep.actions.registry import reserve
 from keepstep.core import edits as e
 from keepstep.core.faults import problems_in
 from keepstep.core.impact import Report
-from keepstep.core.integrity import structure_digest
+from keepstep.core.integrity import structure_digest, version_record
 from keepstep.core.issue import to_errors
 from keepstep.core.look_alikes import LookAlike, look_alikes
 from keepstep.core.structure import Structure, dump
@@ -24,7 +24,7 @@ from keepstep.db.tables import version_option_sets, wizard_versions, wizards
 from keepstep.db.transaction import UNIQUE, Read, Write
 from keepstep.errors import NothingToPublish, PolicyUnavailable, Stale, StructureInvalid
 from keepstep.queries.drafts import WizardDraft, get_draft, reserved_of
-from keepstep.queries.history import last_version_number
+from keepstep.queries.history import last_version
 from keepstep.queries.versions import Version, version_by_id, version_by_number
 from keepstep.queries.wizards import Wizard
 
@@ -136,19 +136,23 @@ def check_publishable(structure: Structure) -> None:
 
 async def _store_version(ctx: Context, tx: Write, wizard: Wizard, plan: Plan) -> Version:
     dumped = dump(plan.structure)
-    number = await last_version_number(tx, wizard.id) + 1
-    version = Version(ctx.make_id(), wizard.id, number, plan.structure, structure_digest(dumped), ctx.now)
+    last, published_at = await last_version(tx, wizard.id)
+    number = last + 1
+    # Never before the version before it, whatever the clock says: versions are told apart by their order, too.
+    created_at = max(ctx.now, published_at or ctx.now)
+    version = Version(ctx.make_id(), wizard.id, number, plan.structure, structure_digest(dumped), created_at)
     row = {"id": version.id, "origin_wizard_id": wizard.id, "wizard_id": wizard.id, "version_number": number, "structure": dumped}
     row |= {"digest": version.digest, "changes": changes_without_answers(plan.report.report)}
     row |= {"change_summary": plan.publishing.change_summary, "in_progress_policy": plan.publishing.in_progress}
     row |= {"based_on": plan.active.number if plan.active else None, "rolled_back_to": plan.publishing.rolls_back_to}
     raced = Stale("Somebody published at the same moment; read the wizard again.")
-    made = {"created_at": ctx.now, "created_by": ctx.actor.id}
-    await tx.execute(insert(wizard_versions).values(**row, **made), refused={UNIQUE: raced})
+    row |= {"created_at": created_at, "created_by": ctx.actor.id}
+    await tx.execute(insert(wizard_versions).values(**row), refused={UNIQUE: raced})
     await _store_option_sets(tx, version)
     await reserve(tx, wizard.id, old=plan.active.structure if plan.active else None, new=plan.structure)
     await tx.execute(update(wizards).where(wizards.c.id == wizard.id).values(active_version_id=version.id, updated_at=ctx.now))
-    details = {"version_number": number, "rolled_back_to": plan.publishing.rolls_back_to, "changes": len(plan.report.report.changes)}
+    details = {"version_number": number, "rolled_back_to": plan.publishing.rolls_back_to, "record": version_record(row).hex()}
+    details |= {"changes": len(plan.report.report.changes)}
     await audit_wizard(ctx, tx, "wizard.published", wizard.id, **details)
     return version
 

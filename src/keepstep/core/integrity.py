@@ -45,6 +45,27 @@ def structure_digest(structure: Mapping[str, Any]) -> bytes:
     return sha256(canonical_bytes(structure)).digest()
 
 
+RECORDED: Final = (
+    "id",
+    "version_number",
+    "digest",
+    "change_summary",
+    "changes",
+    "based_on",
+    "rolled_back_to",
+    "in_progress_policy",
+    "created_at",
+    "created_by",
+)
+"""The columns of a version that its record covers."""
+
+
+def version_record(version: Mapping[str, Any]) -> bytes:
+    """The digest of everything that a version's row says: the audit trail keeps it, apart from the row."""
+    said = {name: version[name] for name in RECORDED}
+    return sha256(canonical_bytes(said | {"digest": version["digest"].hex(), "created_at": instant(version["created_at"])})).digest()
+
+
 def leaf_key(salt: bytes, option_set_id: str) -> bytes:
     """The key of one answer's leaf: without the salt it tells nothing about the others."""
     return hmac.digest(salt, option_set_id.encode(), "sha256")

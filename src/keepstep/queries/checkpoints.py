@@ -12,7 +12,7 @@ from sqlalchemy import Select, and_, select, tuple_
 from keepstep.core.checkpoint import Checkpoint, Line, is_signed, key_id
 from keepstep.db.tables import checkpoints, erasures, run_revisions, wizard_runs, wizard_versions
 from keepstep.db.transaction import Read
-from keepstep.queries.integrity import Finding
+from keepstep.queries.findings import Finding
 
 # Lines compared by one query each for what they name: enough that the round trip does not show.
 BATCH: Final = 500
@@ -59,15 +59,16 @@ def _batches(items: Iterable[T]) -> Iterator[Sequence[T]]:
 
 async def _compared_versions(tx: Read, lines: Sequence[Line]) -> list[Finding]:
     own = wizard_versions.c
-    rows = await tx.rows(select(own.id, own.digest).where(own.id.in_([line[1] for line in lines]))) if lines else ()
-    present = {row.id: bytes(row.digest).hex() for row in rows}
+    rows = await tx.rows(select(*_VERSION).where(own.id.in_([line[1] for line in lines]))) if lines else ()
+    present = {row.id: (row.origin_wizard_id, row.version_number, bytes(row.digest).hex()) for row in rows}
     found = []
     for _, version_id, wizard_id, number, digest in lines:
         place: dict[str, Any] = {"wizard_id": wizard_id, "version_number": number}
         if version_id not in present:
             found.append(Finding(code="dropped", detail="The checkpoint names this version; it is gone.", **place))
-        elif present[version_id] != digest:
-            found.append(Finding(code="rewritten", detail="The version has another digest than the checkpoint names.", **place))
+        elif present[version_id] != (wizard_id, number, digest):
+            detail = "The version has another digest, number or wizard than the checkpoint names."
+            found.append(Finding(code="rewritten", detail=detail, **place))
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, select
 
 from keepstep.db.tables import users, wizard_versions
 from keepstep.db.transaction import Read
@@ -89,7 +89,11 @@ def _line(row: Row[Any], wizard: Wizard, runs: Mapping[str, RunCounts]) -> Versi
     )
 
 
-async def last_version_number(tx: Read, wizard_id: str) -> int:
-    """The highest number given so far; 0 before the first version."""
-    wanted = wizard_versions.c.origin_wizard_id == wizard_id
-    return int(await tx.scalar(select(func.coalesce(func.max(wizard_versions.c.version_number), 0)).where(wanted)))
+async def last_version(tx: Read, wizard_id: str) -> tuple[int, datetime | None]:
+    """The highest number given so far and when that version was published; 0 and None before the first."""
+    own = wizard_versions.c
+    newest = (
+        select(own.version_number, own.created_at).where(own.origin_wizard_id == wizard_id).order_by(own.version_number.desc()).limit(1)
+    )
+    row = await tx.one_or_none(newest)
+    return (0, None) if row is None else (row.version_number, row.created_at)
