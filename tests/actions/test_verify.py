@@ -1,5 +1,6 @@
 """`verify` finds every alteration of what is stored, names the run or the version, and finds nothing where nothing was altered."""
 
+import json
 from dataclasses import dataclass
 
 import pytest
@@ -9,7 +10,7 @@ from tests.actions_kit import ADMIN, Desk, Survey
 from tests.tampering import flipped, tamper, tampered
 
 from keepstep.actions.erasure import ErasureRequest, erase_run
-from keepstep.actions.runs import save_answers
+from keepstep.actions.runs import complete_run, restore_revision, save_answers, trash_run, untrash_run
 from keepstep.db.transaction import Read
 from keepstep.queries.integrity import BATCH, EVERYTHING, Scope, Verified, guard_findings, verify
 
@@ -145,6 +146,65 @@ async def test_what_was_removed_or_moved_is_found(store: Store) -> None:
     for statement, code in REMOVED_OR_MOVED.items():
         found = await store.found(statement)
         assert code in {code for code, run, _ in found if run in {store.run, store.begun}}, statement
+
+
+RECORDS = {
+    "completed_at = completed_at + interval '1 microsecond' WHERE id = :run": "run",
+    "updated_at = updated_at - interval '1 day' WHERE id = :run": "run",
+    "trashed_at = now() WHERE id = :run": "run",
+    "wizard_id = NULL WHERE id = :run": "run",
+    "wizard_id = NULL WHERE id = :begun": "begun",
+    "completed_at = now() WHERE id = :begun": "begun",
+    "trashed_at = now() WHERE id = :begun": "begun",
+    "language = 'de' WHERE id = :begun": "begun",
+}
+
+
+async def test_a_row_of_a_run_that_says_otherwise_than_its_revisions_is_found(store: Store) -> None:
+    for change, run in RECORDS.items():
+        assert await store.found(f"UPDATE wizard_runs SET {change}") == {("record", getattr(store, run), None)}, change
+
+
+async def test_what_was_trashed_and_taken_out_again_is_held_to_the_audit_trail(store: Store) -> None:
+    await store.desk.do(trash_run, store.run)
+    assert (await store.verified()).findings == []
+    trashed = {("record", store.run, None)}
+    assert await store.found("UPDATE wizard_runs SET trashed_at = NULL WHERE id = :run") == trashed
+    assert await store.found("UPDATE wizard_runs SET trashed_at = trashed_at - interval '1 s' WHERE id = :run") == trashed
+    assert await store.found("DELETE FROM audit_events WHERE action = 'run.trashed' AND run_id = :run") == trashed
+    await store.desk.do(untrash_run, store.run)
+    assert (await store.verified()).findings == []
+    assert await store.found("UPDATE wizard_runs SET trashed_at = now() WHERE id = :run") == trashed
+
+
+async def test_what_names_the_respondent_of_an_erased_run_is_found(store: Store) -> None:
+    await store.desk.as_(ADMIN).do(erase_run, store.run, ErasureRequest(reason="asked for"))
+    assert (await store.verified()).findings == []
+    for left in ("respondent = 'John'", "request_digest = sha256('x')"):
+        assert await store.found(f"UPDATE wizard_runs SET {left} WHERE id = :run") == {("record", store.run, None)}
+
+
+async def test_a_job_of_a_revision_that_no_job_wrote_is_found(store: Store) -> None:
+    found = await store.found("UPDATE run_revisions SET job_id = gen_random_uuid() WHERE run_id = :run AND revision = 2")
+    assert found == {("record", store.run, 2)}
+
+
+async def test_a_run_that_was_restored_and_completed_again_has_the_time_of_that(store: Store) -> None:
+    """Whatever way a run takes, the time at which it was completed follows from its revisions."""
+    begun, desk = store.begun, store.desk
+    await desk.do(complete_run, begun, "0.0")
+    await desk.do(restore_revision, store.run, 1, "3.0")
+    other = await desk.run(store.survey.wizard, complete=False, full_name="Ann")
+    await desk.do(save_answers, other, {"email": "a@example.com"}, "0.0")
+    await desk.do(complete_run, other, "0.1")
+    await desk.do(save_answers, other, {"email": "b@example.com"}, "1.0")
+    assert (await store.verified()).findings == []
+
+
+async def test_a_working_copy_of_another_version_is_found(store: Store) -> None:
+    other = {"x-y": {"value": 1}}
+    found = await store.found(f"UPDATE wizard_runs SET working_answers = '{json.dumps(other)}' WHERE id = :begun")
+    assert found == {("working-copy", store.begun, None)}
 
 
 async def test_a_working_copy_that_holds_no_answers_is_found(store: Store) -> None:

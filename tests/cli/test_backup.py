@@ -190,6 +190,21 @@ def test_a_backup_that_was_altered_is_refused_before_anything_is_made(
     assert (ended.exit_code, said in ended.stderr, (tmp_path / "new").exists()) == (3, True, False), ended.output
 
 
+def without_the_file(members: Members) -> Members:
+    """An uploaded file left out, and the manifest mended to fit: it says that the store had lost it."""
+    name = next(name for name, _ in members if name.startswith("files/"))
+    told = json.loads(members[-1][1])
+    del told["members"][name]
+    told["missing"] = [name.removeprefix("files/")]
+    return [member for member in members[:-1] if member[0] != name] + [("manifest.json", json.dumps(told).encode())]
+
+
+def test_a_file_that_did_not_come_back_is_named(kept: Path, empty_database: Database, tmp_path: Path) -> None:
+    altered(kept, without_the_file)
+    ended = over(empty_database.url, tmp_path / "new")("restore", str(kept))
+    assert (ended.exit_code, "are not in the store. (file)" in ended.stdout, "1 alteration:" in ended.stdout) == (8, True, True)
+
+
 def test_a_backup_that_was_cut_and_a_missing_one_are_said_so(kept: Path, tmp_path: Path) -> None:
     kept.write_bytes(kept.read_bytes()[:3000])
     restore = over(None, tmp_path / "new")

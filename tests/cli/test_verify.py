@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+import os
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,15 @@ from typer.testing import CliRunner, Result
 
 from keepstep.actions.confirm import Consent
 from keepstep.actions.erasure import ErasureRequest, erase_run
+from keepstep.actions.files import Upload, store_file
 from keepstep.actions.publishing import Publishing, publish_draft
 from keepstep.actions.runs import save_answers
 from keepstep.actions.wizards import WizardPatch, change_wizard
 from keepstep.cli.main import app
 from keepstep.core.integrity import Header, content_digest, leaves_of
+from keepstep.db.blobs import BlobStore
 from keepstep.db.engine import open_engine
+from keepstep.db.transaction import open_read
 
 Verify = Callable[..., Result]
 SECRET = "a secret of these tests, long enough"
@@ -29,10 +33,19 @@ SECRET = "a secret of these tests, long enough"
 
 @pytest.fixture
 def keepstep_verify(database: Database, tmp_path: Path) -> Verify:
-    environment = {"KEEPSTEP_HOME": str(tmp_path), "KEEPSTEP_DATABASE_URL": database.url, "KEEPSTEP_SECRET_KEY": SECRET}
+    return command("verify", database, tmp_path)
+
+
+@pytest.fixture
+def keepstep_sweep(database: Database, tmp_path: Path) -> Verify:
+    return command("sweep", database, tmp_path)
+
+
+def command(name: str, database: Database, home: Path) -> Verify:
+    environment = {"KEEPSTEP_HOME": str(home), "KEEPSTEP_DATABASE_URL": database.url, "KEEPSTEP_SECRET_KEY": SECRET}
 
     def invoke(*words: str, **more: str) -> Result:
-        return CliRunner().invoke(app, ["verify", *words], env=environment | more)
+        return CliRunner().invoke(app, [name, *words], env=environment | more)
 
     return invoke
 
@@ -83,6 +96,65 @@ def test_one_flipped_byte_ends_with_8_and_names_the_run(keepstep_verify: Verify,
     assert (ended.exit_code, f"run {store[0]}, revision 2: " in ended.stdout) == (8, True)
     (finding,) = json.loads(keepstep_verify("--json").stdout)["findings"]
     assert (finding["code"], finding["run_id"], finding["revision"]) == ("revision", store[0], 2)
+
+
+@pytest.fixture
+def uploaded(store: list[str], database: Database, tmp_path: Path) -> Path:
+    """Where the bytes of an uploaded file lie."""
+
+    async def fill(engine: AsyncEngine) -> str:
+        desk = Desk(engine, minute=[50])
+        blobs = BlobStore(tmp_path / "files", 1000)
+        stored = await desk.do(store_file, "customer-survey", blobs, Upload(pieces(), "a.txt", "text/plain"))
+        return stored.sha256
+
+    (path,) = (tmp_path / "files").rglob(in_database(database.url, fill))
+    return path
+
+
+async def pieces() -> AsyncIterator[bytes]:
+    yield b"what somebody uploaded"
+
+
+def test_uploads_are_read_unless_it_is_told_not_to_and_then_it_says_so(keepstep_verify: Verify, uploaded: Path) -> None:
+    assert "0 files in answers; 1 upload read, 22 bytes." in keepstep_verify().stdout
+    uploaded.write_bytes(b"What somebody uploaded")
+    ended = keepstep_verify()
+    assert (ended.exit_code, "are not those of the upload" in ended.stdout, "(file)" in ended.stdout) == (8, True, True)
+    unread = keepstep_verify("--no-files")
+    assert (unread.exit_code, "the bytes of uploads were not read (--no-files)" in unread.stdout) == (0, True)
+    assert json.loads(keepstep_verify("--no-files", "--json").stdout)["contents"] is None
+
+
+def test_what_no_file_names_is_said_and_swept(
+    keepstep_verify: Verify, keepstep_sweep: Verify, uploaded: Path, database: Database, tmp_path: Path
+) -> None:
+    alter(database, "DELETE FROM files")
+    broken_off, going_on = tmp_path / "files/incoming" / ("0" * 32), tmp_path / "files/incoming" / ("1" * 32)
+    for path in (broken_off, going_on):
+        path.write_bytes(b"half")
+    os.utime(broken_off, (0, 0))
+    ended = keepstep_verify()
+    assert (ended.exit_code, "The store holds 1 content that no file names" in ended.stdout) == (0, True)
+    assert keepstep_sweep().stdout == "Removed 1 content that no file names, and 1 upload broken off.\n"
+    assert (uploaded.exists(), broken_off.exists(), going_on.exists()) == (False, False, True)
+    assert json.loads(keepstep_sweep("--json").stdout) == {"contents": 0, "uploads": 0}
+    assert "The store holds" not in keepstep_verify().stdout
+
+
+def test_a_sweep_is_in_the_audit_trail_and_one_without_anything_to_do_is_not(
+    keepstep_sweep: Verify, uploaded: Path, database: Database
+) -> None:
+    keepstep_sweep()
+    assert uploaded.exists()
+    alter(database, "DELETE FROM files")
+    keepstep_sweep()
+
+    async def events(engine: AsyncEngine) -> Any:
+        async with open_read(engine) as tx:
+            return await tx.scalars(text("SELECT details FROM audit_events WHERE action = 'files.swept'"))
+
+    assert in_database(database.url, events) == [{"contents": 1}]
 
 
 def test_guards_that_are_off_are_a_finding(keepstep_verify: Verify, store: list[str], database: Database) -> None:
@@ -142,6 +214,8 @@ def test_a_cut_tail_is_found_by_the_checkpoint_alone(
 ) -> None:
     alter(database, "DELETE FROM run_revisions WHERE run_id = :run AND revision = 2", run=store[0])
     alter(database, "UPDATE wizard_runs SET revision = 1 WHERE id = :run", run=store[0])
+    assert codes(keepstep_verify("--json")) == [("record", store[0])]  # it was changed after that
+    alter(database, "UPDATE wizard_runs SET updated_at = completed_at WHERE id = :run", run=store[0])
     assert keepstep_verify().exit_code == 0
     assert codes(keepstep_verify("--against", str(checkpoint), "--json")) == [("cut", store[0])]
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from keepstep.actions.context import Context
-from keepstep.actions.files import lock_content
+from keepstep.actions.files import remove_unnamed
 from keepstep.core.jsonvalue import unstorable_text
 from keepstep.core.permissions import require
 from keepstep.core.text import text_in
@@ -149,11 +149,4 @@ async def remove_contents(tx: Write, blobs: BlobStore, erased: Erasure) -> int:
     """How many contents were removed from the store: those of erased files that no other file shares. In a transaction after
     the one that erased, or a failing commit would leave answers that name missing bytes.
     """
-    removed = 0
-    for digest in sorted({str(sha256) for sha256 in erased.files.values()}):
-        # An upload of the same content holds this lock until its row is stored, so it is seen here, or sees that the bytes went.
-        await lock_content(tx, digest, exclusive=True)
-        if not await tx.scalar(select(files.c.id).where(files.c.sha256 == bytes.fromhex(digest)).limit(1)):
-            blobs.delete(digest)
-            removed += 1
-    return removed
+    return await remove_unnamed(tx, blobs, map(str, erased.files.values()))

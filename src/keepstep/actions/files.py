@@ -1,7 +1,7 @@
 """Files: upload to a wizard, then name them in an answer. Bytes go to the blob store first, so a row never names missing bytes."""
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,8 +12,10 @@ from keepstep.actions.context import Context
 from keepstep.core.flow import Answers
 from keepstep.core.issue import Issue, pointer
 from keepstep.core.jsonvalue import unstorable_text
+from keepstep.core.permissions import require
 from keepstep.core.structure import File
 from keepstep.core.validate import Given
+from keepstep.db.audit import Event, append_event
 from keepstep.db.blobs import BlobStore
 from keepstep.db.tables import files
 from keepstep.db.transaction import Read, Write
@@ -64,6 +66,37 @@ async def lock_content(tx: Write, sha256: str, *, exclusive: bool = False) -> No
     """Keeps a content (SHA-256 in hex) from being removed until this transaction ends; exclusively, from being named anew."""
     key = int.from_bytes(bytes.fromhex(sha256)[:8], signed=True)
     await tx.scalar(select(func.pg_advisory_xact_lock(key) if exclusive else func.pg_advisory_xact_lock_shared(key)))
+
+
+async def remove_unnamed(tx: Write, blobs: BlobStore, contents: Iterable[str]) -> int:
+    """How many of the contents were removed from the store: those that no file names."""
+    removed = 0
+    for digest in sorted(set(contents)):
+        # An upload of the same content holds this lock until its row is stored, so it is seen here, or sees that the bytes went.
+        await lock_content(tx, digest, exclusive=True)
+        if not await tx.scalar(select(files.c.id).where(files.c.sha256 == bytes.fromhex(digest)).limit(1)):
+            blobs.delete(digest)
+            removed += 1
+    return removed
+
+
+async def sweep_contents(ctx: Context, tx: Write, blobs: BlobStore, contents: Sequence[str]) -> int:
+    """As `remove_unnamed`, for contents that nobody came to remove: a process ended between a commit and what follows it."""
+    require(ctx.actor, "administer")
+    removed = await remove_unnamed(tx, blobs, contents)
+    if removed:
+        event = Event(
+            id=ctx.make_id(),
+            at=ctx.now,
+            actor=ctx.actor.id,
+            channel=ctx.actor.channel,
+            action="files.swept",
+            subject_kind="files",
+            subject_id="left-over",
+            details={"contents": removed},
+        )
+        await append_event(tx, event)
+    return removed
 
 
 async def _watched(upload: AsyncIterator[bytes], head: bytearray) -> AsyncIterator[bytes]:

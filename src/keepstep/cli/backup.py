@@ -39,6 +39,7 @@ from keepstep.interchange.backup_file import CHECKPOINT, DATABASE, FILES, SECRET
 from keepstep.queries.checkpoints import checkpoint_findings, differences, state_lines
 from keepstep.queries.integrity import Verified
 from keepstep.queries.integrity import verify as verified
+from keepstep.queries.integrity_files import verify_contents
 
 _COPIED_AT_ONCE: Final = 1 << 20
 
@@ -279,6 +280,7 @@ async def _looked_at(settings: Settings, url: str, checkpoint: Path) -> _Restore
         await engine.dispose()
     async with open_resources(settings, url, timeouts=PATIENT) as resources, open_read(resources.engine) as tx:
         result = await verified(tx)
+        await verify_contents(tx, resources.blobs, None, result)
         result.add(await checkpoint_findings(tx, resources.secret))
         with checkpoint.open("rb") as lines:
             async for finding in differences(tx, checkpoint_file.state_lines(lines)):
@@ -315,4 +317,5 @@ def _print_restored(manifest: Manifest, done: _Restored, *, as_json: bool) -> No
     for issue in done.issues:
         print(f"{issue.pointer}: {issue.detail} ({issue.code})")
     said = "Everything is as it was backed up" if done.result.is_intact else counted(done.result.altered, "alteration")
-    print(f"{said}: {done.result.versions:,} versions, {done.result.runs:,} runs, of {manifest.at}.")
+    looked = f"{done.result.versions:,} versions, {done.result.runs:,} runs, {done.result.contents or 0:,} uploaded files"
+    print(f"{said}: {looked}, of {manifest.at}.")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from keepstep import __version__
-from keepstep.cli import accounts, backup, database, demo, runs, serving, verifying, wizards
+from keepstep.cli import accounts, backup, database, demo, runs, serving, sweeping, verifying, wizards
 
 app = typer.Typer(
     name="keepstep",
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.command("serve")(serving.serve)
 app.command("demo")(demo.demo)
 app.command("verify")(verifying.verify)
+app.command("sweep")(sweeping.sweep)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.add_typer(database.db, name="db")

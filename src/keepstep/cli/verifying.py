@@ -26,6 +26,7 @@ from keepstep.interchange import checkpoint_file
 from keepstep.queries.checkpoints import checkpoint_findings, differences, state_lines
 from keepstep.queries.integrity import Finding, Scope, Verified, count_runs, guard_findings
 from keepstep.queries.integrity import verify as verified
+from keepstep.queries.integrity_files import verify_contents
 from keepstep.queries.wizards import get_wizard
 
 _PLACES: Final = (("wizard_id", "wizard"), ("version_number", "version"), ("run_id", "run"), ("revision", "revision"))
@@ -38,12 +39,14 @@ class _Wanted:
     wizard: str | None
     checkpoint: Path | None
     kept: Iterable[Line]
+    contents: bool
 
 
 def verify(
     wizard: Annotated[str | None, typer.Option(help="One wizard's versions and runs alone: its slug or id.")] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Write a signed checkpoint to this new file, to be kept elsewhere.")] = None,
     against: Annotated[Path | None, typer.Option(help="Compare with this checkpoint, too.")] = None,
+    files: Annotated[bool, typer.Option(help="Read the bytes of every uploaded file, too. Without, it says that nobody did.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Recompute every digest and chain. Ends with 8 when something was altered, naming it."""
@@ -52,7 +55,7 @@ def verify(
         settings = settings_from(os.environ)
         began = time.perf_counter()
         with _checkpoint_lines(against, secret_of(settings)) as kept, database_of(settings) as url:
-            result, written = asyncio.run(_verified(settings, url, _Wanted(wizard, checkpoint, kept)))
+            result, written = asyncio.run(_verified(settings, url, _Wanted(wizard, checkpoint, kept, files)))
         seconds = time.perf_counter() - began
     _print(result, written, seconds, as_json=as_json)
     if not result.is_intact:
@@ -121,6 +124,10 @@ async def _looked_at(resources: Resources, wanted: _Wanted) -> Verified:
         with progress() as shown:
             task = shown.add_task("Runs", total=await count_runs(tx, wizard_id))
             result = await verified(tx, Scope(wizard_id), seen=lambda so_far: shown.update(task, completed=so_far.runs))
+            if wanted.contents:
+                reading = shown.add_task("Files", total=None)
+                told = lambda so_far: shown.update(reading, completed=so_far.contents or 0)  # noqa: E731 - used at once
+                await verify_contents(tx, resources.blobs, wizard_id, result, seen=told)
         if wizard_id is None:
             result.add(await checkpoint_findings(tx, resources.secret))
         async for finding in differences(tx, wanted.kept):
@@ -175,8 +182,19 @@ def _print(result: Verified, written: Checkpoint | None, seconds: float, *, as_j
     looked = f"{result.versions:,} versions, {result.runs:,} runs, {result.revisions:,} revisions ({result.erased:,} with erasures)"
     said = "Everything is as it was stored" if result.is_intact else counted(result.altered, "alteration")
     print(f"{said}: {looked}, {result.runs / seconds:,.0f} runs/s.")
+    print(_said_of_files(result))
     if written is not None:
         print(f"Checkpoint {written.id} over {sum(written.counts.values()):,} lines, root {written.root.hex()}. Keep its file elsewhere.")
+
+
+def _said_of_files(result: Verified) -> str:
+    named = f"{counted(result.files, 'file')} in answers"
+    if result.contents is None:
+        return f"{named}; the bytes of uploads were not read (--no-files)."
+    said = f"{named}; {counted(result.contents, 'upload')} read, {counted(result.content_bytes, 'byte')}."
+    if result.left_over:
+        said += f" The store holds {counted(result.left_over, 'content')} that no file names: `keepstep sweep` takes that away."
+    return said
 
 
 def _sentence(finding: Finding) -> str:

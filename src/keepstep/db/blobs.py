@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -22,6 +22,8 @@ from keepstep.errors import DatabaseUnavailable, FileDamaged, FileNotFound, TooL
 CHUNK: Final = 256 * 1024
 _GONE: Final = "The content of this file is not in the store."
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_PART: Final = re.compile(r"[0-9a-f]{2}")
+_INCOMING: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,22 @@ class BlobStore:
         except OSError as error:
             raise FileDamaged(f"The bytes in the store cannot be read: {error.strerror}.") from error
 
+    async def names(self, at_once: int) -> AsyncIterator[Sequence[str]]:
+        """The digest of every content, some at a time, in the order of digests."""
+        batch: list[str] = []
+        for first in await anyio.to_thread.run_sync(_listed, self.folder, _PART):
+            for second in await anyio.to_thread.run_sync(_listed, first, _PART):
+                batch += [path.name for path in await anyio.to_thread.run_sync(_listed, second, _DIGEST)]
+                if len(batch) >= at_once:
+                    yield batch
+                    batch = []
+        if batch:
+            yield batch
+
+    def unfinished(self, before: float) -> Sequence[Path]:
+        """Uploads that were broken off by the end of their process: those not written to since `before`, in seconds of the epoch."""
+        return [path for path in _listed(self.folder / "incoming", _INCOMING) if path.stat().st_mtime < before]
+
     def has(self, sha256: str) -> bool:
         return self._path(sha256).is_file()
 
@@ -115,6 +133,14 @@ class BlobStore:
             raise FileNotFound("A content is named by its SHA-256 in hex.")
         # Two levels, so that no folder holds more than some thousand names.
         return self.folder / sha256[:2] / sha256[2:4] / sha256
+
+
+def _listed(folder: Path, names: re.Pattern[str]) -> Sequence[Path]:
+    """What lies in the folder under such names; nothing without a folder."""
+    try:
+        return sorted(path for path in folder.iterdir() if names.fullmatch(path.name))
+    except FileNotFoundError:
+        return []
 
 
 def _keep(path: Path, target: Path) -> None:

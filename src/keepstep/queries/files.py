@@ -43,6 +43,12 @@ async def files_by_id(tx: Read, ids: Collection[str]) -> Mapping[str, StoredFile
     }
 
 
+async def unnamed(tx: Read, contents: Collection[str]) -> list[str]:
+    """Those of the contents (SHA-256 in hex) that no file names; one query."""
+    rows = await tx.scalars(select(files.c.sha256).where(files.c.sha256.in_([bytes.fromhex(name) for name in contents])).distinct())
+    return sorted(set(contents) - {bytes(digest).hex() for digest in rows})
+
+
 async def file_of_run(tx: Read, run_id: str, file_id: str) -> StoredFile:
     """A file that an answer of this run names. Raises FileNotFound."""
     found = (await files_by_id(tx, {file_id})).get(file_id)

@@ -43,14 +43,22 @@ EVERYTHING: Final = Scope()
 
 @dataclass(slots=True)
 class Verified:
-    """What was looked at, and what was found. Fills while `verify` runs; `next` is where a limited one stopped."""
+    """What was looked at, and what was found. Fills while `verify` runs; `next` is where a limited one stopped.
+
+    `files`: files that answers name, compared with their rows. `contents`: how many of their contents were read, None where
+    nobody read any; `left_over`: contents that no file names, None where nobody looked. They are no alteration.
+    """
 
     versions: int = 0
     runs: int = 0
     revisions: int = 0
     erased: int = 0
+    files: int = 0
     altered: int = 0
     next: str | None = None
+    contents: int | None = None
+    content_bytes: int = 0
+    left_over: int | None = None
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, found: Iterable[Finding]) -> None:
@@ -64,8 +72,9 @@ class Verified:
         return self.altered == 0
 
     def to_json(self) -> dict[str, Any]:
-        counts = {name: getattr(self, name) for name in ("versions", "runs", "revisions", "erased", "altered")}
-        return {"intact": self.is_intact} | counts | {"next": self.next, "findings": [finding.to_json() for finding in self.findings]}
+        names = ("versions", "runs", "revisions", "erased", "files", "contents", "content_bytes", "left_over", "altered", "next")
+        counts = {name: getattr(self, name) for name in names}
+        return {"intact": self.is_intact} | counts | {"findings": [finding.to_json() for finding in self.findings]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from keepstep.db.definitions import definition_faults
 from keepstep.db.tables import erasures, run_revisions, wizard_runs
 from keepstep.db.transaction import Read
 from keepstep.queries.findings import EVERYTHING, MAX_FINDINGS, Finding, Place, Scope, Verified, read_json
+from keepstep.queries.integrity_files import row_findings
+from keepstep.queries.integrity_runs import events_of, record_findings, strange_copies
 from keepstep.queries.integrity_tombstones import Tombstones, digest_or_none, tombstones_of
 from keepstep.queries.integrity_versions import KnownVersion, verify_versions
 
@@ -25,12 +27,16 @@ async def verify(tx: Read, scope: Scope = EVERYTHING, *, seen: Callable[[Verifie
     result = Verified()
     versions = await verify_versions(tx, scope.wizard_id, result)
     async for batch in _batches(tx, scope):
-        tombstones = await tombstones_of(tx, [rows[0].id for rows in batch], result)
+        ids = [rows[0].id for rows in batch]
+        tombstones, events = await tombstones_of(tx, ids, result), await events_of(tx, ids)
         for rows in batch:
             result.runs += 1
             result.revisions += sum(row.revision is not None for row in rows)
             result.erased += sum(row.leaves is not None for row in rows)
             result.add(_run_findings(rows, versions, tombstones.get(rows[0].id, Tombstones())))
+            result.add(record_findings(rows, versions.get(rows[0].wizard_version_id), events.get(rows[0].id, ())))
+        result.add(await strange_copies(tx, [rows[0] for rows in batch]))
+        await row_findings(tx, batch, result)
         result.next = batch[-1][0].id if result.runs == scope.limit else None
         seen(result)
     if scope.wizard_id is None and result.next is None:
@@ -59,11 +65,17 @@ async def count_runs(tx: Read, wizard_id: str | None) -> int:
 _OWN: Final = (
     wizard_runs.c.id,
     wizard_runs.c.origin_wizard_id,
+    wizard_runs.c.wizard_id,
     wizard_runs.c.wizard_version_id,
     wizard_runs.c.status,
     wizard_runs.c.revision.label("head"),
     wizard_runs.c.language,
     cast(wizard_runs.c.working_answers, Text).label("working_answers"),
+    wizard_runs.c.respondent,
+    wizard_runs.c.request_digest,
+    wizard_runs.c.updated_at,
+    wizard_runs.c.completed_at,
+    wizard_runs.c.trashed_at,
     wizard_runs.c.erased_at,
 )
 _REVISION: Final = (
@@ -79,6 +91,7 @@ _REVISION: Final = (
     run_revisions.c.evaluated_zone,
     run_revisions.c.cause,
     run_revisions.c.actor,
+    run_revisions.c.job_id,
     run_revisions.c.at,
     run_revisions.c.salt,
     run_revisions.c.content_digest,

@@ -28,6 +28,7 @@ class KnownVersion:
     number: int
     option_sets: int
     languages: frozenset[str]
+    has_wizard: bool
 
 
 _OWN: Final = wizard_versions.c
@@ -70,7 +71,9 @@ async def verify_versions(tx: Read, wizard_id: str | None, result: Verified) -> 
             result.add(await _rollback_findings(tx, row, structure))
         line.take(row)
         option_sets, languages = (len(structure.option_sets), frozenset(structure.languages)) if structure else (0, frozenset[str]())
-        known[row.id] = KnownVersion(row.id, row.origin_wizard_id, row.version_number, option_sets, languages)
+        known[row.id] = KnownVersion(
+            row.id, row.origin_wizard_id, row.version_number, option_sets, languages, row.present_wizard_id is not None
+        )
     for question in _QUESTIONS:
         rows = await tx.rows(_of(question.statement, question.wizard, wizard_id))
         result.add([_finding(row, question.code, question.detail) for row in rows])

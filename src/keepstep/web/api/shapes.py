@@ -709,13 +709,21 @@ class CodebookAnswer(BaseModel):
 
 
 class VerifyAnswer(BaseModel):
-    """What was looked at, and what was found. `next`: where to go on, null when everything was looked at."""
+    """What was looked at, and what was found. `next`: where to go on, null when everything was looked at.
+
+    `files` that answers name are compared with what is known of them. `contents` and `left_over` are null: the bytes of
+    uploads are read by `keepstep verify` alone.
+    """
 
     intact: bool
     versions: int
     runs: int
     revisions: int
     erased: int
+    files: int
+    contents: int | None
+    content_bytes: int
+    left_over: int | None
     altered: int
     next: str | None
     findings: list[FindingAnswer]
