@@ -20,6 +20,7 @@ from keepstep.db.erasure import Erasure, erase
 from keepstep.db.tables import audit_events, metadata
 from keepstep.db.transaction import open_read, open_write
 from keepstep.errors import Busy, GuardRefused
+from keepstep.queries.integrity import guard_findings
 
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(schema._config()).walk_revisions()][::-1]
 
@@ -229,6 +230,60 @@ async def test_after_an_upgrade_nobody_but_the_function_is_the_eraser(login: Asy
     async with open_read(login) as read:
         assert await read.scalar(text("SELECT pg_has_role(session_user, 'keepstep_eraser', 'USAGE')")) is False
         assert await read.scalar(text("SELECT has_schema_privilege('keepstep_eraser', 'public', 'CREATE')")) is False
+
+
+async def test_a_login_that_made_itself_the_eraser_is_named_and_loses_it_again(login: AsyncEngine) -> None:
+    await _run(login, "GRANT keepstep_eraser TO keepstep")
+    try:
+        assert await _codes(login) == [("/roles/keepstep_eraser", "eraser-granted")]
+        async with open_read(login) as read:
+            assert [finding.code for finding in await guard_findings(read)] == ["guard"]
+    finally:
+        # Roles belong to the whole server, so to other tests as well.
+        assert [issue.code for issue in await schema.repair(login, _event())] == ["eraser-granted"]
+    assert await schema.check(login) == ()
+
+
+async def test_what_somebody_else_granted_is_named_until_they_take_it_away(login: AsyncEngine, superuser: psycopg.Connection[Any]) -> None:
+    superuser.execute("GRANT keepstep_eraser TO keepstep_app")
+    try:
+        await schema.repair(login, _event())
+        assert ("/roles/keepstep_eraser", "eraser-granted") in await _codes(login)
+    finally:
+        superuser.execute("REVOKE keepstep_eraser FROM keepstep_app")
+    assert await schema.check(login) == ()
+
+
+@pytest.fixture
+async def lesser(database: Database, superuser: psycopg.Connection[Any]) -> AsyncIterator[AsyncEngine]:
+    """A login that is a member of keepstep_app and of nothing else."""
+    superuser.execute("CREATE ROLE lesser LOGIN IN ROLE keepstep_app")
+    engine = open_engine(database.url.replace("//keepstep@", "//lesser@"), role=None)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+        superuser.execute("DROP ROLE lesser")
+
+
+BEYOND = (
+    "SET ROLE keepstep_owner",
+    "SET ROLE keepstep_eraser",
+    "GRANT keepstep_eraser TO lesser",
+    "ALTER TABLE run_revisions DISABLE TRIGGER keepstep_guard",
+    "ALTER TABLE run_revisions ALTER answers TYPE jsonb USING '{}'",
+    "DROP TABLE version_option_sets",
+    "CREATE TABLE mine (id int)",
+)
+
+
+async def test_a_login_that_is_the_application_alone_can_neither_rebuild_tables_nor_become_the_eraser(lesser: AsyncEngine) -> None:
+    assert await schema.current(lesser) == schema.head()
+    for statement in BEYOND:
+        with pytest.raises(DBAPIError, match=r"must be owner|permission denied"):
+            await _run(lesser, statement)
+    async with open_write(lesser) as write:
+        await add_world(write)
 
 
 @pytest.fixture

@@ -139,6 +139,21 @@ def hand_over(connection: Connection, erase_run: str) -> None:
             connection.execute(text(f"GRANT {', '.join(sorted(privileges))} ON {table} TO {role}"))
     connection.execute(text(f"REVOKE CREATE ON SCHEMA {_quoted(connection, 'current_schema()')} FROM {ERASER_ROLE}"))
     connection.execute(text(f"REVOKE {ERASER_ROLE} FROM {_quoted(connection, 'session_user')}"))
+    for member in _erasers(connection):
+        # What another than this login has granted, only that one can take away; `role_faults` goes on to name it.
+        connection.execute(text(f"REVOKE {ERASER_ROLE} FROM {member}"))
+
+
+def _erasers(connection: Connection) -> Sequence[str]:
+    """Who may act as the eraser, quoted. A superuser may anyway; to have been given the right to hand it on is not to have it."""
+    right = "CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END"
+    statement = f"""
+        SELECT quote_ident(member.rolname) FROM pg_roles AS member JOIN pg_roles AS eraser ON eraser.rolname = :eraser
+        WHERE member.oid <> eraser.oid AND NOT member.rolsuper
+          AND (pg_has_role(member.oid, eraser.oid, 'USAGE') OR pg_has_role(member.oid, eraser.oid, {right}))
+        ORDER BY 1
+        """  # noqa: S608 - `right` is a constant
+    return connection.scalars(text(statement), {"eraser": ERASER_ROLE}).all()
 
 
 def _foreign_owned(connection: Connection) -> Sequence[str]:
@@ -165,7 +180,13 @@ def role_faults(connection: Connection) -> tuple[Issue, ...]:
     if missing:
         what = f"Missing: {', '.join(missing)}. This login may not create roles, so triggers alone protect what is stored."
         return (Issue("/roles", "roles-missing", f"{what} Let a login that may create them run `keepstep db upgrade`."),)
-    return (*_owner_faults(connection), *_privilege_faults(connection))
+    return (*_owner_faults(connection), *_privilege_faults(connection), *eraser_faults(connection))
+
+
+def eraser_faults(connection: Connection) -> tuple[Issue, ...]:
+    """Who may act as the eraser, and so take answers away past `erase_run`: that is for nobody but the function."""
+    what = f"{{}} may act as {ERASER_ROLE}: whoever granted that has to take it away, or `keepstep db upgrade` does."
+    return tuple(Issue(pointer("roles", ERASER_ROLE), "eraser-granted", what.format(member)) for member in _erasers(connection))
 
 
 def _owner_faults(connection: Connection) -> tuple[Issue, ...]:
