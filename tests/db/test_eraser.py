@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
-from tests.db_rows import DIGEST, NOW, World, add_world, new_id, revision_row
+from tests.db_rows import DIGEST, NOW, World, add_revision, add_world, new_id, revision_row
 
 from keepstep.db import tables
 from keepstep.db.transaction import open_write
@@ -93,3 +93,19 @@ async def test_the_rest_of_the_revision_stays(superuser_engine: AsyncEngine, wor
     for change in changes:
         with pytest.raises(GuardRefused):
             await _erased(superuser_engine, world, "keepstep_eraser", **change)
+
+
+async def test_a_file_that_a_stored_answer_names_stays(superuser_engine: AsyncEngine, world: World) -> None:
+    named = {world.survey.email: {"value": [{"file_id": (file := new_id())}]}}
+    content = {"wizard_id": world.survey.wizard, "sha256": DIGEST, "size": 1, "media_type": "text/plain", "name": "a", "uploaded_at": NOW}
+    async with open_write(superuser_engine) as write:
+        await write.execute(insert(tables.files).values({"id": file, "run_id": world.completed} | content))
+        await add_revision(write, world.survey, world.completed, 3, answers=named)
+    with pytest.raises(GuardRefused, match="belongs to stored answers"):
+        await _delete_files(superuser_engine)
+
+
+async def _delete_files(engine: AsyncEngine) -> None:
+    async with open_write(engine) as write:
+        await write.execute(text("SET LOCAL ROLE keepstep_eraser"))
+        await write.execute(text("DELETE FROM files"))

@@ -271,7 +271,8 @@ END
 """,
 )
 
-# A file belongs to a run once; it goes only by erasure or when no revision ever named it.
+# A file belongs to a run once; it goes only when no revision names it: because none ever did, or because erase_run has taken
+# the answer away just before.
 GUARD_FILE: Final = Function(
     "keepstep_guard_file()",
     """
@@ -285,7 +286,7 @@ BEGIN
     IF NEW *= allowed THEN
       RETURN NEW;
     END IF;
-  ELSIF keepstep_is_eraser() OR NOT EXISTS (
+  ELSIF NOT EXISTS (
     SELECT FROM run_revisions
     WHERE run_id = OLD.run_id AND (strpos(answers::text, OLD.id::text) > 0 OR strpos(archive::text, OLD.id::text) > 0)
   ) THEN
