@@ -1,29 +1,103 @@
-"""Where a change meets stored answers: the dialogs that ask before it is made, and what is stored of each question.
+"""Where a change meets stored answers: how other pages lead to the dialogs that ask first, and what every one of them is asked for.
 
-How other pages lead here (all under `/wizards/{wizard_ref}/build/impact/`; `path_of(name, wizard_ref=…)` in templates):
+All are under `/wizards/{wizard_ref}/build/impact/`; in templates `path_of(name, wizard_ref=…)`:
 
-| page name | address | what |
-|---|---|---|
-| `impact-delete` | `GET  delete` | the dialog of a deletion: Cancel, Retire, Delete anyway, Publish the other changes first |
-| | `POST delete` | without `act`: deletes at once where nothing is stored, else the dialog; `act=retire` / `act=delete` do it |
-| `impact-change` | `GET`/`POST change` | makes a change of members; asks "same meaning?" or shows the report first where answers are touched |
-| `impact-counts` | `GET  counts` | answers and versions of every question: a page, or for htmx the pills as out-of-band parts |
-| `impact-answers` | `GET  answers` | "Stored answers", "Used in" and "History" of one node: a page, or for htmx the block for the properties pane |
+- `impact-delete`, `GET delete`: the dialog of a deletion: Cancel, Retire, Delete anyway, Publish the other changes first.
+  `POST delete` without `act` deletes at once where nothing is stored and else gives the dialog; `act=retire`, `act=delete` do it.
+- `impact-change`, `GET`/`POST change`: changes members of a node; asks "same meaning?" or shows the report where answers are touched.
+- `impact-counts`, `GET counts`: answers and versions of every question: a page; for htmx the pills alone, to be put where they belong.
+- `impact-answers`, `GET answers`: "Stored answers", "Used in" and "History" of one node: a page; for htmx the block of a side panel.
 
-Parameters, in the query of a GET and in the form of a POST (together with `csrf_field()`):
+Parameters, in the query of a GET and in the form of a POST (with `csrf_field()`):
 
-- `node`: the id of a step or option set; with `value`, the option of that value in it.
-- `base`: the draft revision that the page showed. Other people's edits of other nodes since then do not matter; one of this node
-  is shown with its author, and nothing is done.
-- `return`: the local path that Cancel leads to and that is gone to afterwards; without it, the builder.
-- `fields` (change): a JSON object of the members to set, as the API takes them. `meaning` (`same`/`different`) and `new_value` (the
-  value of the new option) are asked for here, `confirm` comes from the report.
+- `node`: the id of a step or option set; with `value`, its option of that value.
+- `base`: the draft revision that the page showed. Later edits of other nodes do not matter; one of this node is shown with its
+  author, and nothing is done. Left out, nobody asks.
+- `return`: the local path where Cancel leads and where it goes on afterwards; the builder when left out.
+- `fields` (change): a JSON object of the members to set, as in the API. `meaning` (`same`, `different`), `new_value` (of the option
+  that is added when it is different), `confirm` and `counted` come from the dialogs themselves.
 
-A delete button of the builder is a form, so that nothing asks where nothing is stored:
-
-    <form method="post" action="{{ path_of("impact-delete", wizard_ref=ref) }}" hx-post="{{ same }}" hx-target="#dialog" hx-swap="innerHTML">
-      {{ csrf_field() }} <input type="hidden" name="node" value="{{ id }}"> (and value, base, return) <button>…</button></form>
-
-A page whose own edit raises ImpactUnconfirmed or MeaningUnconfirmed answers with `unconfirmed(…)` of impact_change: the same dialog,
-which holds the pending `fields` and goes on to `POST change`. In htmx it goes to `#dialog`, whatever the request meant to replace.
+A delete button of the builder is a form, so that nothing asks where nothing is stored: `method="post"`, `action` and `hx-post` the path
+of `impact-delete`, `hx-target="#dialog"`, with the parameters in hidden fields. A page whose own edit raises ImpactUnconfirmed,
+MeaningUnconfirmed or Stale answers `await unconfirmed(request, visitor, tx, Pending(…), problem)` (impact_change): the same dialog,
+holding the pending `fields`, whose buttons go on to `POST change`. For htmx it goes to `#dialog`, whatever was to be replaced.
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from keepstep.actions.confirm import Consent
+from keepstep.core.jsonvalue import unstorable_text
+from keepstep.errors import RequestInvalid
+from keepstep.web.pages.route import fields_of, local_path
+from keepstep.web.rendering import is_htmx, page
+
+PREFIX: Final = "/wizards/{wizard_ref}/build/impact"
+# More digits than any draft will have revisions, and few enough for the database.
+_LONGEST_REVISION: Final = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which node of which wizard, seen in which draft, and where to go on."""
+
+    wizard_ref: str
+    node: str
+    value: str | None = None
+    base: int | None = None
+    back: str = ""
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """What leads to the same node again, without `base`: whoever comes back wants to see it as it is then."""
+        return {"node": self.node} | ({} if self.value is None else {"value": self.value}) | {"return": self.back}
+
+    def path_to(self, page_name: str) -> str:
+        """`delete`, `change` or `answers`, for the same node."""
+        return f"{PREFIX.format(wizard_ref=quote(self.wizard_ref))}/{page_name}?{urlencode(self.parameters)}"
+
+    def consent(self, given: Mapping[str, str]) -> Consent:
+        """What the form says along with a change."""
+        seen = "*" if self.base is None else None
+        return Consent(seen=seen, base=self.base, confirm=given.get("confirm") or None, counted=given.get("counted") or None)
+
+
+async def given_in(request: Request) -> Mapping[str, str]:
+    """The parameters of the query, or of the form. Raises RequestInvalid for a text that cannot be stored."""
+    if request.method not in {"GET", "HEAD"}:
+        return await fields_of(request)
+    found = dict(request.query_params)
+    for name, text in found.items():
+        if reason := unstorable_text(text):
+            raise RequestInvalid(reason, errors=[{"pointer": f"/{name}", "code": "text-unstorable", "detail": reason}])
+    return found
+
+
+def asked_in(wizard_ref: str, given: Mapping[str, str]) -> Asked:
+    """Raises RequestInvalid when no node is named."""
+    node, base = given.get("node", ""), given.get("base", "")
+    if not node:
+        raise RequestInvalid("Name the `node`: the id of a step or an option set.")
+    return Asked(
+        wizard_ref=wizard_ref,
+        node=node,
+        value=given.get("value"),
+        base=int(base) if base.isascii() and base.isdecimal() and len(base) <= _LONGEST_REVISION else None,
+        back=local_path(given.get("return"), builder_path(wizard_ref, node)),
+    )
+
+
+def builder_path(wizard_ref: str, node: str = "") -> str:
+    """The builder, with this step or option set chosen."""
+    return f"/wizards/{quote(wizard_ref)}/build" + (f"?{urlencode({'node': node})}" if node else "")
+
+
+def dialog(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """The dialog as a page, or as the block for `#dialog`, whatever the request meant to replace."""
+    headers = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"} if is_htmx(request) else {}
+    return page(request, template, block="dialog", status=status, headers=headers, **values)
