@@ -89,7 +89,8 @@ def numbers_in(impact: Impact) -> str:
 
 def require_counted(now: Confirmable, counted: str | None) -> None:
     """Raises ImpactUnconfirmed when the page showed other numbers, although its token covers what would be done (stricter than a
-    program is asked to be, because a person decided by the numbers)."""
+    program is asked to be, because a person decided by the numbers).
+    """
     if counted is not None and counted != numbers_in(now.report.impact):
         raise _unconfirmed(now, "The numbers have changed since this was shown.")
 

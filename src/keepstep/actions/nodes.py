@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 from keepstep.actions.confirm import Confirmable, Consent, confirmable, counted_report, require_confirmed, require_counted
 from keepstep.actions.context import Context
 from keepstep.actions.drafts import Edited, Made, check_draft_seen, draft_to_edit, store_edit
-from keepstep.actions.rebasing import check_untouched_since
 from keepstep.actions.new_nodes import new_option, new_option_set, new_step
+from keepstep.actions.untouched import check_untouched_since
 from keepstep.core import edits as e
 from keepstep.core.confirm import needs_confirmation
 from keepstep.core.counts import Tally, total
