@@ -124,7 +124,8 @@ async def test_deleting_an_option_counts_those_who_chose_it(editor_browser: Brow
     assert page.text("#dialog-title") == "Delete “Blue”?"
     assert rows_of(page)[-1] == ["All runs", "1", "0", "0", "1"]
     await post(editor_browser, path, page, "Retire “Blue”")
-    assert [each.get("retired", False) for each in (await survey.draft())["structure"]["steps"][1]["option_sets"][0]["options"]] == [True, False]
+    color = (await survey.draft())["structure"]["steps"][1]["option_sets"][0]
+    assert [each.get("retired", False) for each in color["options"]] == [True, False]
 
 
 async def test_what_mentions_a_question_is_named_with_the_way_there(editor_browser: Browser, survey: WebSurvey) -> None:

@@ -106,8 +106,7 @@ async def unconfirmed(request: Request, visitor: Visitor, tx: Read, pending: Pen
         return await _asking(request, visitor, tx, pending, status=409, others=others)
     if isinstance(problem, MeaningUnconfirmed):
         return await _meaning(request, visitor, tx, pending)
-    before = pending.counted if pending.counted else None
-    return await _report(request, visitor, tx, pending, status=409, before=before)
+    return await _report(request, visitor, tx, pending, status=409, before=pending.counted or None)
 
 
 async def _asking(request: Request, visitor: Visitor, tx: Read, pending: Pending, **why: Any) -> Response:
@@ -181,7 +180,6 @@ async def _meaning(
     others: Any = (),
 ) -> Response:
     state, pointed = await _pointed(visitor, tx, pending.asked)
-    structure = state.draft.structure
     wanted = {item.id for item in pointed.option_sets}
     counts = await stored_counts(tx, state.wizard.id, wanted, as_of=visitor.ctx.now)
     impact = stored_under(counts, wanted, pending.asked.value)
