@@ -27,13 +27,11 @@ _PURPOSE: Final = "confirm"
 class Consent:
     """What a client says along with a change: the state it saw, and the token of the report it was shown.
 
-    A page says more: `base`, the draft revision it showed, instead of `seen`, so that other people's edits of other nodes do not
-    stop it; and `counted`, the numbers it showed (`numbers_in`), so that nothing is done under numbers that nobody saw.
+    A page also says the numbers that it showed (`counted`, as `numbers_in` spells them), so that nothing is done under others.
     """
 
     seen: str | None = None
     confirm: str | None = None
-    base: int | None = None
     counted: str | None = None
 
 

@@ -12,7 +12,6 @@ from keepstep.actions.confirm import Confirmable, Consent, confirmable, counted_
 from keepstep.actions.context import Context
 from keepstep.actions.drafts import Edited, Made, check_draft_seen, draft_to_edit, store_edit
 from keepstep.actions.new_nodes import new_option, new_option_set, new_step
-from keepstep.actions.untouched import check_untouched_since
 from keepstep.core import edits as e
 from keepstep.core.confirm import needs_confirmation
 from keepstep.core.counts import Tally, total
@@ -53,12 +52,9 @@ _ASKING: Final = (e.DeleteStep, e.DeleteOptionSet, e.DeleteOption, e.ChangeStep,
 async def edit_node(ctx: Context, tx: Write, wizard_id: str, plan: Plan, consent: Consent) -> Edited:
     """The draft with the planned edit. Raises ImpactUnconfirmed, MeaningUnconfirmed, Stale, and what `core.edit.apply` raises."""
     state = await draft_to_edit(ctx, tx, wizard_id)
-    if consent.base is None:
-        await check_draft_seen(tx, state, consent.seen)
+    await check_draft_seen(tx, state, consent.seen)
     known = Known(state, await reserved_of(tx, wizard_id))
     made = _made(known, await plan(ctx, tx, known))
-    if consent.base is not None:
-        await check_untouched_since(tx, state, made.edit, consent.base)
     if not isinstance(made.edit, _ASKING):
         return await store_edit(ctx, tx, state, made)
     now = await _report(ctx, tx, state, made)

@@ -77,7 +77,7 @@ def _seen(number: int, at: datetime, node: Mapping[str, Any] | None, value: str 
 
 
 def _events(seen: Iterable[Seen]) -> Iterator[Event]:
-    known = [one for one in seen]
+    known = list(seen)
     first = next((index for index, one in enumerate(known) if one.present), None)
     if first is None:
         return

@@ -63,8 +63,7 @@ class Asked:
 
     def consent(self, given: Mapping[str, str]) -> Consent:
         """What the form says along with a change."""
-        seen = "*" if self.base is None else None
-        return Consent(seen=seen, base=self.base, confirm=given.get("confirm") or None, counted=given.get("counted") or None)
+        return Consent(seen="*", confirm=given.get("confirm") or None, counted=given.get("counted") or None)
 
 
 async def given_in(request: Request) -> Mapping[str, str]:

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keepstep.actions.confirm import Confirmable, numbers_in
-from keepstep.actions.nodes import Meaning, Plan, edit_node, report_of_edit
+from keepstep.actions.nodes import Meaning, Plan, report_of_edit
+from keepstep.actions.untouched import Since, edit_untouched
 from keepstep.core.confirm import needs_confirmation
 from keepstep.core.impact import stored_under
 from keepstep.core.jsonvalue import dumps, loads
@@ -89,7 +90,8 @@ async def change(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizar
     state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
     pointed = pointed_in(state.draft.structure, pending.asked.node, pending.asked.value)
     try:
-        await edit_node(visitor.ctx, tx, state.wizard.id, pending.plan(pointed), pending.asked.consent(given))
+        since = Since(wizard_ref, pending.asked.base, pointed.touching(pending.fields))
+        await edit_untouched(visitor.ctx, tx, pending.plan(pointed), pending.asked.consent(given), since)
     except (ImpactUnconfirmed, MeaningUnconfirmed, Stale) as problem:
         return await unconfirmed(request, visitor, tx, pending, problem)
     except _ABOUT_VALUE as problem:

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keepstep.actions.confirm import Confirmable, numbers_in
-from keepstep.actions.nodes import edit_node, fixed, report_of_edit
+from keepstep.actions.nodes import fixed, report_of_edit
+from keepstep.actions.untouched import Since, edit_untouched
 from keepstep.core.confirm import needs_confirmation
 from keepstep.core.diff import diff
 from keepstep.core.structure import OptionSet
@@ -46,7 +47,7 @@ async def delete(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizar
     pointed = pointed_in(state.draft.structure, asked.node, asked.value)
     edit = pointed.retirement() if given.get("act") == "retire" else pointed.deletion()
     try:
-        await edit_node(visitor.ctx, tx, state.wizard.id, fixed(edit), asked.consent(given))
+        await edit_untouched(visitor.ctx, tx, fixed(edit), asked.consent(given), Since(wizard_ref, asked.base, edit))
     except Stale as stale:
         return await _dialog(request, visitor, tx, asked, status=409, others=stale.extra["changed"]["edits"])
     except ImpactUnconfirmed:
