@@ -106,7 +106,7 @@ async def test_another_type_shows_each_stored_value_and_its_result(editor_browse
     await survey.answer(favorite_color="red")
     await survey.answer(favorite_color="blue")
     page = await changed(editor_browser, survey, survey.color, {"selection_type": "multiple_select"})
-    assert (page.answer.status_code, page.text("#dialog-title")) == (409, "Change “Favorite Color”?")
+    assert (page.answer.status_code, page.text("#dialog-title")) == (409, "Change “Favorite Color”")
     assert rows_of(page, ".ks-conversion") == [["Blue", "2", "Blue"], ["Red", "1", "Red"]]
     assert page.text(".ks-outcomes") == "3 answers convert"
     assert rows_of(page)[-1] == ["All runs", "3", "0", "0", "3"]
@@ -176,7 +176,7 @@ async def test_a_change_that_touches_nothing_is_made_at_once(editor_browser: Bro
 async def test_a_new_wording_and_another_type_are_asked_one_after_the_other(editor_browser: Browser, survey: WebSurvey) -> None:
     meaning = await changed(editor_browser, survey, survey.color, {"name": "Colors", "selection_type": "multiple_select"})
     report = Page(await editor_browser.press(meaning, "Same meaning"))
-    assert (report.answer.status_code, report.text("#dialog-title")) == (409, "Change “Favorite Color”?")
+    assert (report.answer.status_code, report.text("#dialog-title")) == (409, "Change “Favorite Color”")
     assert (await editor_browser.press(report, "Change “Favorite Color”")).status_code == 303
     color = await option_set(survey, survey.color)
     assert (color["name"], color["selection_type"]) == ("Colors", "multiple_select")

@@ -63,10 +63,10 @@ async def test_retiring_is_the_default_and_keeps_the_question_marked(editor_brow
 
 async def test_publishing_first_is_offered_when_there_is_something_to_publish(editor_browser: Browser, survey: WebSurvey) -> None:
     path = address(survey, "delete", survey.email)
-    assert "Publish the other changes first" not in (await editor_browser.open(path)).answer.text
+    assert "Publish the other draft changes first" not in (await editor_browser.open(path)).answer.text
     await survey.send("PATCH", f"/api/v1/steps/{survey.steps[1]}", json={"name": "Likes"})
     page = await editor_browser.open(path)
-    review = httpx.URL(page.link("Publish the other changes first"))
+    review = httpx.URL(page.link("Publish the other draft changes first"))
     assert review.path == f"/wizards/{survey.wizard}/review"
     back = await editor_browser.open(review.params["return"])
     assert back.text("#dialog-title") == "Delete “Email”?"

@@ -79,7 +79,7 @@ def pending_in(wizard_ref: str, given: Mapping[str, str]) -> Pending:
 async def change_page(request: Request, visitor: CurrentVisitor, tx: PageRead, wizard_ref: str) -> Response:
     """What the change would ask, or mean; nothing is done."""
     pending = pending_in(wizard_ref, await given_in(request))
-    return await _asking(request, visitor, tx, pending)
+    return await _asking(request, visitor, tx, pending, status=200)
 
 
 @router.post(_PATH, name="page:impact-changing")
