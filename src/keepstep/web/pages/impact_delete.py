@@ -92,6 +92,7 @@ def _shown(
         asks=needs_confirmation(now.report),
         values=values_of(impact, pointed.owner, structure.default_language) if isinstance(pointed.owner, OptionSet) else None,
         questions=() if single else by_question(impact, structure),
+        breaking=True,
         places=places_of(impact.mentions, asked.wizard_ref),
         other_changes=other_changes,
         review=f"/wizards/{quote(asked.wizard_ref)}/review?{urlencode({'return': asked.path_to('delete')})}",
