@@ -12,7 +12,7 @@ from keepstep.actions.nodes import Plan, edit_node
 from keepstep.core.edits import Edit, collide, touches
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import Stale
-from keepstep.queries.drafts import UNDO_DEPTH, WizardDraft, edits_since, touched_at
+from keepstep.queries.drafts import UNDO_DEPTH, WizardDraft, edits_since, recent_edits, touched_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +31,24 @@ async def edit_untouched(ctx: Context, tx: Write, plan: Plan, consent: Consent, 
     """
     state = await draft_to_edit(ctx, tx, since.wizard_ref)
     if since.base is not None:
-        await _check_untouched(tx, state, since.about, since.base)
+        await _check_untouched(ctx, tx, state, since.about, since.base)
     return await edit_node(ctx, tx, state.wizard.id, plan, replace(consent, seen=state.etag))
 
 
-async def _check_untouched(tx: Read, state: WizardDraft, about: Edit, base: int) -> None:
-    behind = state.wizard.draft_revision - base
-    if behind == 0:
+async def _check_untouched(ctx: Context, tx: Read, state: WizardDraft, about: Edit, base: int) -> None:
+    wizard_id, revision = state.wizard.id, state.wizard.draft_revision
+    if base == revision:
         return
     # Somebody further behind has not looked at their page for days; nobody has seen a revision that is still to come.
-    is_known = 0 < behind <= UNDO_DEPTH
-    touched = await touched_at(tx, state.wizard.id, range(base + 1, base + behind + 1)) if is_known else {}
+    is_known = 0 < revision - base <= UNDO_DEPTH
+    log = await recent_edits(tx, wizard_id, revision) if is_known else ()
+    # Whoever asks knows what they did themselves.
+    others = {line.revision for line in log if line.revision > base and line.actor != ctx.actor.id}
+    touched = await touched_at(tx, wizard_id, others)
     wanted = touches(about, state.draft.structure)
-    colliding = {revision for revision, nodes in touched.items() if collide(wanted, nodes)}
+    colliding = {number for number, nodes in touched.items() if collide(wanted, nodes)}
     if is_known and not colliding:
         return
-    lines = await edits_since(tx, state.wizard.id, base)
-    edits = [line for line in lines if not is_known or line["revision"] in colliding]
-    changed = {"revision": state.wizard.draft_revision, "edits": edits}
-    raise Stale("Somebody changed the same place since you read it.", etag=state.etag, changed=changed)
+    since = await edits_since(tx, wizard_id, base)
+    edits = [line for line in since if line["revision"] in colliding] or list(since)
+    raise Stale("Somebody changed the same place since you read it.", etag=state.etag, changed={"revision": revision, "edits": edits})

@@ -18,16 +18,21 @@ Parameters, in the query of a GET and in the form of a POST (with `csrf_field()`
   that is added when it is different), `confirm` and `counted` come from the dialogs themselves.
 
 A delete button of the builder is a form, so that nothing asks where nothing is stored: `method="post"`, `action` and `hx-post` the path
-of `impact-delete`, `hx-target="#dialog"`, with the parameters in hidden fields. A page whose own edit raises ImpactUnconfirmed,
-MeaningUnconfirmed or Stale answers `await unconfirmed(request, visitor, tx, Pending(…), problem)` (impact_change): the same dialog,
-holding the pending `fields`, whose buttons go on to `POST change`. For htmx it goes to `#dialog`, whatever was to be replaced.
+of `impact-delete`, `hx-target="#dialog"`, with the parameters in hidden fields. A page whose own edit raises ImpactUnconfirmed or
+MeaningUnconfirmed answers `await unconfirmed(request, visitor, tx, pending, problem)` (impact_change), for htmx in `#dialog` whatever was
+to be replaced. The buttons go on to `POST change`; or, for an edit that only its page can plan, to that page again:
+
+    Pending(asked=Asked(…), fields=members, planned=plan, way=Way(target, held, marks=("data-edit", "data-answer")))
+
+where `held` is what its form had sent, without `base`, `confirm`, `meaning`, `new_value`: the answer brings those.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -40,6 +45,24 @@ from keepstep.web.rendering import is_htmx, page
 PREFIX: Final = "/wizards/{wizard_ref}/build/impact"
 # More digits than any draft will have revisions, and few enough for the database.
 _LONGEST_REVISION: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where the answers of a dialog go, and what they hold besides. `marks`: attributes for the script of the page whose edit it is."""
+
+    target: str
+    held: Sequence[tuple[str, str]]
+    marks: Sequence[str] = ()
+
+    def attributes(self, layout: str) -> Markup:
+        """Of the form: the marks, or in the dialog of a page what htmx needs."""
+        if self.marks:
+            return Markup(" ").join(self.marks)
+        return Markup('hx-post="{}" hx-target="#dialog" hx-swap="innerHTML"').format(self.target) if layout == "part.html" else Markup("")
+
+    def with_more(self, **more: str) -> "Way":
+        return Way(self.target, [*self.held, *more.items()], self.marks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +83,10 @@ class Asked:
     def path_to(self, page_name: str) -> str:
         """`delete`, `change` or `answers`, for the same node."""
         return f"{PREFIX.format(wizard_ref=quote(self.wizard_ref))}/{page_name}?{urlencode(self.parameters)}"
+
+    def way_to(self, page_name: str) -> Way:
+        """The form that goes on about the same node."""
+        return Way(f"{PREFIX.format(wizard_ref=quote(self.wizard_ref))}/{page_name}", tuple(self.parameters.items()))
 
     def consent(self, given: Mapping[str, str]) -> Consent:
         """What the form says along with a change."""

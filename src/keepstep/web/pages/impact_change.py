@@ -3,7 +3,7 @@ it is made. What was typed is kept in the dialogs until it is saved or given up.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -22,7 +22,7 @@ from keepstep.db.transaction import Read
 from keepstep.errors import ImpactUnconfirmed, MeaningUnconfirmed, OptionValueReserved, Problem, RequestInvalid, Stale, StructureInvalid
 from keepstep.queries.drafts import WizardDraft, get_draft, reserved_of
 from keepstep.queries.impact import stored_counts
-from keepstep.web.pages.impact import PREFIX, Asked, asked_in, dialog, given_in
+from keepstep.web.pages.impact import PREFIX, Asked, Way, asked_in, dialog, given_in
 from keepstep.web.pages.impact_node import Pointed, pointed_in
 from keepstep.web.pages.impact_view import numbers_of, places_of, values_of
 from keepstep.web.pages.route import page_router, see_other
@@ -38,27 +38,29 @@ _ABOUT_VALUE: Final = (OptionValueReserved, RequestInvalid, StructureInvalid)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """A change that is not made yet: of which node, which members, and what was said of it so far."""
+    """A change that is not made yet: of which node, which members, and what was said of it so far.
+
+    `planned` and `way` are of a page that plans its edit itself and makes it when it is answered; else the members are merged here.
+    """
 
     asked: Asked
     fields: Mapping[str, Any]
     meaning: Meaning | None = None
     new_value: str = ""
     counted: str = ""
-
-    @property
-    def members(self) -> Mapping[str, Any]:
-        """The members to set; a new option brings its value."""
-        return {**self.fields, "value": self.new_value} if self.meaning == "different" and self.new_value else self.fields
+    planned: Plan | None = None
+    way: Way | None = None
 
     def plan(self, pointed: Pointed) -> Plan:
-        return pointed.change(self.members, self.meaning)
+        if self.planned is not None:
+            return self.planned
+        brings = {"value": self.new_value} if self.meaning == "different" and self.new_value else {}
+        return pointed.change({**self.fields, **brings}, self.meaning)
 
     @property
-    def hidden(self) -> dict[str, str]:
-        """What every button of a dialog sends, besides its own answer."""
-        held = {**self.asked.parameters, "fields": dumps(self.fields)}
-        return held | ({"meaning": self.meaning, "new_value": self.new_value} if self.meaning else {})
+    def onward(self) -> Way:
+        """Where the answers go, with everything that was typed."""
+        return self.way or self.asked.way_to("change").with_more(fields=dumps(self.fields))
 
 
 def pending_in(wizard_ref: str, given: Mapping[str, str]) -> Pending:
@@ -105,7 +107,7 @@ async def unconfirmed(request: Request, visitor: Visitor, tx: Read, pending: Pen
     """The dialog for a change that an action did not make: ImpactUnconfirmed, MeaningUnconfirmed, Stale. Nothing may be written before."""
     if isinstance(problem, Stale):
         others = problem.extra["changed"]["edits"]
-        return await _asking(request, visitor, tx, pending, status=409, others=others)
+        return await _asking(request, visitor, tx, pending, status=409, others=others, before="")
     if isinstance(problem, MeaningUnconfirmed):
         return await _meaning(request, visitor, tx, pending)
     return await _report(request, visitor, tx, pending, status=409, before=pending.counted or None)
@@ -146,7 +148,8 @@ def _shown(
     impact, structure = now.report.impact, state.draft.structure
     retyped = next((each for each in now.report.changes if each.preview is not None), None)
     owner = pointed.owner if isinstance(pointed.owner, OptionSet) else None
-    told = {"base": str(state.wizard.draft_revision), "confirm": now.token} | ({} if before else {"counted": numbers_in(impact)})
+    said = {"meaning": pending.meaning, "new_value": pending.new_value} if pending.meaning else {}
+    shown = {} if before else {"counted": numbers_in(impact)}
     return dialog(
         request,
         "impact/change.html",
@@ -161,7 +164,7 @@ def _shown(
         retyped=retyped,
         values=values_of(retyped.impact if retyped else impact, owner, structure.default_language, retyped) if owner else None,
         places=places_of(impact.mentions, pending.asked.wizard_ref),
-        hidden=pending.hidden | told,
+        way=pending.onward.with_more(base=str(state.wizard.draft_revision), confirm=now.token, **said, **shown),
         before=before,
         others=others,
     )
@@ -186,7 +189,6 @@ async def _meaning(
     counts = await stored_counts(tx, state.wizard.id, wanted, as_of=visitor.ctx.now)
     impact = stored_under(counts, wanted, pending.asked.value)
     proposed = pending.new_value or await _free_value(tx, state, pointed, pending)
-    again = replace(pending, meaning=None, new_value="")
     return dialog(
         request,
         "impact/meaning.html",
@@ -198,7 +200,7 @@ async def _meaning(
         counts=numbers_of(impact, state.wizard.active_version_number),
         wordings=_wordings(pointed, pending, state),
         more=sorted(pending.fields.keys() - {pointed.label_member, "value"}),
-        hidden=again.hidden | {"base": str(state.wizard.draft_revision)},
+        way=pending.onward.with_more(base=str(state.wizard.draft_revision)),
         new_value=proposed,
         problem=problem,
         before=before,

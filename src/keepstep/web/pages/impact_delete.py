@@ -20,7 +20,7 @@ from keepstep.db.transaction import Read
 from keepstep.errors import ImpactUnconfirmed, Stale
 from keepstep.queries.drafts import WizardDraft, get_draft
 from keepstep.queries.versions import version_by_id
-from keepstep.web.pages.impact import PREFIX, Asked, asked_in, dialog, given_in
+from keepstep.web.pages.impact import PREFIX, Asked, Way, asked_in, dialog, given_in
 from keepstep.web.pages.impact_node import Pointed, pointed_in
 from keepstep.web.pages.impact_view import by_question, numbers_of, places_of, values_of
 from keepstep.web.pages.route import page_router, see_other
@@ -49,7 +49,7 @@ async def delete(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizar
     try:
         await edit_untouched(visitor.ctx, tx, fixed(edit), asked.consent(given), Since(wizard_ref, asked.base, edit))
     except Stale as stale:
-        return await _dialog(request, visitor, tx, asked, status=409, others=stale.extra["changed"]["edits"])
+        return await _dialog(request, visitor, tx, asked, status=409, others=stale.extra["changed"]["edits"], before="")
     except ImpactUnconfirmed:
         if "act" in given:
             return await _dialog(request, visitor, tx, asked, status=409, before=given.get("counted") or "")
@@ -96,18 +96,18 @@ def _shown(
         places=places_of(impact.mentions, asked.wizard_ref),
         other_changes=other_changes,
         review=f"/wizards/{quote(asked.wizard_ref)}/review?{urlencode({'return': asked.path_to('delete')})}",
-        hidden=_hidden(asked, state, now, is_again=before is not None),
+        way=_way(asked, state, now, is_again=bool(before)),
         before=before,
         others=others,
     )
 
 
-def _hidden(asked: Asked, state: WizardDraft, now: Confirmable, *, is_again: bool) -> Mapping[str, str]:
-    """What the buttons send. Numbers that came in while somebody looked are shown once; on a busy wizard they change all the time,
+def _way(asked: Asked, state: WizardDraft, now: Confirmable, *, is_again: bool) -> Way:
+    """Where the buttons lead. Numbers that came in while somebody looked are shown once; on a busy wizard they change all the time,
     and from then on the token decides, which covers whatever is no worse than what was shown.
     """
-    numbers = {} if is_again else {"counted": numbers_in(now.report.impact)}
-    return {**asked.parameters, "base": str(state.wizard.draft_revision), "confirm": now.token, **numbers}
+    way = asked.way_to("delete").with_more(base=str(state.wizard.draft_revision), confirm=now.token)
+    return way if is_again else way.with_more(counted=numbers_in(now.report.impact))
 
 
 async def _other_changes(tx: Read, state: WizardDraft) -> int:
