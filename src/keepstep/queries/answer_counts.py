@@ -1,7 +1,8 @@
 """How many stored answers each option set of a wizard has, and in how many versions: what stands beside every question of the builder.
 
-Exact as of the transaction's snapshot, in two statements. Counting reads every answer, a second for a million; so runs are counted in
-parts, and a part is counted anew only when a run in it was changed. Must not know which option sets the draft has.
+Exact as of the transaction's snapshot, in one statement, or three where something is counted. Counting reads every answer, seconds for a
+million; so runs are counted in parts, and a part is counted anew only when a run in it was changed. Must not know which option sets
+the draft has.
 """
 
 from collections import OrderedDict
@@ -13,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import text
 
 from keepstep.db.transaction import Read
+from keepstep.queries.impact import EAGER
 
 # A run lies in the part of the week in which it was last changed, so that what goes on now leaves the old parts alone; and in
 # one of four, so that a large import does not make a single part of everything.
@@ -81,9 +83,18 @@ class _Counted:
             while len(self._wizards) > self._most:
                 self._wizards.popitem(last=False)
 
+    def clear(self) -> None:
+        with self._lock:
+            self._wizards.clear()
+
 
 # Two hundred parts of 500 questions are a year of a busy wizard, about 20 MB; most wizards have a handful.
 _counted: Final = _Counted(32)
+
+
+def forget_counts() -> None:
+    """As in a process that has just begun: for measuring."""
+    _counted.clear()
 
 
 async def answer_counts(tx: Read, wizard_id: str, *, at_most: int | None = None) -> Mapping[str, AnswerCount] | None:
@@ -104,6 +115,7 @@ async def answer_counts(tx: Read, wizard_id: str, *, at_most: int | None = None)
 
 
 async def _count(tx: Read, wizard_id: str, parts: Collection[int]) -> Mapping[int, _Part]:
+    await tx.rows(EAGER)
     found: dict[int, dict[tuple[str, int], int]] = {}
     for row in await tx.rows(_COUNTS, {"wizard_id": wizard_id, "parts": sorted(parts)}):
         found.setdefault(row.part, {})[row.option_set_id, row.version_number] = row.answers
