@@ -22,7 +22,7 @@ async def send(browser: Browser, survey: WebSurvey, page: str, *, htmx: bool = F
 
 
 async def change(browser: Browser, survey: WebSurvey, node: str, fields: dict[str, Any], **more: str) -> httpx.Response:
-    return await send(browser, survey, "change", node=node, fields=json.dumps(fields), **more)
+    return await send(browser, survey, "change", htmx=False, node=node, fields=json.dumps(fields), **more)
 
 
 async def changed(browser: Browser, survey: WebSurvey, node: str, fields: dict[str, Any], **more: str) -> Page:

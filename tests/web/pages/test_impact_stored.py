@@ -1,6 +1,7 @@
 """What is stored beside the nodes: the pills of every question, and the panel of one with its versions, uses and history."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -78,7 +79,7 @@ async def test_the_panel_shows_versions_states_values_uses_and_history(editor_br
 async def test_the_history_tells_retired_and_back_deleted_and_retyped(editor_browser: Browser, survey: WebSurvey) -> None:
     url = f"/api/v1/option-sets/{survey.email}"
 
-    async def then(method: str, path: str, **named: object) -> None:
+    async def then(method: str, path: str, **named: Any) -> None:
         answer = await survey.send(method, path, **named)
         if answer.status_code == 409:
             answer = await survey.send(method, f"{path}?confirm={answer.json()['confirm']}", **named)
