@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bench.imports import imported
 from bench.measure import Measured
 from bench.pure import differences, evaluation
-from bench.stored import impact, storage, verification
+from bench.stored import beside, impact, storage, verification
 from bench.submit import submit
 from bench.world import INPUTS, World, opened_world
 
@@ -16,6 +16,7 @@ BENCHES: Mapping[str, Callable[[World], list[Measured]]] = {
     "submit": submit,
     "storage": storage,
     "impact": impact,
+    "beside": beside,
     "diff": differences,
     "import": imported,
     "evaluate": evaluation,

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from keepstep.actions.confirm import Confirmable, Consent, confirmable, counted_report, require_confirmed
+from keepstep.actions.confirm import Confirmable, Consent, confirmable, counted_report, require_confirmed, require_counted
 from keepstep.actions.context import Context
 from keepstep.actions.drafts import Edited, Made, check_draft_seen, draft_to_edit, store_edit
 from keepstep.actions.new_nodes import new_option, new_option_set, new_step
@@ -60,6 +60,7 @@ async def edit_node(ctx: Context, tx: Write, wizard_id: str, plan: Plan, consent
     now = await _report(ctx, tx, state, made)
     if needs_confirmation(now.report):
         require_confirmed(ctx, now, consent.confirm)
+        require_counted(now, consent.counted)
     return replace(await store_edit(ctx, tx, state, made), report=now.report)
 
 

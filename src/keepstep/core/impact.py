@@ -5,7 +5,7 @@ know how the counts were queried.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from keepstep.core.places import Mention, expressions_in, texts_in
 from keepstep.core.severity import Rule, Severity, rule_of
 from keepstep.core.structure import Structure
 from keepstep.core.text import piped_references, texts_of
-from keepstep.core.touched import Answers, Touched, option_sets_of, touched_by
+from keepstep.core.touched import Answers, Touched, answers_to, option_sets_of, touched_by
 from keepstep.core.wording import sentence_of
 
 # As many distinct values as fit on a screen; the rest is said as a number.
@@ -44,6 +44,7 @@ class Impact:
     mentions: tuple[Mention, ...]
     at_most: bool
     as_of: datetime
+    answers_by_version: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def is_nothing(self) -> bool:
@@ -160,6 +161,11 @@ def _preview(change: c.TypeChanged, impact: Impact, structures: tuple[Structure,
 # --- counting ------------------------------------------------------------------------------------------------------
 
 
+def stored_under(counts: Counts, option_set_ids: Iterable[str], value: str | None = None, *, mentions: tuple[Mention, ...] = ()) -> Impact:
+    """What is stored of these option sets, before anything changes; with `value`, the answers that chose it."""
+    return _impact(answers_to(counts, option_set_ids, value), counts, mentions)
+
+
 def _impact(touched: Touched, counts: Counts, mentions: tuple[Mention, ...]) -> Impact:
     tallies = [tally for _, answers in touched.answers for tally in answers]
     holding, exact = _runs_holding(touched.answers, counts)
@@ -174,7 +180,15 @@ def _impact(touched: Touched, counts: Counts, mentions: tuple[Mention, ...]) -> 
         mentions=mentions,
         at_most=touched.at_most or not exact,
         as_of=counts.as_of,
+        answers_by_version=_answers_by_version(live),
     )
+
+
+def _answers_by_version(live: Iterable[Tally]) -> Mapping[int, int]:
+    counts: dict[int, int] = {}
+    for tally in live:
+        counts[tally.version_number] = counts.get(tally.version_number, 0) + tally.count
+    return dict(sorted(counts.items()))
 
 
 def _runs_holding(answers: Answers, counts: Counts) -> tuple[tuple[RunTally, ...], bool]:

@@ -39,6 +39,12 @@ def option_sets_of(change: Change, new: Structure) -> frozenset[str]:
     return frozenset()
 
 
+def answers_to(counts: Counts, option_set_ids: Iterable[str], value: str | None = None) -> Touched:
+    """Everything that was answered to these option sets; with `value`, only where it was chosen."""
+    everything = Touched(_answers(option_set_ids, counts))
+    return everything if value is None else _only(everything, lambda tally: _chosen(tally, value))
+
+
 def touched_by(change: Change, counts: Counts, structures: tuple[Structure, Structure], clock: Clock) -> Touched:
     """What one change from `structures[0]` to `structures[1]` touches, as counted."""
     if isinstance(change, c.AboutOption):

@@ -29,7 +29,7 @@ _RUNS: Final = text("""
   GROUP BY 1, 2, 3
 """)
 # Every core may help: what costs is unpacking the documents.
-_EAGER: Final = text("""
+EAGER: Final = text("""
   SELECT set_config('work_mem', '64MB', true), set_config('parallel_setup_cost', '0', true), set_config('parallel_tuple_cost', '0', true)
 """)
 # The database groups by the stored text of the answer, which has one spelling for one JSONB value. COPY, not a cursor: a
@@ -63,7 +63,7 @@ async def stored_counts(
     wanted = sorted(frozenset(option_sets).union(*groups))
     if not runs or not wanted:
         return Counts(as_of, {}, runs)
-    await tx.rows(_EAGER)
+    await tx.rows(EAGER)
     answers = await _answers_to(tx, wizard_id, wanted)
     told = {group: _told_by((answers[item] for item in group), runs) for group in groups}
     asked = [group for group, known in told.items() if known is None]
@@ -180,5 +180,5 @@ _ALL_ANSWERS: Final = text(f"""
 
 async def count_answers(tx: Read, wizard_id: str) -> int:
     """Every stored answer of the wizard, trashed runs left out."""
-    await tx.rows(_EAGER)
+    await tx.rows(EAGER)
     return int(await tx.scalar(_ALL_ANSWERS, {"wizard_id": wizard_id}))

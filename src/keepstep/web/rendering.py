@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context as TemplateContext
-from jinja2_fragments import render_block
+from jinja2_fragments import BlockNotFoundError, render_block
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -69,8 +69,16 @@ def page(
     resources: Resources = request.app.state.resources
     environment = environment_of(language_of(request.headers.get("accept-language")), resources.settings.zone)
     given = _always(request) | values
-    body = render_block(environment, template, block, given) if wants_part(request) else environment.get_template(template).render(given)
+    body = _part(environment, template, block, given) if wants_part(request) else environment.get_template(template).render(given)
     return HTMLResponse(body, status_code=status, headers={**PAGE_HEADERS, **(headers or {})})
+
+
+def _part(environment: Environment, template: str, block: str, given: Mapping[str, Any]) -> str:
+    try:
+        return render_block(environment, template, block, given)
+    except BlockNotFoundError:
+        # The block is of the template that this one extends (dialog.html), and holds blocks of this one: all of it, in no page.
+        return environment.get_template(template).render(given, layout="part.html")
 
 
 def _always(request: Request) -> dict[str, Any]:
@@ -78,6 +86,7 @@ def _always(request: Request) -> dict[str, Any]:
     theme = request.cookies.get(THEME_COOKIE)
     return {
         "request": request,
+        "layout": "shell.html",
         "path": request.url.path,
         "visitor": getattr(request.state, "visitor", None),
         "theme": theme if theme in THEMES else "auto",

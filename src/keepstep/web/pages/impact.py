@@ -1,0 +1,129 @@
+"""Where a change meets stored answers: how other pages lead to the dialogs that ask first, and what every one of them is asked for.
+
+All are under `/wizards/{wizard_ref}/build/impact/`; in templates `path_of(name, wizard_ref=…)`:
+
+- `impact-delete`, `GET delete`: the dialog of a deletion: Cancel, Retire, Delete anyway, Publish the other changes first.
+  `POST delete` without `act` deletes at once where nothing is stored and else gives the dialog; `act=retire`, `act=delete` do it.
+- `impact-change`, `GET`/`POST change`: changes members of a node; asks "same meaning?" or shows the report where answers are touched.
+- `impact-counts`, `GET counts`: answers and versions of every question: a page; for htmx the pills alone, to be put where they belong.
+- `impact-answers`, `GET answers`: "Stored answers", "Used in" and "History" of one node: a page; for htmx the block of a side panel.
+
+Parameters, in the query of a GET and in the form of a POST (with `csrf_field()`):
+
+- `node`: the id of a step or option set; with `value`, its option of that value.
+- `base`: the draft revision that the page showed. Later edits of other nodes do not matter; one of this node is shown with its
+  author, and nothing is done. Left out, nobody asks.
+- `return`: the local path where Cancel leads and where it goes on afterwards; the builder when left out.
+- `fields` (change): a JSON object of the members to set, as in the API. `meaning` (`same`, `different`), `new_value` (of the option
+  that is added when it is different), `confirm` and `counted` come from the dialogs themselves.
+
+A delete button of the builder is a form, so that nothing asks where nothing is stored: `method="post"`, `action` and `hx-post` the path
+of `impact-delete`, `hx-target="#dialog"`, with the parameters in hidden fields. A page whose own edit raises ImpactUnconfirmed or
+MeaningUnconfirmed answers `await unconfirmed(request, visitor, tx, pending, problem)` (impact_change), for htmx in `#dialog` whatever was
+to be replaced. The buttons go on to `POST change`; or, for an edit that only its page can plan, to that page again:
+
+    Pending(asked=Asked(…), fields=members, planned=plan, way=Way(target, held, marks=("data-edit", "data-answer")))
+
+where `held` is what its form had sent, without `base`, `confirm`, `meaning`, `new_value`: the answer brings those.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from keepstep.actions.confirm import Consent
+from keepstep.core.jsonvalue import unstorable_text
+from keepstep.errors import RequestInvalid
+from keepstep.web.pages.route import fields_of, local_path
+from keepstep.web.rendering import is_htmx, page
+
+PREFIX: Final = "/wizards/{wizard_ref}/build/impact"
+# More digits than any draft will have revisions, and few enough for the database.
+_LONGEST_REVISION: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where the answers of a dialog go, and what they hold besides. `marks`: attributes for the script of the page whose edit it is."""
+
+    target: str
+    held: Sequence[tuple[str, str]]
+    marks: Sequence[str] = ()
+
+    def attributes(self, layout: str) -> Markup:
+        """Of the form: the marks, or in the dialog of a page what htmx needs."""
+        if self.marks:
+            return Markup(" ").join(self.marks)
+        return Markup('hx-post="{}" hx-target="#dialog" hx-swap="innerHTML"').format(self.target) if layout == "part.html" else Markup("")
+
+    def with_more(self, **more: str) -> "Way":
+        return Way(self.target, [*self.held, *more.items()], self.marks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which node of which wizard, seen in which draft, and where to go on."""
+
+    wizard_ref: str
+    node: str
+    value: str | None = None
+    base: int | None = None
+    back: str = ""
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """What leads to the same node again, without `base`: whoever comes back wants to see it as it is then."""
+        return {"node": self.node} | ({} if self.value is None else {"value": self.value}) | {"return": self.back}
+
+    def path_to(self, page_name: str) -> str:
+        """`delete`, `change` or `answers`, for the same node."""
+        return f"{PREFIX.format(wizard_ref=quote(self.wizard_ref))}/{page_name}?{urlencode(self.parameters)}"
+
+    def way_to(self, page_name: str) -> Way:
+        """The form that goes on about the same node."""
+        return Way(f"{PREFIX.format(wizard_ref=quote(self.wizard_ref))}/{page_name}", tuple(self.parameters.items()))
+
+    def consent(self, given: Mapping[str, str]) -> Consent:
+        """What the form says along with a change."""
+        return Consent(seen="*", confirm=given.get("confirm") or None, counted=given.get("counted") or None)
+
+
+async def given_in(request: Request) -> Mapping[str, str]:
+    """The parameters of the query, or of the form. Raises RequestInvalid for a text that cannot be stored."""
+    if request.method not in {"GET", "HEAD"}:
+        return await fields_of(request)
+    found = dict(request.query_params)
+    for name, text in found.items():
+        if reason := unstorable_text(text):
+            raise RequestInvalid(reason, errors=[{"pointer": f"/{name}", "code": "text-unstorable", "detail": reason}])
+    return found
+
+
+def asked_in(wizard_ref: str, given: Mapping[str, str]) -> Asked:
+    """Raises RequestInvalid when no node is named."""
+    node, base = given.get("node", ""), given.get("base", "")
+    if not node:
+        raise RequestInvalid("Name the `node`: the id of a step or an option set.")
+    return Asked(
+        wizard_ref=wizard_ref,
+        node=node,
+        value=given.get("value"),
+        base=int(base) if base.isascii() and base.isdecimal() and len(base) <= _LONGEST_REVISION else None,
+        back=local_path(given.get("return"), builder_path(wizard_ref, node)),
+    )
+
+
+def builder_path(wizard_ref: str, node: str = "") -> str:
+    """The builder, with this step or option set chosen."""
+    return f"/wizards/{quote(wizard_ref)}/build" + (f"?{urlencode({'node': node})}" if node else "")
+
+
+def dialog(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """The dialog as a page, or as the block for `#dialog`, whatever the request meant to replace."""
+    headers = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"} if is_htmx(request) else {}
+    return page(request, template, block="dialog", status=status, headers=headers, **values)

@@ -1,0 +1,232 @@
+"""Changing members of a node that has stored answers: whether a new wording still means the same, and what a change touches, before
+it is made. What was typed is kept in the dialogs until it is saved or given up.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from keepstep.actions.confirm import Confirmable, numbers_in
+from keepstep.actions.nodes import Meaning, Plan, report_of_edit
+from keepstep.actions.untouched import Since, edit_untouched
+from keepstep.core.confirm import needs_confirmation
+from keepstep.core.impact import stored_under
+from keepstep.core.jsonvalue import dumps, loads
+from keepstep.core.keys import free_key
+from keepstep.core.structure import OptionSet, choices_of
+from keepstep.core.text import normal_text, text_in
+from keepstep.db.transaction import Read
+from keepstep.errors import ImpactUnconfirmed, MeaningUnconfirmed, OptionValueReserved, Problem, RequestInvalid, Stale, StructureInvalid
+from keepstep.queries.drafts import WizardDraft, get_draft, reserved_of
+from keepstep.queries.impact import stored_counts
+from keepstep.web.pages.impact import PREFIX, Asked, Way, asked_in, dialog, given_in
+from keepstep.web.pages.impact_node import Pointed, pointed_in
+from keepstep.web.pages.impact_view import numbers_of, places_of, values_of
+from keepstep.web.pages.route import page_router, see_other
+from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor
+
+router = page_router()
+
+_PATH: Final = f"{PREFIX}/change"
+_MEANINGS: Final[Mapping[str, Meaning]] = {"same": "same", "different": "different"}
+# What can be wrong with the value that a new option is to get.
+_ABOUT_VALUE: Final = (OptionValueReserved, RequestInvalid, StructureInvalid)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A change that is not made yet: of which node, which members, and what was said of it so far.
+
+    `planned` and `way` are of a page that plans its edit itself and makes it when it is answered; else the members are merged here.
+    """
+
+    asked: Asked
+    fields: Mapping[str, Any]
+    meaning: Meaning | None = None
+    new_value: str = ""
+    counted: str = ""
+    planned: Plan | None = None
+    way: Way | None = None
+
+    def plan(self, pointed: Pointed) -> Plan:
+        if self.planned is not None:
+            return self.planned
+        brings = {"value": self.new_value} if self.meaning == "different" and self.new_value else {}
+        return pointed.change({**self.fields, **brings}, self.meaning)
+
+    @property
+    def onward(self) -> Way:
+        """Where the answers go, with everything that was typed."""
+        return self.way or self.asked.way_to("change").with_more(fields=dumps(self.fields))
+
+
+def pending_in(wizard_ref: str, given: Mapping[str, str]) -> Pending:
+    """Raises RequestInvalid when the fields are no JSON object."""
+    fields = loads(given.get("fields", "{}"))
+    if not isinstance(fields, dict):
+        raise RequestInvalid("`fields` is a JSON object of the members to set.")
+    return Pending(
+        asked=asked_in(wizard_ref, given),
+        fields=fields,
+        meaning=_MEANINGS.get(given.get("meaning", "")),
+        new_value=given.get("new_value", ""),
+        counted=given.get("counted", ""),
+    )
+
+
+@router.get(_PATH, name="page:impact-change")
+async def change_page(request: Request, visitor: CurrentVisitor, tx: PageRead, wizard_ref: str) -> Response:
+    """What the change would ask, or mean; nothing is done."""
+    pending = pending_in(wizard_ref, await given_in(request))
+    return await _asking(request, visitor, tx, pending, status=200)
+
+
+@router.post(_PATH, name="page:impact-changing")
+async def change(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizard_ref: str) -> Response:
+    """Makes the change, or gives the dialog with what it has to be asked for."""
+    given = await given_in(request)
+    pending = pending_in(wizard_ref, given)
+    state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
+    pointed = pointed_in(state.draft.structure, pending.asked.node, pending.asked.value)
+    try:
+        since = Since(wizard_ref, pending.asked.base, pointed.touching(pending.fields))
+        await edit_untouched(visitor.ctx, tx, pending.plan(pointed), pending.asked.consent(given), since)
+    except (ImpactUnconfirmed, MeaningUnconfirmed, Stale) as problem:
+        return await unconfirmed(request, visitor, tx, pending, problem)
+    except _ABOUT_VALUE as problem:
+        if pointed.kind == "option" and pending.meaning == "different":
+            return await _meaning(request, visitor, tx, pending, problem=problem)
+        raise
+    return see_other(request, pending.asked.back)
+
+
+async def unconfirmed(request: Request, visitor: Visitor, tx: Read, pending: Pending, problem: Problem) -> Response:
+    """The dialog for a change that an action did not make: ImpactUnconfirmed, MeaningUnconfirmed, Stale. Nothing may be written before."""
+    if isinstance(problem, Stale):
+        others = problem.extra["changed"]["edits"]
+        return await _asking(request, visitor, tx, pending, status=409, others=others, before="")
+    if isinstance(problem, MeaningUnconfirmed):
+        return await _meaning(request, visitor, tx, pending)
+    return await _report(request, visitor, tx, pending, status=409, before=pending.counted or None)
+
+
+async def _asking(request: Request, visitor: Visitor, tx: Read, pending: Pending, **why: Any) -> Response:
+    try:
+        return await _report(request, visitor, tx, pending, **why)
+    except MeaningUnconfirmed:
+        return await _meaning(request, visitor, tx, pending, **why)
+
+
+# --- the report ----------------------------------------------------------------------------------------------------
+
+
+async def _report(request: Request, visitor: Visitor, tx: Read, pending: Pending, **why: Any) -> Response:
+    state, pointed = await _pointed(visitor, tx, pending.asked)
+    now = await report_of_edit(visitor.ctx, tx, state.wizard.id, pending.plan(pointed))
+    return _shown(request, pending, (state, pointed, now), **why)
+
+
+async def _pointed(visitor: Visitor, tx: Read, asked: Asked) -> tuple[WizardDraft, Pointed]:
+    state = await get_draft(tx, visitor.actor, asked.wizard_ref, "edit")
+    return state, pointed_in(state.draft.structure, asked.node, asked.value)
+
+
+def _shown(
+    request: Request,
+    pending: Pending,
+    about: tuple[WizardDraft, Pointed, Confirmable],
+    *,
+    status: int = 200,
+    before: str | None = None,
+    others: Any = (),
+) -> Response:
+    """`before` and `others` as in the dialog of a deletion."""
+    state, pointed, now = about
+    impact, structure = now.report.impact, state.draft.structure
+    retyped = next((each for each in now.report.changes if each.preview is not None), None)
+    owner = pointed.owner if isinstance(pointed.owner, OptionSet) else None
+    said = {"meaning": pending.meaning, "new_value": pending.new_value} if pending.meaning else {}
+    shown = {} if before else {"counted": numbers_in(impact)}
+    return dialog(
+        request,
+        "impact/change.html",
+        status=status,
+        wizard=state.wizard,
+        asked=pending.asked,
+        node=pointed,
+        back=pending.asked.back,
+        report=now.report,
+        counts=numbers_of(impact, state.wizard.active_version_number),
+        asks=needs_confirmation(now.report),
+        retyped=retyped,
+        values=values_of(retyped.impact if retyped else impact, owner, structure.default_language, retyped) if owner else None,
+        places=places_of(impact.mentions, pending.asked.wizard_ref),
+        way=pending.onward.with_more(base=str(state.wizard.draft_revision), confirm=now.token, **said, **shown),
+        before=before,
+        others=others,
+    )
+
+
+# --- the same meaning? -----------------------------------------------------------------------------------------------
+
+
+async def _meaning(
+    request: Request,
+    visitor: Visitor,
+    tx: Read,
+    pending: Pending,
+    *,
+    status: int = 409,
+    problem: Problem | None = None,
+    before: str | None = None,
+    others: Any = (),
+) -> Response:
+    state, pointed = await _pointed(visitor, tx, pending.asked)
+    wanted = {item.id for item in pointed.option_sets}
+    counts = await stored_counts(tx, state.wizard.id, wanted, as_of=visitor.ctx.now)
+    impact = stored_under(counts, wanted, pending.asked.value)
+    proposed = pending.new_value or await _free_value(tx, state, pointed, pending)
+    return dialog(
+        request,
+        "impact/meaning.html",
+        status=status,
+        wizard=state.wizard,
+        asked=pending.asked,
+        node=pointed,
+        back=pending.asked.back,
+        counts=numbers_of(impact, state.wizard.active_version_number),
+        wordings=_wordings(pointed, pending, state),
+        more=sorted(pending.fields.keys() - {pointed.label_member, "value"}),
+        way=pending.onward.with_more(base=str(state.wizard.draft_revision)),
+        new_value=proposed,
+        problem=problem,
+        before=before,
+        others=others,
+    )
+
+
+def _wordings(pointed: Pointed, pending: Pending, state: WizardDraft) -> list[tuple[str, str, str]]:
+    """Language, old and new text of each language whose wording changes; the language is "" where there is one only."""
+    structure = state.draft.structure
+    new = normal_text(pending.fields.get(pointed.label_member), structure.languages, structure.default_language)
+    old = pointed.label
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        default = structure.default_language
+        return [("", text_in(old, default, default), text_in(new, default, default) if isinstance(new, str | dict) else "")]
+    changed = [language for language in structure.languages if old.get(language) != new.get(language)]
+    return [(language, str(old.get(language, "")), str(new.get(language, ""))) for language in changed]
+
+
+async def _free_value(tx: Read, state: WizardDraft, pointed: Pointed, pending: Pending) -> str:
+    """A value for the option that would be added, spelled like its label, that no option of the set ever had."""
+    if pointed.kind != "option" or not isinstance(pointed.owner, OptionSet):
+        return ""
+    structure = state.draft.structure
+    label = normal_text(pending.fields.get("label"), structure.languages, structure.default_language)
+    taken = {option.value for option in choices_of(pointed.owner)}
+    taken |= (await reserved_of(tx, state.wizard.id)).values.get(pointed.id, frozenset())
+    default = structure.default_language
+    return free_key(text_in(label, default, default) if isinstance(label, str | dict) else "", taken, "option")
