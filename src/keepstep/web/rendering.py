@@ -113,6 +113,7 @@ def environment_of(language: str, zone: str) -> Environment:
     }
     # The macros see the globals above, and nothing of a single request.
     made.globals["ui"] = made.get_template("components.html").module
+    made.globals["player"] = made.get_template("player/parts.html").module
     return made
 
 
