@@ -46,6 +46,13 @@ def language_name(code: str) -> str:
     return f"{name[:1].upper()}{name[1:]}" if name else code
 
 
+@cache
+def known_languages() -> tuple[tuple[str, str], ...]:
+    """(code, what it calls itself) of the languages that have a code of two letters: what somebody is offered who adds one."""
+    codes = sorted(code for each in Locale("en").languages if len(code := str(each)) == 2)
+    return tuple((code, language_name(code)) for code in codes)
+
+
 class Wording:
     """Numbers and times as a language writes them, times in the zone of the installation."""
 
