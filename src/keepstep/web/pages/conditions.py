@@ -22,7 +22,7 @@ from keepstep.core.nodes import option_in, option_set_in
 from keepstep.core.places import expressions_in, mentions
 from keepstep.core.structure import Structure
 from keepstep.core.text import text_in
-from keepstep.errors import ImpactUnconfirmed, RequestInvalid, Stale
+from keepstep.errors import ImpactUnconfirmed, MalformedJson, RequestInvalid, Stale
 from keepstep.queries.drafts import WizardDraft, get_draft
 from keepstep.web.pages.condition_form import (
     Posted,
@@ -201,8 +201,8 @@ def _expression(editor: Editor, act: str) -> Any:
 def _json(text: str) -> Any:
     try:
         return loads(text) if text else None
-    except ValueError as error:
-        raise RequestInvalid(f"This is no JSON: {error}.") from error
+    except MalformedJson as problem:
+        raise RequestInvalid(problem.detail) from problem
 
 
 # --- the page ------------------------------------------------------------------------------------------------------

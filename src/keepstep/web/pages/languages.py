@@ -87,7 +87,12 @@ async def translating(request: Request, visitor: CurrentVisitor, tx: PageWrite, 
     asked = _asked(draft, fields)
     row, status, draft = await _translated(visitor, tx, wizard_ref, draft, fields)
     if wants_part(request):
-        values: dict[str, Any] = {"row": row, "asked": asked, "base": draft.wizard.draft_revision, "source": draft.draft.structure.default_language}
+        values: dict[str, Any] = {
+            "row": row,
+            "asked": asked,
+            "base": draft.wizard.draft_revision,
+            "source": draft.draft.structure.default_language,
+        }
         return page(request, "languages.html", block="one_row", status=status, wizard=draft.wizard, may_edit=True, **values)
     if status == 200:
         return see_other(request, f"/wizards/{wizard_ref}/languages?{asked.address()}#{row.id}")

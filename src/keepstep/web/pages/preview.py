@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from keepstep.core.jsonvalue import dumps, loads, unstorable
 from keepstep.core.structure import Statement, Step, Structure
+from keepstep.errors import MalformedJson
 from keepstep.queries.drafts import WizardDraft, get_draft
 from keepstep.web.pages.route import page_router
 from keepstep.web.questions.passage import (
@@ -129,7 +130,7 @@ def _answers_in(text: str, structure: Structure) -> dict[str, dict[str, Any]]:
     """The answers that the form carried, without those to questions that the draft no longer has, and without what is no answer."""
     try:
         data = loads(text)
-    except ValueError:
+    except MalformedJson:
         return first_answers(structure)
     given = data.items() if isinstance(data, dict) else ()
     return {each: dict(answer) for each, answer in given if each in structure.option_set_by_id and _is_answer(answer)}
@@ -161,6 +162,7 @@ async def _turn(where: Standing, step: Step, posted: Posted, visitor: Visitor) -
 async def _described(file: UploadFile, visitor: Visitor) -> dict[str, Any]:
     """The record that a stored file would have. The file itself is dropped: nothing of a preview is kept."""
     content = await file.read()
+    await file.close()
     described = {"file_id": visitor.ctx.make_id(), "name": file.filename or "", "size": len(content)}
     return described | {"media_type": file.content_type or "application/octet-stream", "sha256": hashlib.sha256(content).hexdigest()}
 
