@@ -50,7 +50,7 @@ def test_every_page_of_an_author_can_be_read_and_reached_by_everybody(
     page.goto(every_type + "/conditions")
     page.get_by_role("link", name=re.compile("several")).click()
     accessible(page)
-    page.get_by_role("link", name="Edit as an expression").click()
+    page.get_by_role("button", name="Edit as an expression").click()
     accessible(page)
 
 
@@ -106,7 +106,8 @@ def test_a_condition_is_built_and_found_again(signed_in: OpenPage, served: Serve
     address = wizard_of(served, [first, second])
     page = signed_in(script=script, width=360)
     page.goto(f"{address}/conditions?node={second['id']}")
-    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("button", name="Add", exact=True).press("Enter")
+    expect(page.get_by_label("How “The first” is compared")).to_be_focused()
     page.get_by_label("Value for “The first”").select_option(label="Yes")
     page.get_by_role("button", name="Save the condition").click()
     expect(page.get_by_role("status")).to_contain_text("Saved in the draft.")

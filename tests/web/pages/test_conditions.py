@@ -82,6 +82,19 @@ async def test_a_text_that_is_no_condition_is_refused_and_kept(
     assert await condition_in(editor, slug) is None
 
 
+async def test_rules_become_text_and_text_becomes_rules_before_anything_is_saved(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    slug, first, second = await two_questions(editor)
+    page = await admin_browser.open(f"/wizards/{slug}/conditions?node={second}")
+    page = await pressed(admin_browser, page, "add", question=first)
+    page = await pressed(admin_browser, page, "text", rule_0_value="yes")
+    assert page.text("textarea") == f'{{"==":[{{"var":"{first}"}},"yes"]}}'
+    odd = await pressed(admin_browser, page, "rules", text='{"if": [1, 2]}')
+    assert (odd.answer.status_code, odd.text("textarea")) == (422, '{"if": [1, 2]}')
+    page = await pressed(admin_browser, page, "rules", text=f'{{"answered": [{{"var": "{first}"}}]}}')
+    assert page.one("select[name=rule-0-operator] option[selected]")["value"] == "answered"
+    assert await condition_in(editor, slug) is None
+
+
 async def test_a_rule_without_a_value_is_asked_for_it(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
     slug, first, second = await two_questions(editor)
     page = await admin_browser.open(f"/wizards/{slug}/conditions?node={second}")

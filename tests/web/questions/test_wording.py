@@ -92,3 +92,14 @@ def test_a_question_that_an_answer_opens_is_asked_before_it_is_missed() -> None:
     again = turn_of(turn.after, step, sent_step(turn.after, step, {"shown": [qid(1), qid(2)], f"q-{qid(1)}": ["true"]}))
     assert list(again.issues) == [qid(2)]
     assert answers(q1=True)[qid(1)]["value"] is True
+
+
+def test_texts_and_the_words_of_an_author_say_the_answers_that_they_mention() -> None:
+    mention = f"{{{{{qid(1)}}}}}"
+    second = question(2, name=f"Dear {mention}", is_required=True, constraints={"messages": {"is_required": f"Come on, {mention}!"}})
+    structure = one_page(question(1), second)
+    for name, shown in (("<b>Ann", "<b>Ann"), (None, "…")):
+        where = standing(structure, answers(q1=name), CLOCK, language="en")
+        (issue,) = issues_of(where)
+        view = question_view(structure.option_sets[1], where.situation, None, issues=[issue])
+        assert (view.label, view.errors[0].own) == (f"Dear {shown}", f"Come on, {shown}!")

@@ -43,11 +43,14 @@ from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite
 router = page_router()
 
 _EMPTY: Final = message("Give each rule a value.")
+_NO_RULES: Final = message("This condition cannot be shown as a list of rules.")
 
 
 @dataclass(frozen=True, slots=True)
 class Editor:
-    """The editor as it is shown: `rules` of a form, or the expression as `text`. `was` is what the draft had when it was opened."""
+    """The editor as it is shown: `rules` of a form, or the expression as `text`. `was` is what the draft had when it was opened,
+    `focus` the input to go on with.
+    """
 
     draft: WizardDraft
     of: Conditioned
@@ -57,6 +60,7 @@ class Editor:
     as_text: bool
     was: str
     base: int
+    focus: str = ""
 
     @property
     def structure(self) -> Structure:
@@ -83,14 +87,14 @@ async def conditions(
 
 @router.post("/wizards/{wizard_ref}/conditions", name="page:condition")
 async def condition(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizard_ref: str) -> Response:
-    """`do`: add, same-<block>, remove-<rule> change the form; save and save-text store; drop takes the condition away."""
+    """`do`: add, same-<block>, remove-<rule>, text and rules change the form; save and save-text store; drop takes the condition away."""
     form = await _form(request)
     draft = await get_draft(tx, visitor.actor, wizard_ref, "edit")
     editor = _sent(draft, form)
     act = _one(form, "do") or ("save-text" if editor.as_text else "save")
-    if act not in ("save", "save-text", "drop"):
-        return _shown(request, _rebuilt(editor, act, form))
     try:
+        if act not in ("save", "save-text", "drop"):
+            return _shown(request, _rebuilt(editor, act, form))
         expression = _expression(editor, act)
         setting = Setting(
             of=editor.of, expression=expression, was=_json(editor.was), base=editor.base, confirm=_one(form, "confirm") or None
@@ -152,29 +156,55 @@ def _sent(draft: WizardDraft, form: Mapping[str, Sequence[str]]) -> Editor:
 
 
 def _rebuilt(editor: Editor, act: str, form: Mapping[str, Sequence[str]]) -> Editor:
-    """The editor with a rule more or less."""
+    """The editor with a rule more or less, or from rules to text and back. Raises RequestInvalid."""
     kind, _, number = act.partition("-")
     at = int(number) if number.isascii() and number.isdigit() and len(number) < 5 else -1
-    rules = editor.rules
-    if kind == "remove":
-        return replace(editor, rules=tuple(rule for index, rule in enumerate(rules) if index != at))
-    if kind == "same":
-        like = next((rule for rule in reversed(rules) if rule.block == at), None)
-        return replace(editor, rules=_sorted((*rules, replace(like, texts=())))) if like else editor
+    match kind:
+        case "text":
+            expression = built(condition_of(editor.how, editor.rules, editor.structure))
+            return replace(editor, as_text=True, text=_pretty(expression), focus="text")
+        case "rules":
+            return _as_rules(editor)
+        case "remove":
+            rest = tuple(rule for index, rule in enumerate(editor.rules) if index != at)
+            return replace(editor, rules=rest, focus=f"rule-{min(at, len(rest) - 1)}-operator" if rest else "question")
+        case "same":
+            like = next((rule for rule in reversed(editor.rules) if rule.block == at), None)
+            return _with_rule(editor, replace(like, texts=())) if like else editor
+        case "add":
+            return _with_question(editor, form)
+        case _:
+            return editor
+
+
+def _with_question(editor: Editor, form: Mapping[str, Sequence[str]]) -> Editor:
+    """A rule about the question that was chosen, in a block of its own or into one that is there."""
     question, into = _one(form, "question"), _one(form, "into")
-    if kind != "add" or question not in editor.structure.option_set_by_id:
+    if question not in editor.structure.option_set_by_id:
         return editor
-    highest = max((rule.block for rule in rules), default=-1)
+    highest = max((rule.block for rule in editor.rules), default=-1)
     block = int(into) if into.isascii() and into.isdigit() and int(into) <= highest else highest + 1
-    return replace(editor, rules=_sorted((*rules, _new_rule(editor.structure, question, block))))
+    return _with_rule(editor, _new_rule(editor.structure, question, block))
+
+
+def _as_rules(editor: Editor) -> Editor:
+    expression = _json(editor.text) if editor.text.strip() else None
+    found = parsed(expression)
+    if found is None and expression is not None:
+        raise RequestInvalid(_NO_RULES)
+    rules = posted_of(found) if found else ()
+    return replace(editor, as_text=False, how=found.how if found else "all", rules=rules)
+
+
+def _with_rule(editor: Editor, rule: Posted) -> Editor:
+    """The rule behind the others of its block."""
+    rules = tuple(sorted((*editor.rules, rule), key=lambda each: each.block))
+    at = max(index for index, each in enumerate(rules) if each.block == rule.block)
+    return replace(editor, rules=rules, focus=f"rule-{at}-operator")
 
 
 def _new_rule(structure: Structure, option_set_id: str, block: int) -> Posted:
     return Posted(block, option_set_id, operators_of(structure.option_set_by_id[option_set_id])[0], ())
-
-
-def _sorted(rules: tuple[Posted, ...]) -> tuple[Posted, ...]:
-    return tuple(sorted(rules, key=lambda rule: rule.block))
 
 
 def _seen_again(editor: Editor) -> Editor:

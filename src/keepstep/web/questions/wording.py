@@ -13,7 +13,7 @@ from babel.dates import format_date
 from keepstep.core.issue import Issue
 from keepstep.core.logic import as_date, to_text
 from keepstep.core.structure import OptionSet, choices_of
-from keepstep.core.text import quoted, text_in
+from keepstep.core.text import quoted
 from keepstep.web.questions.lenient import number_text
 from keepstep.web.questions.situation import Situation
 from keepstep.web.texts import message
@@ -56,7 +56,7 @@ def _own(issue: Issue, option_set: OptionSet, situation: Situation) -> str:
         index = issue.detail if issue.detail.startswith("This breaks rule ") else ""
         return "" if index else issue.detail
     name = _OWN.get(issue.code, "type") or issue.code.replace("-", "_")
-    return text_in(option_set.constraints.messages.get(name), situation.language, situation.default_language)
+    return situation.text(option_set.constraints.messages.get(name))
 
 
 # --- patterns ------------------------------------------------------------------------------------------------------
