@@ -22,7 +22,7 @@ from keepstep.config import Resources
 from keepstep.web.assets import assets_in
 from keepstep.web.icons import ICONS
 from keepstep.web.navigation import NAVIGATION, WIZARD_TABS
-from keepstep.web.texts import Wording, language_of, translations
+from keepstep.web.texts import Wording, language_name, language_of, translations
 
 TOKEN_FIELD: Final = "csrf_token"  # noqa: S105 - the name of a field
 THEME_COOKIE: Final = "keepstep_theme"
@@ -107,7 +107,14 @@ def environment_of(language: str, zone: str) -> Environment:
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
     wording = Wording(language, zone)
-    made.filters |= {"number": wording.number, "clock": wording.clock, "day": wording.day, "moment": wording.moment, "query": _query}
+    made.filters |= {
+        "number": wording.number,
+        "clock": wording.clock,
+        "day": wording.day,
+        "moment": wording.moment,
+        "language_name": language_name,
+        "query": _query,
+    }
     made.globals |= {
         "asset": assets_in().address,
         "csrf_field": _csrf_field,
@@ -122,6 +129,7 @@ def environment_of(language: str, zone: str) -> Environment:
     }
     # The macros see the globals above, and nothing of a single request.
     made.globals["ui"] = made.get_template("components.html").module
+    made.globals["player"] = made.get_template("player/parts.html").module
     return made
 
 

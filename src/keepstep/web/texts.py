@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from babel import Locale, negotiate_locale
+from babel import Locale, UnknownLocaleError, negotiate_locale
 from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
@@ -35,6 +35,22 @@ def language_of(header: str | None) -> str:
 def translations(language: str) -> NullTranslations:
     """The catalogue of a language, falling back to the source."""
     return Translations.load(FOLDER, [language], domain="keepstep")
+
+
+def language_name(code: str) -> str:
+    """What a language calls itself (`de` → `Deutsch`); its code for one that nobody described."""
+    try:
+        name = Locale.parse(code, sep="-").get_display_name()
+    except (ValueError, UnknownLocaleError):
+        return code
+    return f"{name[:1].upper()}{name[1:]}" if name else code
+
+
+@cache
+def known_languages() -> tuple[tuple[str, str], ...]:
+    """(code, what it calls itself) of the languages that have a code of two letters: what somebody is offered who adds one."""
+    codes = sorted(code for each in Locale("en").languages if len(code := str(each)) == 2)
+    return tuple((code, language_name(code)) for code in codes)
 
 
 class Wording:

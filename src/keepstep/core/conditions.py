@@ -1,0 +1,171 @@
+"""Conditions as people build them: all or any of question–operator–value, each perhaps with alternatives. To an expression and back.
+
+What has no such form stays an expression (`parsed` gives None). Must not know structures: a question is only an id here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final, Literal
+
+How = Literal["all", "any"]
+_WORDS: Final[Mapping[How, str]] = {"all": "and", "any": "or"}
+TODAY: Final[Mapping[str, Any]] = {"today": []}
+"""The one value that is no literal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A question, one of OPERATORS, and what it is compared with: a literal, a list for `one-of`, None where nothing is."""
+
+    option_set_id: str
+    operator: str
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`all` of the blocks, in each of which one rule is enough; or `any` of them, in each of which every rule must hold."""
+
+    how: How
+    blocks: tuple[tuple[Rule, ...], ...]
+
+    @property
+    def inner(self) -> How:
+        return "any" if self.how == "all" else "all"
+
+
+COMPARING: Final[Mapping[str, str]] = {
+    "is": "==",
+    "is-not": "!=",
+    "less": "<",
+    "at-most": "<=",
+    "more": ">",
+    "at-least": ">=",
+    "includes": "selected",
+}
+OPERATORS: Final = (*COMPARING, "not-includes", "one-of", "contains", "answered", "not-answered")
+WITHOUT_VALUE: Final = ("answered", "not-answered")
+
+
+# --- to an expression ----------------------------------------------------------------------------------------------
+
+
+def built(condition: Condition) -> Any:
+    """The expression; None for a condition without rules."""
+    blocks = [_joined(_WORDS[condition.inner], [_rule_built(rule) for rule in block]) for block in condition.blocks if block]
+    return _joined(_WORDS[condition.how], blocks) if blocks else None
+
+
+def _joined(word: str, items: list[Any]) -> Any:
+    return items[0] if len(items) == 1 else {word: items}
+
+
+def _rule_built(rule: Rule) -> Any:
+    read = {"var": rule.option_set_id}
+    match rule.operator:
+        case "not-includes":
+            return {"!": [{"selected": [read, rule.value]}]}
+        case "one-of":
+            return {"in": [read, list(rule.value)]}
+        case "contains":
+            return {"in": [rule.value, read]}
+        case "answered":
+            return {"answered": [read]}
+        case "not-answered":
+            return {"!": [{"answered": [read]}]}
+        case _:
+            return {COMPARING[rule.operator]: [read, rule.value]}
+
+
+# --- from an expression --------------------------------------------------------------------------------------------
+
+
+def parsed(expression: Any) -> Condition | None:
+    """The condition that an expression is, up to what changes nothing of its truth (`simplified`); None when it has no such form."""
+    found = simplified(expression)
+    for how in ("all", "any"):
+        condition = _read(found, how)
+        if condition is not None and built(condition) == found:
+            return condition
+    return None
+
+
+def _read(found: Any, how: How) -> Condition | None:
+    if found is None:
+        return None
+    outer, inner = _WORDS[how], "or" if how == "all" else "and"
+    blocks = tuple(_block(each, inner) for each in _arguments(found, outer) or [found])
+    if any(None in block for block in blocks):
+        return None
+    return Condition(how, tuple(tuple(rule for rule in block if rule is not None) for block in blocks))
+
+
+def _block(found: Any, inner: str) -> tuple[Rule | None, ...]:
+    return tuple(_rule(each) for each in _arguments(found, inner) or [found])
+
+
+def _arguments(found: Any, name: str) -> list[Any] | None:
+    """The arguments of this operator, None where the expression is none."""
+    return found[name] if isinstance(found, dict) and set(found) == {name} and isinstance(found[name], list) else None
+
+
+_BY_NAME: Final = {name: operator for operator, name in COMPARING.items()}
+
+
+def _rule(found: Any) -> Rule | None:
+    if not isinstance(found, dict) or len(found) != 1:
+        return None
+    name, arguments = next(iter(found.items()))
+    if not isinstance(arguments, list) or not arguments:
+        return None
+    if name == "!":
+        return _negated(_rule(arguments[0]))
+    target = _target(arguments[0])
+    if name == "answered" and target:
+        return Rule(target, "answered")
+    if len(arguments) != 2:
+        return None
+    if name == "in":
+        return _membership(arguments)
+    return Rule(target, _BY_NAME[name], arguments[1]) if name in _BY_NAME and target and _is_value(arguments[1]) else None
+
+
+def _membership(arguments: list[Any]) -> Rule | None:
+    first, second = arguments
+    target = _target(first)
+    if target and isinstance(second, list) and second and all(_is_value(each) for each in second):
+        return Rule(target, "one-of", tuple(second))
+    target = _target(second)
+    return Rule(target, "contains", first) if target and isinstance(first, str) else None
+
+
+def _negated(rule: Rule | None) -> Rule | None:
+    opposite = {"includes": "not-includes", "answered": "not-answered"}.get(rule.operator) if rule else None
+    return Rule(rule.option_set_id, opposite, rule.value) if rule and opposite else None
+
+
+def _target(found: Any) -> str | None:
+    target = found.get("var") if isinstance(found, dict) and len(found) == 1 else None
+    return target if isinstance(target, str) and target != "." else None
+
+
+def _is_value(value: Any) -> bool:
+    return value == TODAY or isinstance(value, str | int | Decimal)
+
+
+def simplified(expression: Any) -> Any:
+    """The same condition written in one way: arguments in lists, no `and` or `or` of one, none directly inside its like."""
+    if not isinstance(expression, Mapping) or len(expression) != 1:
+        return [simplified(each) for each in expression] if isinstance(expression, list | tuple) else expression
+    name, given = next(iter(expression.items()))
+    arguments = list(given) if isinstance(given, list | tuple) else [given]
+    if name == "var":
+        return {"var": arguments[0]} if len(arguments) == 1 else {"var": arguments}
+    if name == "today":
+        return dict(TODAY)
+    inside = [simplified(each) for each in arguments]
+    if name not in ("and", "or"):
+        return {name: inside}
+    flat = [each for item in inside for each in (_arguments(item, name) or [item])]
+    return flat[0] if len(flat) == 1 else {name: flat}

@@ -1,0 +1,250 @@
+"""The form of a condition: which operators and values a question can be compared by, what was posted, and the condition in words.
+
+Must not know how a condition is stored.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from babel import Locale
+
+from keepstep.core.conditions import OPERATORS, TODAY, WITHOUT_VALUE, Condition, Rule
+from keepstep.core.logic import as_date, as_number, to_text
+from keepstep.core.structure import ChoiceFields, Option, OptionSet, Statement, Structure
+from keepstep.core.text import text_in
+from keepstep.web.questions.lenient import clock, day
+from keepstep.web.texts import message
+
+WORDS: Final[Mapping[str, str]] = {
+    "is": message("is"),
+    "is-not": message("is not"),
+    "less": message("is less than"),
+    "at-most": message("is at most"),
+    "more": message("is more than"),
+    "at-least": message("is at least"),
+    "includes": message("includes"),
+    "not-includes": message("does not include"),
+    "one-of": message("is one of"),
+    "contains": message("contains"),
+    "answered": message("is answered"),
+    "not-answered": message("is not answered"),
+}
+assert tuple(WORDS) == OPERATORS, "each operator has its words"
+_ORDERED: Final = ("is", "is-not", "less", "at-most", "more", "at-least", *WITHOUT_VALUE)
+_TEXT: Final = ("is", "is-not", "contains", *WITHOUT_VALUE)
+_BY_TYPE: Final[Mapping[str, Sequence[str]]] = {
+    **dict.fromkeys(("single_select", "dropdown"), ("is", "is-not", *WITHOUT_VALUE)),
+    "multiple_select": ("includes", "not-includes", *WITHOUT_VALUE),
+    "boolean": ("is", *WITHOUT_VALUE),
+    **dict.fromkeys(("number", "integer", "slider", "rating", "date", "time", "datetime"), _ORDERED),
+    "calculated": ("is", "is-not", "less", "at-most", "more", "at-least", "contains", *WITHOUT_VALUE),
+    "file": WITHOUT_VALUE,
+}
+_NUMBERS: Final = ("number", "integer", "slider", "rating", "calculated")
+_BOOLEAN: Final = ((message("Yes"), "true"), (message("No"), "false"))
+
+
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """One rule as the form shows it. `values`: (label, posted value, chosen) to choose from, () where a text is typed."""
+
+    index: int
+    block: int
+    option_set_id: str
+    name: str
+    operator: str
+    word: str
+    operators: Sequence[tuple[str, str]]
+    text: str
+    values: Sequence[tuple[str, str, bool]]
+    several: bool
+    gone: bool
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A rule as posted."""
+
+    block: int
+    option_set_id: str
+    operator: str
+    texts: tuple[str, ...]
+
+
+# --- to the form ---------------------------------------------------------------------------------------------------
+
+
+def posted_of(condition: Condition) -> tuple[Posted, ...]:
+    """What the form of this condition would post."""
+    return tuple(
+        Posted(index, rule.option_set_id, rule.operator, _texts(rule)) for index, block in enumerate(condition.blocks) for rule in block
+    )
+
+
+def _texts(rule: Rule) -> tuple[str, ...]:
+    if rule.value is None:
+        return ()
+    return tuple(value_text(each) for each in (rule.value if isinstance(rule.value, tuple) else (rule.value,)))
+
+
+def value_text(value: Any) -> str:
+    return "today" if value == TODAY else to_text(value) or ""
+
+
+def rule_views(rules: Iterable[Posted], structure: Structure) -> list[RuleView]:
+    return [_rule_view(index, rule, structure) for index, rule in enumerate(rules)]
+
+
+def _rule_view(index: int, rule: Posted, structure: Structure) -> RuleView:
+    option_set = structure.option_set_by_id.get(rule.option_set_id)
+    offered = operators_of(option_set)
+    values = _values(option_set, rule.texts, structure)
+    return RuleView(
+        index=index,
+        block=rule.block,
+        option_set_id=rule.option_set_id,
+        name=named(structure, rule.option_set_id),
+        operator=rule.operator,
+        word=word_of(rule.operator, option_set),
+        operators=[(each, word_of(each, option_set)) for each in _with(offered, rule.operator)],
+        text=", ".join(rule.texts),
+        values=values,
+        several=rule.operator == "one-of",
+        gone=option_set is None,
+        hint=_HINTS.get(option_set.selection_type, "") if option_set else "",
+    )
+
+
+def word_of(operator: str, option_set: OptionSet | None) -> str:
+    """An XLSForm says of a single choice, too, that it includes an option: people would say that it is one."""
+    single = option_set is not None and option_set.selection_type != "multiple_select"
+    return WORDS[{"includes": "is", "not-includes": "is-not"}.get(operator, operator) if single else operator]
+
+
+def _with(offered: Sequence[str], operator: str) -> Sequence[str]:
+    if operator in offered:
+        return offered
+    if operator in ("includes", "not-includes") and "is" in offered:
+        return [{"is": "includes", "is-not": "not-includes"}.get(each, each) for each in offered]
+    return (*offered, operator)
+
+
+_HINTS: Final[Mapping[str, str]] = {
+    "date": message("A date, or today"),
+    "time": message("Such as 14:30"),
+    "datetime": message("Such as 2026-03-27T14:30:00+01:00"),
+}
+
+
+def operators_of(option_set: OptionSet | None) -> Sequence[str]:
+    return OPERATORS if option_set is None else _BY_TYPE.get(option_set.selection_type, _TEXT)
+
+
+def _values(option_set: OptionSet | None, chosen: tuple[str, ...], structure: Structure) -> list[tuple[str, str, bool]]:
+    if isinstance(option_set, ChoiceFields):
+        known = [(_option_label(option, structure), option.value, option.value in chosen) for option in option_set.options]
+        return known + [(text, text, True) for text in chosen if text not in option_set.option_by_value]
+    if option_set is not None and option_set.selection_type == "boolean":
+        return [(label, value, value in chosen) for label, value in _BOOLEAN]
+    return []
+
+
+def _option_label(option: Option, structure: Structure) -> str:
+    return text_in(option.label, structure.default_language, structure.default_language) or option.value
+
+
+def named(structure: Structure, option_set_id: str) -> str:
+    """A question as a list names it."""
+    option_set = structure.option_set_by_id.get(option_set_id)
+    if option_set is None:
+        return option_set_id
+    return text_in(option_set.name, structure.default_language, structure.default_language) or option_set.key
+
+
+def questions_for(structure: Structure, node_id: str, *, is_option: bool) -> list[tuple[str, list[tuple[str, str]]]]:
+    """(step, [(id, name)]) of every question that the condition of this node can read without reading itself."""
+    inside = {node_id} if not is_option else set()
+    step = structure.step_by_id.get(node_id)
+    inside |= {each.id for each in step.option_sets} if step else set()
+    default = structure.default_language
+    found = [
+        (
+            text_in(step.name, default, default),
+            [
+                (each.id, f"{named(structure, each.id)} ({each.key})")
+                for each in step.option_sets
+                if each.id not in inside and not isinstance(each, Statement)
+            ],
+        )
+        for step in structure.steps
+    ]
+    return [(name, questions) for name, questions in found if questions]
+
+
+# --- from the form -------------------------------------------------------------------------------------------------
+
+
+def rules_in(form: Mapping[str, Sequence[str]]) -> tuple[Posted, ...]:
+    """The rules of a form, in order: fields `rule-<n>-id`, `-block`, `-operator` and `-value`."""
+    rules: list[Posted] = []
+    while option_set_ids := form.get(f"rule-{len(rules)}-id"):
+        prefix = f"rule-{len(rules)}"
+        block = (form.get(f"{prefix}-block") or ["0"])[-1]
+        operator = (form.get(f"{prefix}-operator") or ["is"])[-1]
+        number = int(block) if block.isascii() and block.isdigit() and len(block) < 5 else 0
+        rules.append(
+            Posted(number, option_set_ids[-1], operator if operator in OPERATORS else "is", tuple(form.get(f"{prefix}-value") or ()))
+        )
+    return tuple(rules)
+
+
+def condition_of(how: str, rules: Iterable[Posted], structure: Structure) -> Condition:
+    """The condition that these rules are."""
+    blocks: dict[int, list[Rule]] = {}
+    for rule in rules:
+        blocks.setdefault(rule.block, []).append(_rule(rule, structure))
+    return Condition("any" if how == "any" else "all", tuple(tuple(block) for block in blocks.values()))
+
+
+def _rule(rule: Posted, structure: Structure) -> Rule:
+    option_set = structure.option_set_by_id.get(rule.option_set_id)
+    if rule.operator in WITHOUT_VALUE:
+        return Rule(rule.option_set_id, rule.operator)
+    values = tuple(_value(text.strip(), option_set) for text in rule.texts)
+    return Rule(rule.option_set_id, rule.operator, values if rule.operator == "one-of" else values[0] if values else "")
+
+
+def _value(text: str, option_set: OptionSet | None) -> Any:
+    kind = option_set.selection_type if option_set else ""
+    if kind == "boolean" and text in ("true", "false"):
+        return text == "true"
+    if kind in _NUMBERS:
+        return _number(text)
+    if kind in ("date", "datetime") and text.casefold() == "today":
+        return dict(TODAY)
+    if kind == "date":
+        return _day(text)
+    return clock(text) if kind == "time" else text
+
+
+def _number(text: str) -> int | Decimal | str:
+    found = as_number(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
+    return text if found is None else found
+
+
+def _day(text: str) -> str:
+    if as_date(text) is not None:
+        return text
+    parts = text.replace(".", " ").replace("/", " ").split()
+    found = day((parts[0], parts[1], parts[2]), Locale("en")) if len(parts) == 3 else ()
+    return text if isinstance(found, tuple) else found.isoformat()
+
+
+def empty_values(rules: Iterable[Posted]) -> list[int]:
+    """The rules that say nothing yet: they would compare with an empty text."""
+    return [
+        index for index, rule in enumerate(rules) if rule.operator not in WITHOUT_VALUE and not any(text.strip() for text in rule.texts)
+    ]

@@ -1,0 +1,193 @@
+"""Findings on an answer in the words of a respondent: what to do, not what a program refused. An author's own message goes first.
+
+A text is a pattern for the catalogue and what it names, so that the template translates it. Must not know HTML.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+from babel.dates import format_date
+
+from keepstep.core.issue import Issue
+from keepstep.core.logic import as_date, to_text
+from keepstep.core.structure import OptionSet, choices_of
+from keepstep.core.text import quoted
+from keepstep.web.questions.lenient import number_text
+from keepstep.web.questions.situation import Situation
+from keepstep.web.texts import message
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """`pattern` is translated with `named`; where the author wrote the message, `own` is all of it. `parts`: the inputs it is about."""
+
+    pattern: str = ""
+    named: Mapping[str, str] = field(default_factory=dict)
+    own: str = ""
+    parts: tuple[str, ...] = ()
+
+
+def said(issue: Issue, option_set: OptionSet, situation: Situation) -> Said:
+    """`issue` as `core.validate` or `posted` give it, placed anywhere within the answer to this option set."""
+    parts = tuple(part for part in issue.pointer.split("/")[2:] if not part.isdigit())
+    own = _own(issue, option_set, situation)
+    if own:
+        return Said(own=own, parts=parts)
+    pattern = _pattern(issue, option_set)
+    return Said(pattern, _named(issue, option_set, situation), parts=parts) if pattern else Said(own=issue.detail, parts=parts)
+
+
+_OWN: Final[Mapping[str, str]] = {
+    "required": "is_required",
+    "missing-required": "is_required",
+    "range": "max",
+    **dict.fromkeys(
+        "min-length max-length pattern regions min-choices max-choices max-decimals max-files max-size media-types".split(), ""
+    ),
+    **dict.fromkeys("min max step".split(), ""),
+}
+
+
+def _own(issue: Issue, option_set: OptionSet, situation: Situation) -> str:
+    """The author's message for the constraint that failed; a rule carries its own already."""
+    if issue.code == "rule":
+        index = issue.detail if issue.detail.startswith("This breaks rule ") else ""
+        return "" if index else issue.detail
+    name = _OWN.get(issue.code, "type") or issue.code.replace("-", "_")
+    return situation.text(option_set.constraints.messages.get(name))
+
+
+# --- patterns ------------------------------------------------------------------------------------------------------
+
+_BY_CODE: Final[Mapping[str, str]] = {
+    "max-length": message("%(name)s must be %(max_length)s characters or fewer"),
+    "min-length": message("%(name)s must be %(min_length)s characters or more"),
+    "pattern": message("%(name)s does not have the expected form"),
+    "line-break": message("Write %(name)s on one line"),
+    "email": message("Enter an e-mail address for %(name)s, like name@example.com"),
+    "phone": message("Enter a phone number for %(name)s with its country code, like +41 44 668 18 00"),
+    "regions": message("Enter a phone number of %(regions)s for %(name)s"),
+    "url": message("Enter a web address for %(name)s, like https://example.com"),
+    "option-unknown": message("Choose one of the answers on offer to %(name)s"),
+    "option-retired": message("Choose one of the answers on offer to %(name)s"),
+    "option-not-offered": message("Choose another answer to %(name)s: this one does not go with your other answers"),
+    "duplicate-choice": message("Choose each answer to %(name)s once"),
+    "min-choices": message("Choose at least %(min_choices)s answers to %(name)s"),
+    "max-choices": message("Choose at most %(max_choices)s answers to %(name)s"),
+    "exclusive": message("Choose “%(exclusive)s” alone, or other answers to %(name)s"),
+    "other-missing": message("Write your own answer to %(name)s, or choose another one"),
+    "other-not-allowed": message("Choose one of the answers on offer to %(name)s"),
+    "number-too-large": message("The number for %(name)s is too long"),
+    "min": message("%(name)s must be %(min)s or more"),
+    "max": message("%(name)s must be %(max)s or less"),
+    "range": message("%(name)s must be from %(min)s to %(max)s"),
+    "step": message("%(name)s must be in steps of %(step)s"),
+    "max-decimals": message("%(name)s must have at most %(max_decimals)s decimal places"),
+    "max-files": message("Choose at most %(max_files)s files for %(name)s"),
+    "max-size": message("Each file for %(name)s must be smaller than %(max_size)s"),
+    "media-types": message("A file for %(name)s is not of an accepted type"),
+    "date-incomplete": message("%(name)s must include a %(parts)s"),
+    "date-invalid": message("%(name)s must be a real date, like 27 3 1985"),
+    "text-unstorable": message("%(name)s holds a character that cannot be stored; type it again"),
+    "rule": message("%(name)s does not go with your other answers"),
+}
+_REQUIRED: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("single_select", "dropdown", "boolean", "rating", "slider"), message("Choose an answer to %(name)s")),
+    "multiple_select": message("Choose at least one answer to %(name)s"),
+    "file": message("Choose a file for %(name)s"),
+    "date": message("Enter a date for %(name)s"),
+    "datetime": message("Enter a date and time for %(name)s"),
+    "time": message("Enter a time for %(name)s"),
+    "number": message("Enter a number for %(name)s"),
+    "integer": message("Enter a number for %(name)s"),
+}
+_TYPE: Final[Mapping[str, str]] = {
+    "number": message("%(name)s must be a number, like %(example)s"),
+    "integer": message("%(name)s must be a whole number, like 12"),
+    "slider": message("%(name)s must be a whole number, like 12"),
+    "rating": message("%(name)s must be a whole number, like 12"),
+    "boolean": message("Choose yes or no for %(name)s"),
+    "date": message("%(name)s must be a real date, like 27 3 1985"),
+    "time": message("%(name)s must be a time, like 14:30"),
+    "datetime": message("%(name)s must be a real date and time, like 27 3 1985 and 14:30"),
+    "email": message("Enter an e-mail address for %(name)s, like name@example.com"),
+    "file": message("Choose a file for %(name)s"),
+}
+_LATEST: Final[Mapping[tuple[str, str], str]] = {
+    **dict.fromkeys((("min", "date"), ("min", "datetime")), message("%(name)s must be %(min)s or later")),
+    **dict.fromkeys((("max", "date"), ("max", "datetime")), message("%(name)s must be %(max)s or earlier")),
+    ("min", "time"): message("%(name)s must be %(min)s or later"),
+    ("max", "time"): message("%(name)s must be %(max)s or earlier"),
+}
+
+
+def _pattern(issue: Issue, option_set: OptionSet) -> str | None:
+    kind = option_set.selection_type
+    if issue.code in ("required", "missing-required"):
+        return _REQUIRED.get(kind, message("Answer %(name)s"))
+    if issue.code == "type":
+        return _TYPE.get(kind, message("Answer %(name)s"))
+    return _LATEST.get((issue.code, kind)) or _BY_CODE.get(issue.code)
+
+
+# --- what a pattern names ------------------------------------------------------------------------------------------
+
+
+def _named(issue: Issue, option_set: OptionSet, situation: Situation) -> dict[str, str]:
+    constraints = option_set.constraints
+    limits = {name: _limit(name, getattr(constraints, name, None), situation) for name in type(constraints).model_fields if name in _LIMITS}
+    alone = next((option for option in choices_of(option_set) if option.exclusive), None)
+    return {
+        "name": quoted(situation.text(option_set.name), situation.language),
+        "example": number_text(Decimal("12.5"), situation.locale),
+        "exclusive": situation.text(alone.label) if alone else "",
+        "parts": ", ".join(part for part in issue.pointer.split("/")[2:]),
+        **limits,
+        **_from_sentence(issue, option_set, situation),
+    }
+
+
+_LIMITS: Final = frozenset("min max step max_decimals min_length max_length min_choices max_choices max_files max_size regions".split())
+
+
+def _limit(name: str, limit: Any, situation: Situation) -> str:
+    if name == "max_size" and limit is not None:
+        return size_text(limit, situation)
+    if name == "regions":
+        return ", ".join(situation.locale.territories.get(region, region) for region in limit)
+    if isinstance(limit, int | Decimal):
+        return number_text(limit, situation.locale)
+    on = as_date(limit)
+    return day_text(limit, situation) if on is not None and len(str(limit)) == 10 else to_text(limit) or ""
+
+
+def _from_sentence(issue: Issue, option_set: OptionSet, situation: Situation) -> dict[str, str]:
+    """A limit such as `today-18` is a day only at the time of the check, whose sentence names it."""
+    if option_set.selection_type != "date" or issue.code not in ("min", "max"):
+        return {}
+    found = next((word for word in issue.detail.split() if as_date(word)), None)
+    return {issue.code: day_text(found, situation)} if found else {}
+
+
+def day_text(text: str, situation: Situation) -> str:
+    """`2026-09-14` → `14 September 2026`."""
+    on = as_date(text)
+    return text if on is None else str(format_date(on, "long", locale=_european(situation)))
+
+
+def _european(situation: Situation) -> Any:
+    """Day before month where a language has both orders, as the inputs have."""
+    return "en_GB" if situation.locale.language == "en" else situation.locale
+
+
+_UNITS: Final = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
+
+
+def size_text(size: int, situation: Situation) -> str:
+    """`2.5 MB`."""
+    for factor, unit in _UNITS:
+        if size >= factor:
+            return f"{number_text(Decimal(size * 10 // factor) / 10, situation.locale)} {unit}"
+    return f"{size} B"

@@ -1,0 +1,186 @@
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import event
+from tests.authoring_kit import EVIL, asked, made
+from tests.browser_form import sent_form
+from tests.pages_kit import HTMX, Browser, Page
+from tests.web_kit import web_survey
+
+from keepstep.config import Resources
+
+
+async def pressed(browser: Browser, page: Page, do: str, **fields: str) -> Page:
+    """The page after a button of the editor; redirects are followed."""
+    form = sent_form(str(page.one("#condition-form"))) | {name.replace("_", "-"): [value] for name, value in fields.items()}
+    answer = await browser.client.post(str(page.one("#condition-form")["action"]), data=form | {"do": [do]}, follow_redirects=True)
+    return Page(answer)
+
+
+async def condition_in(client: httpx.AsyncClient, slug: str, position: int = 1) -> Any:
+    draft = (await client.get(f"/api/v1/wizards/{slug}/draft")).json()["structure"]
+    return draft["steps"][0]["option_sets"][position]["visible_if"]
+
+
+async def two_questions(client: httpx.AsyncClient, **second: Any) -> tuple[str, str, str]:
+    first, other = asked("first", "single_select", name=f"First {EVIL}"), asked("second", "text_input", **second)
+    return await made(client, [first, other]), first["id"], other["id"]
+
+
+async def test_a_condition_is_built_from_rules_and_saved_as_one_edit(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    slug, first, second = await two_questions(editor)
+    page = await admin_browser.open(f"/wizards/{slug}/conditions?node={second}")
+    assert page.text(".ks-always") == "Always shown. Add a rule to show it only to some."
+    page = await pressed(admin_browser, page, "add", question=first)
+    page = await pressed(admin_browser, page, "same-0", rule_0_value="yes")
+    page = await pressed(admin_browser, page, "save", rule_1_operator="answered")
+    assert "Saved in the draft." in page.text("#condition")
+    read = {"var": first}
+    assert await condition_in(editor, slug) == {"or": [{"==": [read, "yes"]}, {"answered": [read]}]}
+    assert (await editor.get(f"/api/v1/wizards/{slug}/draft")).headers["ETag"] == '"2"'
+    page = await pressed(admin_browser, page, "remove-1")
+    page = await pressed(admin_browser, page, "save")
+    assert await condition_in(editor, slug) == {"==": [read, "yes"]}
+    assert "<script>alert" not in page.answer.text
+
+
+async def test_a_condition_that_has_no_form_is_shown_verbatim_and_edited_as_text(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    slug, first, second = await two_questions(editor)
+    odd = {">": [{"length": [{"var": first}]}, 0.10]}
+    etag = (await editor.get(f"/api/v1/wizards/{slug}/draft")).headers["ETag"]
+    await editor.patch(f"/api/v1/option-sets/{second}", json={"visible_if": odd}, headers={"If-Match": etag})
+    page = await admin_browser.open(f"/wizards/{slug}/conditions?node={second}")
+    assert '{"length":' in page.text("textarea")
+    assert page.text(".ks-plain-list li").endswith(first)
+    same = await pressed(admin_browser, page, "save-text")
+    assert same.answer.status_code == 200
+    assert await condition_in(editor, slug) == odd
+    page = await pressed(admin_browser, page, "save-text", text=f'{{"==": [{{"var": "{first}"}}, "no"]}}')
+    assert page.one("select[name=rule-0-operator]")
+    assert await condition_in(editor, slug) == {"==": [{"var": first}, "no"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "Not readable as JSON"),
+        ('{"nope": [1, 2]}', "There is no operator 'nope'"),
+        ('{"answered": [{"var": "018f0000-0000-7000-8000-000000000009"}]}', "This wizard has no option set"),
+        ('{"==": [{"var": "."}, 1]}', "A condition has no value under test"),
+    ],
+)
+async def test_a_text_that_is_no_condition_is_refused_and_kept(
+    admin_browser: Browser, editor: httpx.AsyncClient, text: str, why: str
+) -> None:
+    slug, _, second = await two_questions(editor)
+    page = await admin_browser.open(f"/wizards/{slug}/conditions?node={second}&as=text")
+    page = await pressed(admin_browser, page, "save-text", text=text)
+    assert page.answer.status_code == 422
+    assert why in page.text(".ks-form-error")
+    assert page.text("textarea") == text
+    assert await condition_in(editor, slug) is None
+
+
+async def test_rules_become_text_and_text_becomes_rules_before_anything_is_saved(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    slug, first, second = await two_questions(editor)
+    page = await admin_browser.open(f"/wizards/{slug}/conditions?node={second}")
+    page = await pressed(admin_browser, page, "add", question=first)
+    page = await pressed(admin_browser, page, "text", rule_0_value="yes")
+    assert page.text("textarea") == f'{{"==":[{{"var":"{first}"}},"yes"]}}'
+    odd = await pressed(admin_browser, page, "rules", text='{"if": [1, 2]}')
+    assert (odd.answer.status_code, odd.text("textarea")) == (422, '{"if": [1, 2]}')
+    page = await pressed(admin_browser, page, "rules", text=f'{{"answered": [{{"var": "{first}"}}]}}')
+    assert page.one("select[name=rule-0-operator] option[selected]")["value"] == "answered"
+    assert await condition_in(editor, slug) is None
+
+
+async def test_a_rule_without_a_value_is_asked_for_it(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    slug, first, second = await two_questions(editor)
+    page = await admin_browser.open(f"/wizards/{slug}/conditions?node={second}")
+    page = await pressed(admin_browser, await pressed(admin_browser, page, "add", question=first), "save")
+    assert (page.answer.status_code, page.text(".ks-form-error")) == (422, "Give each rule a value.")
+
+
+async def test_a_step_and_an_option_have_conditions_as_well(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    first, second = asked("first", "integer"), asked("second", "dropdown")
+    slug = await made(editor, [first], [second])
+    step = (await editor.get(f"/api/v1/wizards/{slug}/draft")).json()["structure"]["steps"][1]["id"]
+    for address in (f"node={step}", f"node={second['id']}&value=yes"):
+        page = await admin_browser.open(f"/wizards/{slug}/conditions?{address}")
+        page = await pressed(admin_browser, page, "add", question=first["id"])
+        page = await pressed(admin_browser, page, "save", rule_0_operator="at-least", rule_0_value="1,5")
+        assert "Saved in the draft." in page.text("#condition")
+    draft = (await editor.get(f"/api/v1/wizards/{slug}/draft")).json()["structure"]["steps"][1]
+    wanted = {">=": [{"var": first["id"]}, 1.5]}
+    assert (draft["visible_if"], draft["option_sets"][0]["options"][0]["visible_if"]) == (wanted, wanted)
+    page = await admin_browser.open(f"/wizards/{slug}/conditions?node={first['id']}")
+    assert page.text(".ks-used h3") == "Used in 2"
+    page = await admin_browser.open(f"/wizards/{slug}/conditions", htmx=True)
+    assert (page.is_whole, len(page.tree.select(".ks-row-name"))) == (False, 2)
+
+
+async def test_somebody_elses_change_of_the_same_condition_is_shown_and_nothing_is_lost(
+    admin_browser: Browser, editor: httpx.AsyncClient
+) -> None:
+    slug, first, second = await two_questions(editor)
+    page = await admin_browser.open(f"/wizards/{slug}/conditions?node={second}")
+    page = await pressed(admin_browser, page, "add", question=first)
+    theirs = {"answered": [{"var": first}]}
+    await editor.patch(f"/api/v1/option-sets/{second}", json={"visible_if": theirs}, headers={"If-Match": '"1"'})
+    page = await pressed(admin_browser, page, "save", rule_0_value="no")
+    assert page.answer.status_code == 409
+    assert "Somebody changed this condition since you opened it." in page.text(".ks-banner")
+    assert await condition_in(editor, slug) == theirs
+    page = await pressed(admin_browser, page, "save")
+    assert await condition_in(editor, slug) == {"==": [{"var": first}, "no"]}
+
+
+async def test_edits_of_other_nodes_do_not_matter(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    slug, first, second = await two_questions(editor)
+    page = await admin_browser.open(f"/wizards/{slug}/conditions?node={second}")
+    page = await pressed(admin_browser, page, "add", question=first)
+    await editor.patch(f"/api/v1/option-sets/{first}", json={"help": "Think"}, headers={"If-Match": '"1"'})
+    page = await pressed(admin_browser, page, "save", rule_0_value="no")
+    assert "Saved in the draft." in page.text("#condition")
+
+
+async def test_a_condition_over_stored_answers_is_counted_and_confirmed(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    survey = await web_survey(editor)
+    await survey.answer(full_name="Ann", email="a@example.org")
+    page = await admin_browser.open(f"/wizards/customer-survey/conditions?node={survey.email}")
+    page = await pressed(admin_browser, page, "add", question=survey.full_name)
+    page = await pressed(admin_browser, page, "save", rule_0_value="Bob")
+    assert page.answer.status_code == 409
+    assert "1 answer" in page.text("#report h3")
+    assert (await survey.draft())["structure"]["steps"][0]["option_sets"][1]["visible_if"] is None
+    page = await pressed(admin_browser, page, "save")
+    assert "Saved in the draft." in page.text("#condition")
+
+
+async def test_an_analyst_reads_conditions_and_changes_none(signed_in: Any, editor: httpx.AsyncClient) -> None:
+    slug, _, second = await two_questions(editor)
+    browser = await signed_in("analyst")
+    page = await browser.open(f"/wizards/{slug}/conditions?node={second}")
+    assert page.answer.status_code == 200
+    assert (await pressed(browser, page, "drop")).answer.status_code == 403
+
+
+async def test_the_list_costs_the_same_queries_for_one_condition_and_fifty(
+    admin_browser: Browser, editor: httpx.AsyncClient, resources: Resources
+) -> None:
+    found: list[str] = []
+    event.listen(resources.engine.sync_engine, "before_cursor_execute", lambda *given: found.append(given[2]))
+    counts = []
+    for many in (1, 50):
+        first = asked("first", "single_select")
+        yes = {"==": [{"var": first["id"]}, "yes"]}
+        slug = await made(editor, [first, *(asked(f"q{number}", "text_input", visible_if=yes) for number in range(many))])
+        found.clear()
+        await browser_get(admin_browser, f"/wizards/{slug}/conditions")
+        counts.append(len(found))
+    assert counts[0] == counts[1] <= 5
+
+
+async def browser_get(browser: Browser, path: str) -> None:
+    assert (await browser.client.get(path, headers=HTMX)).status_code == 200
