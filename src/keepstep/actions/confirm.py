@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from keepstep.actions.context import Context
 from keepstep.core.confirm import shown_in, still_covered
+from keepstep.core.counts import STATUSES, total
 from keepstep.core.diff import diff
 from keepstep.core.impact import Impact, Report, groups_to_count, option_sets_to_count, report_on
 from keepstep.core.structure import Structure
@@ -24,10 +25,16 @@ _PURPOSE: Final = "confirm"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """What a client says along with a change: the state it saw, and the token of the report it was shown."""
+    """What a client says along with a change: the state it saw, and the token of the report it was shown.
+
+    A page says more: `base`, the draft revision it showed, instead of `seen`, so that other people's edits of other nodes do not
+    stop it; and `counted`, the numbers it showed (`numbers_in`), so that nothing is done under numbers that nobody saw.
+    """
 
     seen: str | None = None
     confirm: str | None = None
+    base: int | None = None
+    counted: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,19 @@ def require_confirmed(ctx: Context, now: Confirmable, confirm: str | None) -> No
         reasons = (*reasons, "Answers are stored now where none were.")
     if reasons:
         raise _unconfirmed(now, f"More is touched now than was confirmed. {' '.join(reasons[:3])}")
+
+
+def numbers_in(impact: Impact) -> str:
+    """The numbers that a page shows of an impact, to be told from others: answers, then runs by status."""
+    return "-".join(map(str, (impact.answers, *(total(run for run in impact.runs if run.status == status) for status in STATUSES))))
+
+
+def require_counted(now: Confirmable, counted: str | None) -> None:
+    """Raises ImpactUnconfirmed when the page showed other numbers, although its token covers what would be done (stricter than a
+    program is asked to be, because a person decided by the numbers).
+    """
+    if counted is not None and counted != numbers_in(now.report.impact):
+        raise _unconfirmed(now, "The numbers have changed since this was shown.")
 
 
 def _shown_of(ctx: Context, shown: Mapping[str, Any], now: Report) -> dict[str, Any]:

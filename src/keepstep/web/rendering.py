@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context as TemplateContext
-from jinja2_fragments import render_block
+from jinja2_fragments import BlockNotFoundError, render_block
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -19,10 +19,11 @@ from starlette.routing import NoMatchFound
 
 from keepstep import __version__
 from keepstep.config import Resources
+from keepstep.core.change_groups import family_of
 from keepstep.web.assets import assets_in
 from keepstep.web.icons import ICONS
 from keepstep.web.navigation import NAVIGATION, WIZARD_TABS
-from keepstep.web.texts import Wording, language_of, translations
+from keepstep.web.texts import Wording, language_of, plain, translations
 
 TOKEN_FIELD: Final = "csrf_token"  # noqa: S105 - the name of a field
 THEME_COOKIE: Final = "keepstep_theme"
@@ -69,8 +70,16 @@ def page(
     resources: Resources = request.app.state.resources
     environment = environment_of(language_of(request.headers.get("accept-language")), resources.settings.zone)
     given = _always(request) | values
-    body = render_block(environment, template, block, given) if wants_part(request) else environment.get_template(template).render(given)
+    body = _part(environment, template, block, given) if wants_part(request) else environment.get_template(template).render(given)
     return HTMLResponse(body, status_code=status, headers={**PAGE_HEADERS, **(headers or {})})
+
+
+def _part(environment: Environment, template: str, block: str, given: Mapping[str, Any]) -> str:
+    try:
+        return render_block(environment, template, block, given)
+    except BlockNotFoundError:
+        # The block is of the template that this one extends (dialog.html), and holds blocks of this one: all of it, in no page.
+        return environment.get_template(template).render(given, layout="part.html")
 
 
 def _always(request: Request) -> dict[str, Any]:
@@ -78,6 +87,7 @@ def _always(request: Request) -> dict[str, Any]:
     theme = request.cookies.get(THEME_COOKIE)
     return {
         "request": request,
+        "layout": "shell.html",
         "path": request.url.path,
         "visitor": getattr(request.state, "visitor", None),
         "theme": theme if theme in THEMES else "auto",
@@ -100,8 +110,10 @@ def environment_of(language: str, zone: str) -> Environment:
     wording = Wording(language, zone)
     made.filters |= {"number": wording.number, "clock": wording.clock, "day": wording.day, "moment": wording.moment, "query": _query}
     made.globals |= {
+        "as_text": plain,
         "asset": assets_in().address,
         "csrf_field": _csrf_field,
+        "family_of": family_of,
         "has_page": _has_page,
         "htmx_config": HTMX_CONFIG,
         "icon": _icon,

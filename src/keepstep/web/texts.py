@@ -3,13 +3,15 @@
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale, negotiate_locale
 from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
+
+from keepstep.core.jsonvalue import dumps
 
 FOLDER: Final = Path(__file__).parent / "locale"
 SOURCE: Final = "en"
@@ -35,6 +37,13 @@ def language_of(header: str | None) -> str:
 def translations(language: str) -> NullTranslations:
     """The catalogue of a language, falling back to the source."""
     return Translations.load(FOLDER, [language], domain="keepstep")
+
+
+def plain(value: Any) -> str:
+    """A stored value (JSON) as a person reads it: texts as they are, lists with commas."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(plain, value))
+    return value if isinstance(value, str) else dumps(value)
 
 
 class Wording:
