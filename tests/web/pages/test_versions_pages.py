@@ -68,9 +68,9 @@ async def test_two_versions_are_compared_as_the_api_compares_them(admin_browser:
 
 async def test_a_question_can_be_brought_back_from_beside_its_change(admin_browser: Browser, survey: WebSurvey) -> None:
     page = await admin_browser.open(path(survey, "?from=1&to=2"))
-    assert page.link("Restore this question from v1…") == f"/wizards/customer-survey/versions/1/questions/{survey.email}"
+    assert page.link("Restore from v1…") == f"/wizards/customer-survey/versions/1/questions/{survey.email}"
     swapped = await admin_browser.open(path(survey, "?from=2&to=1"))
-    assert "Restore this question" not in swapped.text("main")
+    assert "Restore from" not in swapped.text("main")
 
 
 async def test_ticked_boxes_are_compared_the_oldest_with_the_newest(admin_browser: Browser, survey: WebSurvey) -> None:
