@@ -48,7 +48,8 @@ class Page:
         pressed = self._called("button", button)
         form = pressed.find_parent("form")
         assert isinstance(form, Tag)
-        fields = {str(each["name"]): str(each.get("value", "")) for each in form.select("input[name]")}
+        fields = {str(each["name"]): str(each.get("value", "")) for each in form.select("input[name]") if _is_sent(each)}
+        fields |= {str(each["name"]): each.get_text().removeprefix("\n") for each in form.select("textarea[name]:not([disabled])")}
         if pressed.get("name"):
             fields[str(pressed["name"])] = str(pressed.get("value", ""))
         return str(form["action"]), fields
@@ -57,6 +58,12 @@ class Page:
         found = [each for each in self.tree.find_all(kind) if " ".join(each.get_text(" ", strip=True).split()) == text]
         assert len(found) == 1, f"{len(found)} of {kind} {text!r}"
         return found[0]
+
+
+def _is_sent(field: Tag) -> bool:
+    """As a browser does it: nothing of what is disabled, and of boxes those that are ticked."""
+    disabled = field.has_attr("disabled") or field.find_parent("fieldset", attrs={"disabled": True}) is not None
+    return not disabled and (field.get("type") not in ("radio", "checkbox") or field.has_attr("checked"))
 
 
 @dataclass

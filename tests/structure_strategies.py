@@ -181,6 +181,7 @@ def edits(draw: st.DrawFn, draft: Draft) -> Edit:
         st.one_of(st.builds(e.RetireOptionSet, option_set_id=chosen), st.builds(e.UnretireOptionSet, option_set_id=chosen)),
         st.builds(e.DeleteOptionSet, option_set_id=chosen),
         st.builds(e.SplitOptionSet, option_set_id=chosen, new_id=st.just(option_set_id(9)), new_key=st.just("q9"), fields=flags),
+        option_sets(1, structure.languages).flatmap(lambda node: _from_version(node, step)),
         st.builds(e.AddOption, option_set_id=of_set, node=new_option, position=positions),
         st.builds(e.ChangeOption, option_set_id=of_set, value=value, fields=labelled),
         st.builds(e.MoveOption, option_set_id=of_set, value=value, position=positions),
@@ -194,6 +195,14 @@ def edits(draw: st.DrawFn, draft: Draft) -> Edit:
         structures().map(lambda whole: e.FollowVersion(structure=dump(whole), version_number=3)),
     ]
     return draw(draw(st.sampled_from(kinds)))
+
+
+def _from_version(node: dict[str, Any], step: st.SearchStrategy[str]) -> st.SearchStrategy[Edit]:
+    """The option set as some version may have had it."""
+    own = st.just(node["id"])
+    return st.builds(
+        e.RestoreFromVersion, version_number=st.just(2), option_set_id=own, node=st.just(node), step_id=step, position=positions
+    )
 
 
 def _restoring(draft: Draft) -> Edit:

@@ -31,6 +31,7 @@ from keepstep.actions.erasure import ErasureRequest, erase_run
 from keepstep.actions.exports import ExportRequest, export_runs
 from keepstep.actions.nodes import Plan, bringing_back, changing_option, changing_option_set, edit_node, fixed, report_of_edit
 from keepstep.actions.publishing import Publishing, publish_draft, report_of_publish, report_of_rollback, roll_back
+from keepstep.actions.restoring import restoring_from
 from keepstep.actions.run_imports import RunsFile, import_runs
 from keepstep.actions.runs import RunRequest, complete_run, restore_revision, save_answers, start_run, trash_run, untrash_run
 from keepstep.actions.wizards import NewWizard, create_wizard, remove_wizard, report_of_deletion, restore_wizard, trash_wizard
@@ -80,7 +81,7 @@ CHOICES = ("red", "blue", "green")
 DONE = {
     *("draft.edited", "draft.undone", "draft.redone", "wizard.published", "roll_back", "wizard.trashed", "wizard.restored"),
     *("wizard.removed", "start", "save", "edit_completed", "complete", "run.revision_restored", "run.trashed", "run.restored"),
-    *("wizard.runs_imported", "run.erased"),
+    *("wizard.runs_imported", "run.erased", "restored_from_version"),
 }
 """What must have happened at least once, or a green run would prove nothing about it."""
 
@@ -118,6 +119,7 @@ ACTS: tuple[tuple[str, Callable[["Machine"], Any]], ...] = (
     ("roll_back", lambda at: at.is_live() and at.active > 1),
     ("trash_run", lambda at: at.of()),
     ("bring_back_from_the_shelf", lambda at: at.is_live()),
+    ("restore_from_version", lambda at: at.is_live() and at.active > 1),
     ("untrash_run", lambda at: at.of(trashed=True)),
     ("erase", lambda at: at.of()),
     ("trash_wizard", lambda at: at.is_live() and len(at.runs) > 1),
@@ -145,9 +147,11 @@ class Machine(RuleBasedStateMachine):
     @rule(number=st.integers(0, len(ACTS) - 1), pick=PICK, data=st.data())
     def act(self, number: int, pick: int, data: st.DataObject) -> None:
         """One thing that somebody does. The machine chooses evenly, where many rules would leave some out for whole examples."""
-        name = next(name for name, possible in (*ACTS[number:], *ACTS[:number]) if possible(self))
-        note(name)
-        getattr(self, name)(pick, data)
+        name = next((name for name, possible in (*ACTS[number:], *ACTS[:number]) if possible(self)), None)
+        # Of a removed wizard whose runs were all erased, nothing is left to be done.
+        if name is not None:
+            note(name)
+            getattr(self, name)(pick, data)
 
     # --- ways to do one thing -------------------------------------------------------------------------------------
 
@@ -301,6 +305,21 @@ class Machine(RuleBasedStateMachine):
             edit = e.RestoreOption(option_set_id=own, value=value)
         self.edit(bringing_back(lambda _: False, edit, edit))
         assert item.id not in {one.id for one in self.draft().draft.shelf}
+
+    def restore_from_version(self, pick: int, _data: st.DataObject) -> None:
+        """One question as an old version had it; the rest of the draft stays as it is."""
+        number = 1 + pick % self.active
+        found, steps = model.option_sets(self.versions[number]), self.structure()["steps"]
+        if not found or not steps:
+            return
+        former = found[pick % len(found)]
+        others = [item for item in model.option_sets(self.structure()) if item["id"] != former["id"]]
+        self.edit(restoring_from(number, former["id"], steps[0]["id"]))
+        now = {item["id"]: item for item in model.option_sets(self.structure())}
+        back = now.pop(former["id"])
+        assert list(now.values()) == others
+        assert {**back, "key_aliases": None} == {**former, "key_aliases": None}
+        self.world.done["restored_from_version"] += 1
 
     def edit(self, plan: Plan) -> None:
         """One edit: its report is exact, an answer is touched only with the report's token, and it leaves its event."""

@@ -214,3 +214,31 @@ async def test_retiring_can_be_counted_first_and_never_asks(editor: httpx.AsyncC
         report = (await editor.post(f"{url}?dry_run=true")).json()
         assert report["impact"]["answers"] == answers
         assert (await survey.send("POST", url)).json()["retired"] is True
+
+
+async def test_a_question_comes_back_as_a_version_had_it_once_its_report_is_confirmed(editor: httpx.AsyncClient) -> None:
+    survey = await web_survey(editor)
+    first = (await survey.draft())["structure"]["steps"][1]
+    await survey.answer(favorite_color="blue")
+    url, back = f"/api/v1/option-sets/{survey.color}", f"{survey.url}/versions/1/option-sets/{survey.color}/restore"
+    report = (await survey.send("PUT", url, json={"selection_type": "multiple_select"}, params={"dry_run": True})).json()
+    await survey.send("PUT", url, json={"selection_type": "multiple_select"}, params={"confirm": report["confirm"]})
+    told = (await survey.send("POST", back, params={"dry_run": True})).json()
+    assert (told["changes"][0]["kind"], told["impact"]["answers"]) == ("type-changed", 1)
+    refused = await survey.send("POST", back)
+    assert (refused.status_code, refused.json()["code"]) == (409, "impact-unconfirmed")
+    done = await survey.send("POST", back, params={"confirm": refused.json()["confirm"]})
+    assert (done.status_code, done.json()["edit"]) == (200, "Restore option set “Favorite Color” as in version 1")
+    assert (await survey.draft())["structure"]["steps"][1] == first
+
+
+async def test_a_question_whose_step_is_gone_needs_a_place_to_come_back_to(editor: httpx.AsyncClient) -> None:
+    survey = await web_survey(editor)
+    await survey.send("DELETE", f"/api/v1/steps/{survey.steps[0]}")
+    back = f"{survey.url}/versions/1/option-sets/{survey.email}/restore"
+    refused = await survey.send("POST", back)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/step_id")
+    done = await survey.send("POST", back, json={"step_id": survey.steps[1]})
+    assert (done.status_code, done.json()["step_id"]) == (200, survey.steps[1])
+    missing = await survey.send("POST", f"{survey.url}/versions/2/option-sets/{survey.email}/restore")
+    assert missing.json()["code"] == "version-not-found"

@@ -184,6 +184,8 @@ async def _nodes(survey: WebSurvey) -> None:
         await survey.send("POST", f"{survey.url}/draft/{kind}")
     await survey.send("PATCH", email, json={"selection_type": "url"}, params={"dry_run": True})
     await _confirmed(survey, "DELETE", email)
+    await _confirmed(survey, "POST", f"{survey.url}/versions/1/option-sets/{survey.email}/restore")
+    await _confirmed(survey, "DELETE", email)
 
 
 async def _confirmed(survey: WebSurvey, method: str, url: str, **named: Any) -> None:

@@ -43,7 +43,15 @@ Plan = Callable[[Context, Read, Known], Awaitable[Edit]]
 """The edit for the draft as it is now: ids and keys made, meaning settled."""
 
 # The edits that take answers away from where they were, or change which answers fit.
-_ASKING: Final = (e.DeleteStep, e.DeleteOptionSet, e.DeleteOption, e.ChangeStep, e.ChangeOptionSet, e.ChangeOption)
+_ASKING: Final = (
+    e.DeleteStep,
+    e.DeleteOptionSet,
+    e.DeleteOption,
+    e.ChangeStep,
+    e.ChangeOptionSet,
+    e.ChangeOption,
+    e.RestoreFromVersion,
+)
 
 
 # --- make an edit --------------------------------------------------------------------------------------------------

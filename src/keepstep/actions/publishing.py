@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import insert, update
 
 from keepstep.actions.audit import audit_wizard
-from keepstep.actions.confirm import Confirmable, Consent, confirmable, counted_report, require_confirmed
+from keepstep.actions.confirm import Confirmable, Consent, confirmable, counted_report, require_confirmed, require_counted
 from keepstep.actions.context import Context
 from keepstep.actions.drafts import check_draft_seen, draft_to_edit, make_edit
 from keepstep.actions.registry import reserve
@@ -29,6 +29,8 @@ from keepstep.queries.versions import Version, version_by_id, version_by_number
 from keepstep.queries.wizards import Wizard
 
 Policy = Literal["finish", "offer", "migrate"]
+# The others move runs, which needs plans; they are refused until those are built (semantics 20).
+AVAILABLE_POLICIES: Final[frozenset[Policy]] = frozenset({"finish"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,7 @@ def _require_consent(ctx: Context, now: Confirmable, consent: Consent) -> None:
     """Publishing asks whenever anything stored is touched."""
     if any(not reported.impact.is_nothing for reported in now.report.changes):
         require_confirmed(ctx, now, consent.confirm)
+        require_counted(now, consent.counted)
 
 
 async def active_version(tx: Read, wizard: Wizard) -> Version | None:
@@ -114,7 +117,7 @@ async def active_version(tx: Read, wizard: Wizard) -> Version | None:
 
 
 def _check_policy(policy: Policy) -> None:
-    if policy != "finish":
+    if policy not in AVAILABLE_POLICIES:
         raise PolicyUnavailable(f"Runs in progress can only finish on their version in this release; {policy!r} is not available.")
 
 

@@ -38,14 +38,14 @@ from keepstep.core.nodes import (
 )
 from keepstep.core.retype import retyped
 from keepstep.core.revert import Revert, revert_to, reverted_shelf, reverted_structure
-from keepstep.core.shelf import NodeKind, Shelved, option_id, shelf_after
+from keepstep.core.shelf import NodeKind, Shelved, option_id, shelf_after, shelved_option_sets
 from keepstep.core.structure import Option, OptionSet, Step, Structure, dump, parse, parse_option_set, parse_step
 from keepstep.errors import IdConflict, NodeNotFound, StructureInvalid
 
 _WIZARD_MEMBERS: Final = frozenset({"name", "description", "languages", "default_language", "endings", "presentation"})
 _UNDO: Final = "Undo: "
 # These bring back what the wizard had; a value once used is then its own again.
-_BRINGS_BACK: Final = (Revert, e.RestoreStep, e.RestoreOptionSet, e.RestoreOption, e.FollowVersion)
+_BRINGS_BACK: Final = (Revert, e.RestoreStep, e.RestoreOptionSet, e.RestoreFromVersion, e.RestoreOption, e.FollowVersion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,24 @@ def _given_keys(edit: Edit) -> Iterator[tuple[Any, Any]]:
         yield edit.fields.get("key"), edit.option_set_id
     elif isinstance(edit, e.SplitOptionSet):
         yield edit.new_key, edit.new_id
+    elif isinstance(edit, e.RestoreFromVersion):
+        yield edit.node.get("key"), edit.option_set_id
 
 
 def _draft_after(draft: Draft, edit: Edit) -> Draft:
     if isinstance(edit, Revert):
         return Draft(reverted_structure(draft.structure, edit), reverted_shelf(draft.shelf, edit))
-    structure = _revised(draft, edit)
+    start = _off_the_shelf(draft, edit) if isinstance(edit, e.RestoreFromVersion) else draft
+    structure = _revised(start, edit)
+    return Draft(structure, shelf_after(start.shelf, start.structure, structure))
+
+
+def _off_the_shelf(draft: Draft, edit: e.RestoreFromVersion) -> Draft:
+    """The draft with the option set as it was deleted: what its older form does not have goes back to the shelf, and is not lost."""
+    node = next((node for node in shelved_option_sets(draft.shelf) if node["id"] == edit.option_set_id), None)
+    if node is None or edit.option_set_id in draft.structure.option_set_by_id:
+        return draft
+    structure = _with_new_option_set(draft.structure, edit.step_id or "", node, edit.position)
     return Draft(structure, shelf_after(draft.shelf, draft.structure, structure))
 
 
@@ -102,6 +114,7 @@ OptionSetEdit = (
     | e.UnretireOptionSet
     | e.DeleteOptionSet
     | e.RestoreOptionSet
+    | e.RestoreFromVersion
     | e.SplitOptionSet
     | e.AddOptionSet
 )
@@ -175,6 +188,8 @@ def _option_sets_revised(draft: Draft, edit: OptionSetEdit) -> Structure:
             shelved = _shelved(draft, edit.option_set_id, "option_set")
             position = shelved.position if edit.position is None else edit.position
             return _with_new_option_set(structure, edit.step_id or shelved.parents[-1], shelved.node, position)
+        case e.RestoreFromVersion():
+            return _with_former_option_set(structure, edit)
         case e.SplitOptionSet():
             return _with_split_option_set(draft, edit)
         case _:
@@ -207,6 +222,13 @@ def _merged(structure: Structure, option_set: OptionSet, fields: Mapping[str, An
 def _with_aliases(old: OptionSet, new: OptionSet) -> OptionSet:
     aliases = aliases_after(old, new)
     return new if aliases == new.key_aliases else new.model_copy(update={"key_aliases": aliases})
+
+
+def _with_former_option_set(structure: Structure, edit: e.RestoreFromVersion) -> Structure:
+    if edit.option_set_id not in structure.option_set_by_id:
+        return _with_new_option_set(structure, edit.step_id or "", edit.node, edit.position)
+    former = parse_option_set(edit.node, structure.languages, structure.default_language)
+    return with_option_set(structure, edit.option_set_id, lambda item: _with_aliases(item, former))
 
 
 def _with_split_option_set(draft: Draft, edit: e.SplitOptionSet) -> Structure:

@@ -85,6 +85,7 @@ OptionSetEdit = (
     | e.UnretireOptionSet
     | e.DeleteOptionSet
     | e.RestoreOptionSet
+    | e.RestoreFromVersion
     | e.SplitOptionSet
     | e.AddOptionSet
 )
@@ -97,6 +98,8 @@ def _of_option_set(draft: Draft, edit: OptionSetEdit) -> str:
             return f"Add option set {_named(edit.node, structure)}"
         case e.RestoreOptionSet():
             return f"Restore option set {_shelved_name(draft, edit.option_set_id)}"
+        case e.RestoreFromVersion():
+            return f"Restore option set {_named(edit.node, structure)} as in version {edit.version_number}"
         case e.ChangeOptionSet():
             return _changing("option set", option_set_in(structure, edit.option_set_id).name, edit.fields, structure)
         case e.MoveOptionSet():

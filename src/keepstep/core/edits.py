@@ -135,6 +135,19 @@ class RestoreOptionSet(Frozen):
     position: Position | None = None
 
 
+class RestoreFromVersion(Frozen):
+    """One option set as a version had it (`node`, in the draft's languages), under its own id: set back to that form where the draft
+    has it, else put into `step_id`. Nothing else of the draft changes.
+    """
+
+    edit: Literal["restore-from-version"] = "restore-from-version"
+    version_number: int
+    option_set_id: str
+    node: Node
+    step_id: str | None = None
+    position: Position | None = None
+
+
 class SplitOptionSet(Frozen):
     """Another meaning: the option set is retired, and one with `fields` changed is added behind it under a new id and key."""
 
@@ -240,6 +253,7 @@ Edit = (
     | UnretireOptionSet
     | DeleteOptionSet
     | RestoreOptionSet
+    | RestoreFromVersion
     | SplitOptionSet
     | AddOption
     | ChangeOption
@@ -309,7 +323,15 @@ def collide(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
 
 OfOption = ChangeOption | MoveOption | RetireOption | UnretireOption | DeleteOption | RestoreOption | SplitOption
 OfOptionSet = (
-    ChangeOptionSet | MoveOptionSet | RetireOptionSet | UnretireOptionSet | DeleteOptionSet | RestoreOptionSet | SplitOptionSet | AddOption
+    ChangeOptionSet
+    | MoveOptionSet
+    | RetireOptionSet
+    | UnretireOptionSet
+    | DeleteOptionSet
+    | RestoreOptionSet
+    | RestoreFromVersion
+    | SplitOptionSet
+    | AddOption
 )
 OfStep = ChangeStep | MoveStep | RetireStep | UnretireStep | DeleteStep | RestoreStep
 
@@ -327,12 +349,14 @@ def _named(edit: OfOption | OfOptionSet | OfStep) -> Iterator[str]:
         yield option_id(edit.option_set_id, edit.new_value)
     if isinstance(edit, SplitOptionSet):
         yield edit.new_id
+    if isinstance(edit, RestoreFromVersion):
+        yield from ids_in(edit.node)
 
 
 def _inside(edit: OfOption | OfOptionSet | OfStep, within: Structure) -> Iterator[str]:
     if isinstance(edit, DeleteStep) and edit.step_id in within.step_by_id:
         yield from ids_in(dump(within.step_by_id[edit.step_id]))
-    if isinstance(edit, DeleteOptionSet | ChangeOptionSet) and edit.option_set_id in within.option_set_by_id:
-        whole = isinstance(edit, DeleteOptionSet) or bool({"options", "selection_type"} & edit.fields.keys())
+    if isinstance(edit, DeleteOptionSet | ChangeOptionSet | RestoreFromVersion) and edit.option_set_id in within.option_set_by_id:
+        whole = not isinstance(edit, ChangeOptionSet) or bool({"options", "selection_type"} & edit.fields.keys())
         options = choices_of(within.option_set_by_id[edit.option_set_id]) if whole else ()
         yield from (option_id(edit.option_set_id, option.value) for option in options)

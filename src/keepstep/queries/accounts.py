@@ -1,16 +1,15 @@
-"""Who there is and what they may do: users, their tokens and grants, and the record of what was done."""
+"""Who there is and what they may do: users, their tokens and grants."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, bindparam, func, select, tuple_
+from sqlalchemy import Row, Select, bindparam, func, select
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.sql.elements import ColumnElement
 
 from keepstep.core.permissions import Actor
-from keepstep.db.tables import api_tokens, audit_events, grants, users, wizards
+from keepstep.db.tables import api_tokens, grants, users, wizards
 from keepstep.db.transaction import Read
 from keepstep.errors import TokenNotFound, UserNotFound
 
@@ -52,23 +51,6 @@ class Grant:
     role: str
     granted_at: datetime
     granted_by: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEvent:
-    """One entry of the record; `actor` is None for the system, `actor_name` None for somebody who is no longer known."""
-
-    id: str
-    at: datetime
-    actor: str | None
-    actor_name: str | None
-    channel: str
-    action: str
-    subject_kind: str
-    subject_id: str | None
-    wizard_id: str | None
-    run_id: str | None
-    details: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,24 +184,6 @@ async def find_grant(tx: Read, user_id: str, wizard_id: str) -> Grant | None:
 async def is_wizard(tx: Read, wizard_id: str) -> bool:
     """Whether there is, or was before its removal, a wizard with this id."""
     return bool(await tx.scalar(select(wizards.c.id).where(wizards.c.id == wizard_id)))
-
-
-async def list_audit_events(
-    tx: Read, *, wizard_id: str | None, run_id: str | None, before: tuple[datetime, str] | None, limit: int
-) -> Sequence[AuditEvent]:
-    """Newest first, from behind the position (time, id) `before`; of one wizard or run where given."""
-    event = audit_events.c
-    columns: Sequence[ColumnElement[Any]] = (event.id, event.at, event.actor, users.c.name.label("actor_name"), event.channel, event.action)
-    more: Sequence[ColumnElement[Any]] = (event.subject_kind, event.subject_id, event.wizard_id, event.run_id, event.details)
-    # A left join: the record outlives whoever it speaks of.
-    statement = select(*columns, *more).select_from(audit_events.outerjoin(users, users.c.id == event.actor))
-    if wizard_id is not None:
-        statement = statement.where(event.wizard_id == wizard_id)
-    if run_id is not None:
-        statement = statement.where(event.run_id == run_id)
-    if before is not None:
-        statement = statement.where(tuple_(event.at, event.id) < before)
-    return [AuditEvent(**row._asdict()) for row in await tx.rows(statement.order_by(event.at.desc(), event.id.desc()).limit(limit))]
 
 
 def _grant_rows() -> Select[Any]:

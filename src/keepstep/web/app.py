@@ -11,10 +11,29 @@ from starlette.middleware import Middleware
 
 from keepstep import __version__
 from keepstep.config import Resources
-from keepstep.web.api import accounts, drafts, exports, files, imports, nodes, runs, system, verify, versions, wizards
+from keepstep.web.api import accounts, drafts, exports, files, imports, nodes, runs, system, verify, wizards
+from keepstep.web.api import versions as versions_api
 from keepstep.web.edge import Edge
 from keepstep.web.metrics import Metrics
-from keepstep.web.pages import appearance, assets, conditions, first_run, home, impact_change, impact_delete, impact_stored, languages, preview, problems_page, signing_in
+from keepstep.web.pages import (
+    appearance,
+    assets,
+    audit,
+    conditions,
+    first_run,
+    home,
+    impact_change,
+    impact_delete,
+    impact_stored,
+    languages,
+    preview,
+    problems_page,
+    review,
+    rollback,
+    signing_in,
+    version,
+    versions,
+)
 from keepstep.web.problems import answer_problems
 from keepstep.web.session import SignedInCache
 
@@ -25,7 +44,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     wizards.router,
     drafts.router,
     nodes.router,
-    versions.router,
+    versions_api.router,
     files.router,
     imports.router,
     exports.router,
@@ -40,6 +59,11 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     conditions.router,
     languages.router,
     problems_page.router,
+    review.router,
+    versions.router,
+    version.router,
+    rollback.router,
+    audit.router,
     signing_in.router,
     first_run.router,
     appearance.router,

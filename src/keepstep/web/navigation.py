@@ -31,4 +31,5 @@ WIZARD_TABS: Final[Sequence[Entry]] = (
     Entry("migrate", message("Migrate")),
     Entry("results", message("Results")),
     Entry("settings", message("Settings")),
+    Entry("wizard-audit", message("Audit trail")),
 )

@@ -19,10 +19,11 @@ from starlette.routing import NoMatchFound
 
 from keepstep import __version__
 from keepstep.config import Resources
+from keepstep.core.change_groups import family_of
 from keepstep.web.assets import assets_in
 from keepstep.web.icons import ICONS
 from keepstep.web.navigation import NAVIGATION, WIZARD_TABS
-from keepstep.web.texts import Wording, language_name, language_of, translations
+from keepstep.web.texts import Wording, language_name, language_of, plain, translations
 
 TOKEN_FIELD: Final = "csrf_token"  # noqa: S105 - the name of a field
 THEME_COOKIE: Final = "keepstep_theme"
@@ -116,8 +117,10 @@ def environment_of(language: str, zone: str) -> Environment:
         "query": _query,
     }
     made.globals |= {
+        "as_text": plain,
         "asset": assets_in().address,
         "csrf_field": _csrf_field,
+        "family_of": family_of,
         "has_page": _has_page,
         "htmx_config": HTMX_CONFIG,
         "icon": _icon,

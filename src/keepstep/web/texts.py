@@ -3,13 +3,15 @@
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError, negotiate_locale
 from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
+
+from keepstep.core.jsonvalue import dumps
 
 FOLDER: Final = Path(__file__).parent / "locale"
 SOURCE: Final = "en"
@@ -51,6 +53,13 @@ def known_languages() -> tuple[tuple[str, str], ...]:
     """(code, what it calls itself) of the languages that have a code of two letters: what somebody is offered who adds one."""
     codes = sorted(code for each in Locale("en").languages if len(code := str(each)) == 2)
     return tuple((code, language_name(code)) for code in codes)
+
+
+def plain(value: Any) -> str:
+    """A stored value (JSON) as a person reads it: texts as they are, lists with commas."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(plain, value))
+    return value if isinstance(value, str) else dumps(value)
 
 
 class Wording:

@@ -26,6 +26,7 @@ from keepstep.actions.context import Context
 from keepstep.core.permissions import Role, Scope, require
 from keepstep.core.structure import ID_PATTERN
 from keepstep.queries import accounts as queries
+from keepstep.queries.audit import AuditFilter, list_audit_events
 from keepstep.web.api import shapes
 from keepstep.web.deps import AccountTx, CurrentContext, ReadTx, ResourcesDep
 from keepstep.web.exactjson import LOWER_CASE, ExactJson, RequestBody, api_router
@@ -198,7 +199,7 @@ async def list_audit(
     listing = Listing("audit", {"wizard_id": wizard_id, "run_id": run_id}, resources.secret)
     after = listing.after(cursor)
     before = (datetime.fromisoformat(after[0]), after[1]) if after else None
-    found = await queries.list_audit_events(tx, wizard_id=wizard_id, run_id=run_id, before=before, limit=limit + 1)
+    found = await list_audit_events(tx, AuditFilter(wizard_id=wizard_id, run_id=run_id), before=before, limit=limit + 1)
     return _page(*listing.page(found, limit, position=lambda event: [event.at.isoformat(), event.id]))
 
 

@@ -25,6 +25,7 @@ from keepstep.actions.nodes import (
     fixed,
     report_of_edit,
 )
+from keepstep.actions.restoring import restoring_from
 from keepstep.core import edits as e
 from keepstep.core.edits import Edit
 from keepstep.core.structure import ID_PATTERN, Structure, choices_of, dump
@@ -32,7 +33,7 @@ from keepstep.db.transaction import Read
 from keepstep.queries.drafts import wizard_of_node
 from keepstep.queries.wizards import get_wizard
 from keepstep.web.api import shapes
-from keepstep.web.api.wizards import Confirm, DryRun
+from keepstep.web.api.wizards import Confirm, DryRun, WizardRef
 from keepstep.web.deps import CurrentContext, WriteTx
 from keepstep.web.etags import Seen, tag_header
 from keepstep.web.exactjson import LOWER_CASE, ExactJson, RequestBody, api_router, with_headers
@@ -103,6 +104,12 @@ class Restore(RequestBody):
     """Where to put what comes back from the shelf; left out: where it was."""
 
     position: Position | None = None
+    step_id: Annotated[str, LOWER_CASE, Field(pattern=ID_PATTERN)] | None = None
+
+
+class RestoreFrom(RequestBody):
+    """The step to put it into, where neither it nor the step that it stood in is in the draft."""
+
     step_id: Annotated[str, LOWER_CASE, Field(pattern=ID_PATTERN)] | None = None
 
 
@@ -345,6 +352,30 @@ async def restore_option_set(
         e.RestoreOptionSet(option_set_id=option_set_id, step_id=wanted.step_id, position=wanted.position),
     )
     edited = await edit_node(ctx, tx, await _wizard(tx, "option_set", option_set_id), plan, agreed)
+    return _answer(edited, _node(edited, "option_set", option_set_id))
+
+
+@router.post(
+    "/api/v1/wizards/{wizard_ref}/versions/{number}/option-sets/{option_set_id}/restore",
+    summary="Bring an option set back as a version had it",
+    responses=shapes.answers(shapes.EditedOptionSet | shapes.ReportAnswer),
+)
+async def restore_from_version(
+    ctx: CurrentContext,
+    tx: WriteTx,
+    wizard_ref: WizardRef,
+    number: Annotated[int, Path(ge=1, lt=2**31, description="The version's number, from 1.")],
+    option_set_id: OptionSetId,
+    agreed: Agreed,
+    body: RestoreFrom | None = None,
+    dry_run: DryRun = False,
+) -> ExactJson:
+    """Under its own id, in the draft: set back to that form, or put where it stood. Nothing else of the draft changes."""
+    wizard = await get_wizard(tx, ctx.actor, wizard_ref, "edit")
+    plan = restoring_from(number, option_set_id, body.step_id if body else None)
+    if dry_run:
+        return await _reported(ctx, tx, wizard.id, plan)
+    edited = await edit_node(ctx, tx, wizard.id, plan, agreed)
     return _answer(edited, _node(edited, "option_set", option_set_id))
 
 

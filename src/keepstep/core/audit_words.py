@@ -1,0 +1,98 @@
+"""What was done, in words: one sentence for each kind of entry of the audit trail, from names and counts alone.
+
+Details never hold answers; a detail that is not named here is not shown. Must not know who did it or where it is drawn.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, get_args
+
+Deed = Mapping[str, Any]
+"""The details of an entry, with `about`: the name of the person or run that it is about, where there is one."""
+
+Subject = Literal["draft", "wizard", "run", "user", "token", "grant", "session", "checkpoint"]
+SUBJECTS: Final[tuple[Subject, ...]] = get_args(Subject)
+"""What actions are named after, in the order in which a filter offers them."""
+
+
+def deed_of(action: str, details: Mapping[str, Any], about: str | None = None) -> str:
+    """The sentence; of an action that is not known here, its name."""
+    words = _WORDS.get(action)
+    return action if words is None else words({**details, "about": about or "somebody who is gone"})
+
+
+def known_actions() -> frozenset[str]:
+    """Every action that has words."""
+    return frozenset(_WORDS)
+
+
+def _count(number: Any, one: str, several: str = "") -> str:
+    return f"{number:,} {one if number == 1 else several or one + 's'}" if isinstance(number, int) else several or one + "s"
+
+
+def _published(deed: Deed) -> str:
+    if deed.get("rolled_back_to"):
+        return f"Rolled back: published version {deed['version_number']} with the structure of version {deed['rolled_back_to']}."
+    number = deed.get("version_number")
+    return f"Published version {number}{'' if number == 1 else ' with ' + _count(deed.get('changes'), 'change')}."
+
+
+def _changed(deed: Deed) -> str:
+    told = []
+    if "slug" in deed:
+        told.append(f"the address to {deed['slug']}")
+    if "settings" in deed:
+        settings = ", ".join(f"{name} = {value}" for name, value in sorted((deed["settings"] or {}).items()))
+        told.append(f"the settings ({settings})" if settings else "the settings (back to the defaults)")
+    return f"Changed {' and '.join(told) or 'the wizard'}."
+
+
+def _runs_imported(deed: Deed) -> str:
+    there = deed.get("already_there")
+    more = f", {there:,} were there already" if there else ""
+    return f"Imported {_count(deed.get('added'), 'run')} from {deed.get('filename')} into version {deed.get('version_number')}{more}."
+
+
+def _erased(deed: Deed) -> str:
+    which = _count(deed["option_sets"], "question") if deed.get("option_sets") else "all questions"
+    files = f" and {_count(deed['files'], 'file')}" if deed.get("files") else ""
+    return f"Erased {_count(deed.get('answers'), 'stored answer')} to {which}{files} of run {deed['about']}, for good."
+
+
+def _user_changed(deed: Deed) -> str:
+    words = {"role": f"role, now {deed.get('role')}", "name": "name", "email": "e-mail address", "disabled_at": "whether they may sign in"}
+    told = ", ".join(words.get(name, name) for name in deed.get("changed", ()))
+    return f"Changed {deed['about']}: {told}."
+
+
+_WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
+    "draft.edited": lambda deed: f"{deed.get('name')}.",
+    "draft.undone": lambda deed: f"{deed.get('name')}.",
+    "draft.redone": lambda deed: f"Redo: {deed.get('name')}.",
+    "wizard.created": lambda deed: f"Created the wizard “{deed.get('name')}”.",
+    "wizard.changed": _changed,
+    "wizard.published": _published,
+    "wizard.imported": lambda deed: f"Imported {deed.get('filename')} ({deed.get('format')}).",
+    "wizard.runs_imported": _runs_imported,
+    "wizard.trashed": lambda deed: f"Moved the wizard to the trash; {_count(deed.get('runs'), 'run stays', 'runs stay')} readable.",
+    "wizard.restored": lambda _: "Restored the wizard from the trash.",
+    "wizard.removed": lambda deed: (
+        f"Removed the wizard “{deed.get('name')}” for good; {_count(deed.get('runs'), 'run stays', 'runs stay')} readable."
+    ),
+    "run.revision_restored": lambda deed: (
+        f"Restored revision {deed.get('revision')} of run {deed['about']}, as revision {deed.get('stored_as')}."
+    ),
+    "run.trashed": lambda deed: f"Moved run {deed['about']} to the trash.",
+    "run.restored": lambda deed: f"Restored run {deed['about']} from the trash.",
+    "run.erased": _erased,
+    "user.created": lambda deed: f"Made an account for {deed['about']} ({deed.get('role')}).",
+    "user.changed": _user_changed,
+    "user.password_set": lambda deed: f"Set a password for {deed['about']}.",
+    "token.created": lambda deed: f"Made an API token for {deed['about']} ({', '.join(deed.get('scopes', ()))}).",
+    "token.revoked": lambda deed: f"Revoked an API token of {deed['about']}.",
+    "grant.given": lambda deed: f"Made {deed['about']} {deed.get('role')} of this wizard.",
+    "grant.withdrawn": lambda deed: f"Took the role of {deed['about']} on this wizard away.",
+    "session.opened": lambda deed: f"{deed['about']} signed in.",
+    "session.ended": lambda deed: f"{deed['about']} signed out.",
+    "session.ended_everywhere": lambda deed: f"{deed['about']} signed out everywhere ({_count(deed.get('sessions'), 'session')}).",
+    "checkpoint.made": lambda deed: f"Made a signed checkpoint ({deed.get('cause')}).",
+}

@@ -1,0 +1,179 @@
+"""Publishing as a reviewed diff: what the draft changes, what that means for stored runs, and the one button that makes it live.
+
+The report and its token are those of the API; when they no longer hold, the new report takes their place and nothing is published.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, get_args
+
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from keepstep.actions.confirm import Confirmable, Consent, numbers_in
+from keepstep.actions.publishing import (
+    AVAILABLE_POLICIES,
+    Policy,
+    Published,
+    Publishing,
+    active_version,
+    publish_draft,
+    publish_report,
+    suggested_matches,
+)
+from keepstep.core.change_groups import by_kind, by_step, classes_of
+from keepstep.core.diff import diff
+from keepstep.core.faults import Finding, problems_in
+from keepstep.core.look_alike_words import question_of
+from keepstep.core.structure import Structure
+from keepstep.db.transaction import Read, Write, open_read, open_write
+from keepstep.errors import ImpactUnconfirmed, NothingToPublish, PolicyUnavailable, RequestInvalid, Stale, StructureInvalid
+from keepstep.queries.drafts import WizardDraft, get_draft
+from keepstep.queries.history import last_version
+from keepstep.queries.versions import Version
+from keepstep.queries.wizards import count_runs_by_version
+from keepstep.web.deps import ResourcesDep
+from keepstep.web.pages.beside import touched_step
+from keepstep.web.pages.frame import frame_values
+from keepstep.web.pages.route import fields_of, local_path, page_router, see_other
+from keepstep.web.problems import status_of
+from keepstep.web.rendering import page, wants_part
+from keepstep.web.visitor import CurrentVisitor, PageRead, Visitor
+
+router = page_router()
+
+Layout = Literal["step", "kind"]
+LONGEST_SUMMARY: Final = 5_000
+# What publishing answers that a person can put right on this very page, with everything that they typed still there.
+_SHOWN_HERE: Final = (ImpactUnconfirmed, Stale, StructureInvalid, PolicyUnavailable, NothingToPublish, RequestInvalid)
+
+
+@router.get("/wizards/{wizard_ref}/review", name="page:review")
+async def review(
+    request: Request,
+    visitor: CurrentVisitor,
+    tx: PageRead,
+    wizard_ref: str,
+    by: Annotated[Layout, Query()] = "step",
+    step: Annotated[str | None, Query(max_length=40)] = None,
+    return_: Annotated[str | None, Query(alias="return", max_length=2_000)] = None,
+) -> Response:
+    """The draft against what is live. `by` is how the list is laid out, `step` the one shown before | after; `return` is the page
+    that sent somebody here to publish first, and goes on afterwards.
+    """
+    state = await get_draft(tx, visitor.actor, wizard_ref)
+    if _asks_for(request, "beside"):
+        active = await active_version(tx, state.wizard)
+        old, new = _structures(active, state)
+        beside = touched_step(diff(old, new), old, new, step)
+        number = (await last_version(tx, state.wizard.id))[0] + 1
+        return page(request, "history/review.html", block="beside_part", beside=beside, new_number=number, **_links(state, by))
+    values = await _shown(visitor, tx, state, by=by, step=step)
+    return page(request, "history/review.html", **values, return_to=local_path(return_, ""))
+
+
+@router.post("/wizards/{wizard_ref}/review", name="page:publish")
+async def publish(request: Request, visitor: CurrentVisitor, resources: ResourcesDep, wizard_ref: str) -> Response:
+    """Publishes what was reviewed, and goes to the versions; or shows the review as it is now, and says why nothing was done."""
+    fields = await fields_of(request)
+    return_to = local_path(fields.get("return"), "")
+    try:
+        async with open_write(resources.engine) as write:
+            published = await _publish(visitor, write, wizard_ref, fields)
+    except _SHOWN_HERE as problem:
+        async with open_read(resources.engine) as tx:
+            state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
+            values = await _shown(visitor, tx, state, by="step", step=None) | {"problem": problem, "fields": fields}
+            values["return_to"] = return_to
+            return page(request, "history/review.html", status=status_of(problem), **values)
+    wizard = published.wizard
+    return see_other(request, return_to or f"/wizards/{wizard.slug or wizard.id}/versions?done={published.version.number}")
+
+
+async def _publish(visitor: Visitor, tx: Write, wizard_ref: str, fields: Mapping[str, str]) -> Published:
+    summary = fields.get("change_summary") or None
+    if summary is not None and len(summary) > LONGEST_SUMMARY:
+        detail = f"The change summary may have {LONGEST_SUMMARY:,} characters at most; this one has {len(summary):,}."
+        raise RequestInvalid(detail, errors=[{"pointer": "/change_summary", "code": "too-long", "detail": detail}])
+    publishing = Publishing(change_summary=summary, in_progress=_policy(fields.get("in_progress", "finish")))
+    return await publish_draft(visitor.ctx, tx, wizard_ref, publishing, consent_of(fields))
+
+
+def consent_of(fields: Mapping[str, str]) -> Consent:
+    """What the form of a report says: the draft that it was about, its token, and the numbers that it showed."""
+    return Consent(seen=fields.get("seen"), confirm=fields.get("confirm") or None, counted=fields.get("counted") or None)
+
+
+def _policy(given: str) -> Policy:
+    found: Policy | None = next((policy for policy in get_args(Policy) if policy == given), None)
+    if found is None:
+        raise RequestInvalid("Say what becomes of runs in progress: finish, offer or migrate.")
+    return found
+
+
+def _asks_for(request: Request, part: str) -> bool:
+    """Whether the script wants this part of the page alone, which needs nothing counted."""
+    return wants_part(request) and request.headers.get("hx-target", "").endswith(f"#{part}")
+
+
+def _structures(active: Version | None, state: WizardDraft) -> tuple[Structure, Structure]:
+    """What is live and the draft; before the first version there is nothing to compare with, and the draft stands for both."""
+    new = state.draft.structure
+    return (new if active is None else active.structure), new
+
+
+def _links(state: WizardDraft, by: Layout) -> dict[str, Any]:
+    ref = state.wizard.slug or state.wizard.id
+    number = state.wizard.active_version_number
+    return {"ref": ref, "here": f"/wizards/{ref}/review?by={by}", "old_number": number}
+
+
+async def _shown(visitor: Visitor, tx: Read, state: WizardDraft, *, by: Layout, step: str | None) -> dict[str, Any]:
+    wizard, active = state.wizard, await active_version(tx, state.wizard)
+    old, new = _structures(active, state)
+    counted = await publish_report(visitor.ctx, tx, wizard, active, new)
+    findings = problems_in(new)
+    values = await frame_values(tx, wizard, state.draft) | _links(state, by) | _listed(counted, by, old, new)
+    values |= _in_progress(await count_runs_by_version(tx, wizard.id))
+    return values | {
+        "beside": touched_step([each.change for each in counted.report.changes], old, new, step),
+        "new_number": (await last_version(tx, wizard.id))[0] + 1,
+        "stops": [each for each in findings if each.severity == "stops"],
+        "warns": _warnings(findings),
+        "suggestions": [question_of(each, old, new) for each in await suggested_matches(tx, wizard, counted.report)],
+        "differs": active is None or old != new,
+        "steps": len(new.steps),
+        "questions": len(new.option_sets),
+        "may_publish": visitor.may("edit", wizard.id) and wizard.trashed_at is None,
+        "policies": {policy: policy in AVAILABLE_POLICIES for policy in get_args(Policy)},
+        "seen": state.etag,
+        "problem": None,
+        "fields": {},
+        "longest_summary": LONGEST_SUMMARY,
+    }
+
+
+def _listed(counted: Confirmable, by: Layout, old: Structure, new: Structure) -> dict[str, Any]:
+    changes = counted.report.changes
+    return {
+        "report": counted.report,
+        "confirm": counted.token,
+        "counted": numbers_in(counted.report.impact),
+        "by": by,
+        "groups": by_step(changes, old, new) if by == "step" else by_kind(changes),
+        "classes": classes_of(changes),
+    }
+
+
+def _warnings(findings: tuple[Finding, ...]) -> list[Finding]:
+    return [each for each in findings if each.severity == "warns"]
+
+
+def _in_progress(runs: Mapping[str, Any]) -> dict[str, Any]:
+    """How many runs there are by status, and those in progress with the number of versions that they are on."""
+    statuses = ("completed", "in_progress", "abandoned")
+    return {
+        "runs": {status: sum(each.by_status.get(status, 0) for each in runs.values()) for status in statuses},
+        "running_versions": sum(1 for each in runs.values() if each.by_status.get("in_progress", 0)),
+        "trashed_runs": sum(each.trashed for each in runs.values()),
+    }
