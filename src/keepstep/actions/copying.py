@@ -20,12 +20,16 @@ from keepstep.queries.drafts import get_draft, reserved_of
 
 
 def duplicating(node_id: str, new_id: str | None) -> Plan:
-    """A copy of the step or option set right behind it. `new_id`, where the page gives one, makes a second click the same copy."""
+    """A copy of the step or option set right behind it. `new_id`, where the page gives one, makes a second click no second copy."""
 
     async def plan(ctx: Context, _tx: Read, known: Known) -> Edit:
         structure = known.state.draft.structure
+        if new_id in structure.step_by_id:
+            return e.ChangeStep(step_id=str(new_id), fields={})
+        if new_id in structure.option_set_by_id:
+            return e.ChangeOptionSet(option_set_id=str(new_id), fields={})
         node = copy_of(_node(structure, node_id), ctx.make_id, _taken(known))
-        node = _under(node, new_id) if new_id and not _is_used(structure, new_id) else node
+        node = node if new_id is None else {**node, "id": new_id}
         if node_id in structure.step_by_id:
             return _adding_step(ctx, known, node, structure.steps.index(step_in(structure, node_id)) + 1)
         step = structure.step_of[node_id]
@@ -39,14 +43,6 @@ def _node(structure: Structure, node_id: str) -> Mapping[str, Any]:
     """Raises NodeNotFound."""
     step = structure.step_by_id.get(node_id)
     return dump(step) if step is not None else dump(option_set_in(structure, node_id))
-
-
-def _is_used(structure: Structure, node_id: str) -> bool:
-    return node_id in structure.step_by_id or node_id in structure.option_set_by_id
-
-
-def _under(node: Mapping[str, Any], node_id: str) -> dict[str, Any]:
-    return dict(node) | {"id": node_id}
 
 
 def _taken(known: Known) -> Collection[str]:

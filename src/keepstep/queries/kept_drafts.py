@@ -46,5 +46,12 @@ class _Drafts:
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
 
+    def exchange(self, old: Draft, new: Draft) -> None:
+        """The same draft in other objects: `new` from now on wherever `old` is kept."""
+        with self._lock:
+            for ref, kept in self._kept.items():
+                if kept.draft is old:
+                    self._kept[ref] = Kept(kept.stamp, new)
+
 
 KEPT: Final = _Drafts(MAX_KEPT)
