@@ -64,12 +64,16 @@ def _adding_option_set(ctx: Context, known: Known, node: Mapping[str, Any], plac
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copying:
-    """What to copy and where: `node_id` of `source` into `target` (ids or slugs), an option set into `step_id` there."""
+    """What to copy and where: `node_id` of `source` into `target` (ids or slugs), an option set into `step_id` there.
+
+    `new_id`, where the page gives one, makes a second click no second copy.
+    """
 
     source: str
     node_id: str
     target: str
     step_id: str | None = None
+    new_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,10 @@ async def copy_to_wizard(ctx: Context, tx: Write, copying: Copying) -> Copied:
     node = _node(source.draft.structure, copying.node_id)
     known = Known(state, await reserved_of(tx, state.wizard.id))
     taken_along = carried(node, source.draft.structure, state.draft.structure)
-    edit = _placed(ctx, known, copy_of(taken_along.node, ctx.make_id, _taken(known)), copying)
+    if copying.new_id in {*state.draft.structure.step_by_id, *state.draft.structure.option_set_by_id}:
+        return Copied(Edited(state=state, name=None), str(copying.new_id), taken_along.left_out)
+    node = copy_of(taken_along.node, ctx.make_id, _taken(known))
+    edit = _placed(ctx, known, node if copying.new_id is None else {**node, "id": copying.new_id}, copying)
     edited = await make_edit(ctx, tx, state, edit)
     assert isinstance(edit, e.AddStep | e.AddOptionSet)  # what `_placed` gives
     return Copied(edited, str(edit.node["id"]), taken_along.left_out)

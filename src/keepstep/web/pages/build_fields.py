@@ -101,6 +101,11 @@ _TIMES: Final[Mapping[str, str]] = {
 _EARLIEST: Final[Mapping[str, str]] = {"min": message("Earliest"), "max": message("Latest")}
 
 
+def texts_of(option_set: OptionSet) -> Sequence[Field]:
+    """What respondents read, which is edited where they read it."""
+    return STATEMENT if option_set.selection_type == "statement" else QUESTION
+
+
 def flags_of(option_set: OptionSet) -> Sequence[Field]:
     some = [field for field in _FLAGS if field.name != "is_required" or option_set.selection_type not in _WITHOUT_REQUIRED]
     return (*some, _OTHER) if isinstance(option_set, ChoiceFields) else some
@@ -207,10 +212,9 @@ def fields_of_node(node: Frozen) -> Sequence[Field]:
 
 
 def _fields_of_option_set(option_set: OptionSet) -> Sequence[Field]:
-    texts = STATEMENT if option_set.selection_type == "statement" else QUESTION
     calculation = CALCULATION if option_set.selection_type == "calculated" else ()
     limits = (*limits_of(option_set), *messages_of(option_set))
-    return (*texts, TYPE, *flags_of(option_set), *limits, *default_of(option_set), *UNIT, *KEY, *CONDITION, *calculation)
+    return (*texts_of(option_set), TYPE, *flags_of(option_set), *limits, *default_of(option_set), *UNIT, *KEY, *CONDITION, *calculation)
 
 
 @dataclass(frozen=True, slots=True)
