@@ -20,6 +20,7 @@ from keepstep.core import edits as e
 from keepstep.core.edits import touches
 from keepstep.core.revert import Revert
 from keepstep.core.structure import Structure
+from keepstep.core.text import quoted
 from keepstep.db.transaction import Read
 from keepstep.errors import (
     EditCollided,
@@ -63,6 +64,7 @@ class Shown:
     """What a page is to say besides the draft: the edit that was just made, what was refused, and with which status."""
 
     said: str = ""
+    moved: Mapping[str, Any] | None = None
     refused: Refused = Refused()
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -102,6 +104,7 @@ async def _page(request: Request, visitor: Visitor, tx: Read, construction: Cons
         status=shown_.status,
         headers={"X-Draft-Revision": construction.state.etag, **shown_.headers},
         said=shown_.said,
+        moved=shown_.moved,
         refused=shown_.refused,
         **values,
     )
@@ -178,7 +181,7 @@ async def counts(
     view = View(construction, Place(node), visitor.actor.id)
     view = replace(view, stored=await stored_of(tx, construction.state.wizard.id, view.sets_to_count, as_of=visitor.ctx.now))
     template = "build/parts.html" if wants_part(request) else "build/page.html"
-    return page(request, template, block="parts", said="", refused=Refused(), **values_of(visitor, view))
+    return page(request, template, block="parts", said="", moved=None, refused=Refused(), **values_of(visitor, view))
 
 
 # --- edits ---------------------------------------------------------------------------------------------------------
@@ -233,7 +236,22 @@ async def _done(request: Request, visitor: Visitor, tx: Read, edited: Edited, se
     construction = await construction_of(tx, edited.state)
     place = Place(node, sent.text("lang"), sent.text("pane") or "step")
     made = {_REVISION_MADE: edited.state.etag} if edited.name is not None else {}
-    return await _page(request, visitor, tx, construction, place, Shown(said=edited.name or "", headers=made))
+    shown_ = Shown(said=edited.name or "", moved=_moved(edited, structure), headers=made)
+    return await _page(request, visitor, tx, construction, place, shown_)
+
+
+def _moved(edited: Edited, structure: Structure) -> Mapping[str, Any] | None:
+    """Where a question or a step stands after it was moved, for those who do not see it: among what is asked, from 1."""
+    made = edited.edit
+    if isinstance(made, e.MoveOptionSet):
+        step = structure.step_of[made.option_set_id]
+        siblings, moved, where = step.option_sets, made.option_set_id, quoted(step.name, structure.default_language)
+    elif isinstance(made, e.MoveStep):
+        siblings, moved, where = structure.steps, made.step_id, quoted(structure.name, structure.default_language)  # type: ignore[assignment]  # both have ids
+    else:
+        return None
+    asked = [item.id for item in siblings if not item.retired]
+    return {"at": asked.index(moved) + 1, "all": len(asked), "where": where} if moved in asked else None
 
 
 def _path(edited: Edited, node: str, sent: Sent) -> str:

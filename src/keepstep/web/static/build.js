@@ -272,7 +272,7 @@
     if (!keepNotices) byId("notices").replaceChildren();
     exchange(html, { focus });
     if (!byId("save-state").dataset.state || queue.length === 0) show("saved");
-    if (push) builder.querySelector(".kb-item.kb-selected, .kb-palette")?.scrollIntoView({ block: "nearest" });
+    if (push) (byId("palette") ?? builder.querySelector(".kb-item.kb-selected"))?.scrollIntoView({ block: "nearest" });
   }
   addEventListener("popstate", () => visit(location.href, { push: false }));
 
