@@ -6,6 +6,7 @@ A constant number of queries, however large the wizard is. Must not know how it 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 
 from keepstep.core.change import Change
@@ -26,19 +27,23 @@ from keepstep.queries.versions import Version, version_by_id
 COUNTED_AT_ONCE: Final = 2_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Construction:
     """A draft and everything that stands beside it. `changes` and `active` are empty before the first publish."""
 
     state: WizardDraft
     active: Version | None
     changes: tuple[Change, ...]
-    problems: tuple[Finding, ...]
     log: tuple[LoggedEdit, ...]
 
     @property
     def structure(self) -> Structure:
         return self.state.draft.structure
+
+    @cached_property
+    def problems(self) -> tuple[Finding, ...]:
+        """Looked for when asked for: it takes as long as everything else."""
+        return problems_in(self.structure)
 
 
 async def get_construction(tx: Read, actor: Actor, ref: str) -> Construction:
@@ -54,7 +59,7 @@ async def construction_of(tx: Read, state: WizardDraft) -> Construction:
         state = _sharing(state, active.structure)
     log = await recent_edits(tx, wizard.id, wizard.draft_revision)
     changes = diff(active.structure, state.draft.structure) if active is not None else ()
-    return Construction(state, active, changes, problems_in(state.draft.structure), log)
+    return Construction(state, active, changes, log)
 
 
 def _sharing(state: WizardDraft, live: Structure) -> WizardDraft:

@@ -46,6 +46,9 @@ from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor
 router = page_router()
 
 PANES: Final = ("outline", "step", "item")
+# What the script of the builder is told beside the parts: the draft that they are of, the node chosen, and the edit that was made.
+_REVISION: Final = "X-Draft-Revision"
+_NODE: Final = "X-Node"
 _REVISION_MADE: Final = "X-Revision-Made"
 
 
@@ -60,11 +63,22 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Which parts the script gets. `outline` is all of it; without it, the rows of these option sets alone."""
+
+    outline: bool = True
+    rows: tuple[str, ...] = ()
+    canvas: bool = True
+    problems: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """What a page is to say besides the draft: the edit that was just made, what was refused, and with which status."""
 
     said: str = ""
     moved: Mapping[str, Any] | None = None
+    parts: Parts = Parts()
     refused: Refused = Refused()
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -90,7 +104,10 @@ async def build(
     construction = await get_construction(tx, visitor.actor, wizard_ref)
     said = next((line.name for line in construction.log if line.revision == done), "")
     place = Place(node, lang, pane if pane in PANES else "step", add, find)
-    return await _page(request, visitor, tx, construction, place, Shown(said=said))
+    # Whoever has the outline of this very draft needs no other.
+    has_outline = request.headers.get(_REVISION) == construction.state.etag
+    parts = Parts(outline=not has_outline, problems=not has_outline)
+    return await _page(request, visitor, tx, construction, place, Shown(said=said, parts=parts))
 
 
 async def _page(request: Request, visitor: Visitor, tx: Read, construction: Construction, place: Place, shown_: Shown) -> Response:
@@ -102,9 +119,10 @@ async def _page(request: Request, visitor: Visitor, tx: Read, construction: Cons
         template,
         block="parts",
         status=shown_.status,
-        headers={"X-Draft-Revision": construction.state.etag, **shown_.headers},
+        headers={_REVISION: construction.state.etag, _NODE: view.node, **shown_.headers},
         said=shown_.said,
         moved=shown_.moved,
+        parts=shown_.parts,
         refused=shown_.refused,
         **values,
     )
@@ -134,6 +152,7 @@ def values_of(visitor: Visitor, view: View) -> Mapping[str, Any]:
         "type_icons": TYPE_ICONS,
         "type_names": TYPE_NAMES,
         "default_language": view.structure.default_language,
+        "edit_path": lambda act: f"/wizards/{quote(wizard.slug or wizard.id)}/build/edit/{act}",
         "language_name": language_name,
         "neighbours": neighbours,
         "rules_of": rules_of,
@@ -172,6 +191,17 @@ def language_name(code: str) -> str:
     return name[:1].upper() + name[1:] if name else code
 
 
+@router.get("/wizards/{wizard_ref}/build/problems-count", name="page:build-problems")
+async def problems_count(request: Request, visitor: CurrentVisitor, tx: PageRead, wizard_ref: str) -> Response:
+    """How many problems the draft has, for the script, which asks when nobody waits."""
+    construction = await get_construction(tx, visitor.actor, wizard_ref)
+    view = View(construction, Place(), visitor.actor.id, {})
+    parts = Parts(outline=False, canvas=False)
+    values = values_of(visitor, view)
+    template = "build/parts.html" if wants_part(request) else "build/page.html"
+    return page(request, template, block="parts", said="", moved=None, parts=parts, refused=Refused(), **values)
+
+
 @router.get("/wizards/{wizard_ref}/build/counts", name="page:build-counts")
 async def counts(
     request: Request, visitor: CurrentVisitor, tx: PageRead, wizard_ref: str, node: Annotated[str, Query(max_length=80)] = ""
@@ -181,7 +211,7 @@ async def counts(
     view = View(construction, Place(node), visitor.actor.id)
     view = replace(view, stored=await stored_of(tx, construction.state.wizard.id, view.sets_to_count, as_of=visitor.ctx.now))
     template = "build/parts.html" if wants_part(request) else "build/page.html"
-    return page(request, template, block="parts", said="", moved=None, refused=Refused(), **values_of(visitor, view))
+    return page(request, template, block="parts", said="", moved=None, parts=Parts(), refused=Refused(), **values_of(visitor, view))
 
 
 # --- edits ---------------------------------------------------------------------------------------------------------
@@ -236,8 +266,17 @@ async def _done(request: Request, visitor: Visitor, tx: Read, edited: Edited, se
     construction = await construction_of(tx, edited.state)
     place = Place(node, sent.text("lang"), sent.text("pane") or "step")
     made = {_REVISION_MADE: edited.state.etag} if edited.name is not None else {}
-    shown_ = Shown(said=edited.name or "", moved=_moved(edited, structure), headers=made)
+    shown_ = Shown(said=edited.name or "", moved=_moved(edited, structure), parts=_parts_after(edited, sent), headers=made)
     return await _page(request, visitor, tx, construction, place, shown_)
+
+
+def _parts_after(edited: Edited, sent: Sent) -> Parts:
+    """An edit within one question, of a page that saw all others, changes one row; the problems are asked for when nobody waits."""
+    made = edited.edit
+    behind = edited.state.wizard.draft_revision - 1
+    if isinstance(made, e.ChangeOptionSet | e.OfOption | e.AddOption) and sent.newest == behind:
+        return Parts(outline=False, rows=(made.option_set_id,), problems=False)
+    return Parts()
 
 
 def _moved(edited: Edited, structure: Structure) -> Mapping[str, Any] | None:

@@ -68,6 +68,11 @@ class Sent:
         about = frozenset(filter(None, named))
         return Seen(revision=_revision(self.text("base")) or 0, own=own, about=about, confirm=self.text("confirm") or None)
 
+    @property
+    def newest(self) -> int:
+        """The newest revision that the page has seen."""
+        return max(self.seen.own | {self.seen.revision})
+
 
 def _revision(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_REVISION else None

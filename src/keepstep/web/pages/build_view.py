@@ -161,6 +161,13 @@ class View:
         return self.structure.step_by_id.get(self.place.node) or next(iter(asked or self.structure.steps), None)
 
     @property
+    def node(self) -> str:
+        """The id of what is chosen, "wizard" for the wizard itself."""
+        if self.is_wizard or self.step is None:
+            return "wizard"
+        return self.option_set.id if self.option_set is not None else self.step.id
+
+    @property
     def is_wizard(self) -> bool:
         """Whether the wizard itself is chosen."""
         return self.place.node == "wizard" or self.step is None
@@ -250,7 +257,7 @@ class View:
 
     # --- beside the node ---
 
-    @property
+    @cached_property
     def mentions(self) -> tuple[Mention, ...]:
         """Where the chosen question is used."""
         return mentions(self.structure, self.option_set.id) if self.option_set is not None else ()

@@ -56,7 +56,7 @@
 
   function headers() {
     const token = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
-    return { "HX-Request": "true", "HX-Request-Type": "partial", Accept: "text/html", "X-CSRF-Token": token };
+    return { "HX-Request": "true", "HX-Request-Type": "partial", Accept: "text/html", "X-CSRF-Token": token, "X-Draft-Revision": builder.dataset.revision };
   }
 
   async function settle(item, answer) {
@@ -75,7 +75,7 @@
     store();
     if (answer.status >= 400 && !answer.headers.has("X-Draft-Revision")) return notice(html);
     if (queue.length) return send();
-    exchange(html, item);
+    exchange(html, item, answer.headers);
     show(answer.ok ? "saved" : "conflict");
   }
 
@@ -206,7 +206,7 @@
   });
 
   // --- parts exchanged in place ------------------------------------------------------------------------------------------
-  function exchange(html, item = {}) {
+  function exchange(html, item, headers) {
     const parsed = new DOMParser().parseFromString(html, "text/html");
     const parts = parsed.querySelectorAll("template[data-into]");
     const active = document.activeElement;
@@ -221,7 +221,9 @@
       into.replaceChildren(part.content);
       window.htmx?.process(into);
     }
-    for (const form of kept) byId(form.id)?.replaceWith(form);
+    for (const part of parsed.querySelectorAll("template[data-instead]")) byId(part.dataset.instead)?.replaceWith(part.content);
+    for (const form of kept) if (!form.isConnected) byId(form.id)?.replaceWith(form);
+    seen(headers, kept);
     for (const each of builder.querySelectorAll("details[data-keep]")) if (open.has(each.dataset.keep)) each.open = open.get(each.dataset.keep) || each.open;
     for (const [name, top] of scrolls) { const pane = builder.querySelector(`[data-scroll="${name}"]`); if (pane) pane.scrollTop = top; }
     byId("canvas").scrollTop = canvas;
@@ -229,7 +231,36 @@
     say(parsed.querySelector("template[data-say]")?.content.textContent.trim());
     sortables();
     counts();
+    if (!parsed.querySelector('[data-into="outline-problems"]') && item.path) problemsLater();
+  }
+
+  // The page is of this draft now; a form that somebody is still typing in stays one of the draft that it was made of.
+  function seen(headers, kept) {
+    const revision = headers.get("X-Draft-Revision");
+    if (!revision) return;
+    builder.dataset.revision = revision;
+    for (const input of document.querySelectorAll('input[name="base"]')) if (!kept.includes(input.form)) input.value = revision;
+    const node = headers.get("X-Node");
+    if (!node) return;
+    for (const row of builder.querySelectorAll(".kb-row")) {
+      if (row.id === `row-${node}`) row.setAttribute("aria-current", "true");
+      else row.removeAttribute("aria-current");
+    }
     place();
+  }
+
+  let problemsTimer = 0;
+  function problemsLater() {
+    clearTimeout(problemsTimer);
+    problemsTimer = setTimeout(async () => {
+      if (sending || queue.length) return;
+      try {
+        const answer = await fetch(words.problems, { headers: headers(), credentials: "same-origin" });
+        if (!answer.ok || sending || queue.length) return;
+        const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
+        for (const part of parsed.querySelectorAll('[data-into="outline-problems"], [data-into="bottom"]')) byId(part.dataset.into).replaceChildren(part.content);
+      } catch { /* the count is looked for again after the next edit */ }
+    }, 1000);
   }
 
   function refocus(id, caret, before, item) {
@@ -270,7 +301,7 @@
     if (queue.length) return; // what comes back after the queue is newer
     if (push) history.pushState(null, "", path);
     if (!keepNotices) byId("notices").replaceChildren();
-    exchange(html, { focus });
+    exchange(html, { focus }, answer.headers);
     if (!byId("save-state").dataset.state || queue.length === 0) show("saved");
     if (push) (byId("palette") ?? builder.querySelector(".kb-item.kb-selected"))?.scrollIntoView({ block: "nearest" });
   }
