@@ -242,12 +242,12 @@ async def test_whatever_is_typed_stays_text(admin_browser: Browser, survey: WebS
     assert page.answer.status_code == 200
     assert page.labelled("Question").get_text().strip() == text
     assert not [each for each in page.tree.select("script") if not each.get("src")]
-    for act, fields, held in (
-        ("change-step", {"name": text, "help": text}, {"form": "f-step"}),
-        ("change-option-set", {"unit": text}, {"form": "f-unit"}),
-        ("change-option-set", {"message.type": text}, {"form": "f-messages"}),
+    for act, form, fields in (
+        ("change-step", "f-step", {"name": text, "help": text}),
+        ("change-option-set", "f-unit", {"unit": text}),
+        ("change-option-set", "f-messages", {"message.type": text}),
     ):
-        page = Page(await send(admin_browser, page, act, fields, **held))
+        page = Page(await send(admin_browser, page, act, fields, form=form))
         assert page.answer.status_code == 200
     assert (await admin_browser.open(path(survey, node=survey.email))).answer.status_code == 200
 

@@ -76,7 +76,7 @@
     if (answer.status >= 400 && !answer.headers.has("X-Draft-Revision")) return notice(html);
     if (queue.length) return send();
     exchange(html, item, answer.headers);
-    show(answer.ok ? "saved" : "conflict");
+    show(answer.ok ? "saved" : "refused");
   }
 
   function later(answer) {
@@ -96,7 +96,7 @@
 
   function notice(html) {
     byId("notices").innerHTML = html;
-    show("conflict");
+    show("refused");
     visit(location.href, { push: false, keepNotices: true });
   }
 
@@ -104,7 +104,7 @@
   // The edit stays at the head of the queue while its question is open: a reload asks again.
   let asking = null;
   function ask(item, html) {
-    show("conflict");
+    show(html.includes("data-theirs") ? "conflict" : "asking");
     asking = item;
     document.dispatchEvent(new CustomEvent("ks:dialog", { detail: { html } }));
   }
@@ -268,6 +268,11 @@
     const invalid = builder.querySelector("[aria-invalid=true]");
     if (invalid) return invalid.focus();
     if (item.added) return byId("new-option")?.focus();
+    const name = byId("f-question-name") ?? byId("f-step-name");
+    if (/\/add-(step|option-set)$/.test(item.path ?? "") && name) {
+      name.focus();
+      return name.select();
+    }
     const again = id && byId(id);
     if (again && !again.disabled) {
       again.focus({ preventScroll: true });
@@ -276,9 +281,7 @@
       }
     } else if (id || item.path) {
       // What was pressed is gone: on to what the edit led to.
-      const name = byId("f-question-name") ?? byId("f-step-name");
-      (item.path?.includes("/add-") ? name : builder.querySelector(".kb-row[aria-current]") ?? name)?.focus({ preventScroll: true });
-      if (item.path?.includes("/add-")) name?.select();
+      (builder.querySelector(".kb-row[aria-current]") ?? name)?.focus({ preventScroll: true });
     }
     if (item.path) chosen?.scrollIntoView({ block: "nearest" });
   }
