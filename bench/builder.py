@@ -47,8 +47,11 @@ async def _measured(resources: Resources, wizard_id: str) -> list[Measured]:
         path = f"/wizards/{wizard_id}/build"
         cold = [await _opened(client, path, forget=True) for _ in range(OPENED)]
         warm = [await _opened(client, path, forget=False) for _ in range(OPENED)]
+        busy = time.process_time()
         edits = await _edits(browser, path)
+        busy = (time.process_time() - busy) / EDITS
     note = f"median {median(cold) * 1e3:.0f} ms; with the draft in memory p95 {_p95(warm) * 1e3:.0f} ms"
+    told = f"median {median(edits) * 1e3:.0f} ms; processor time {busy * 1e3:.0f} ms"
     name, how = f"builder of {QUESTIONS} questions", "the document rewritten and read in SQL"
     return [
         Measured(f"{name}, opened, p95", _p95(cold), "s", floor, how, f"≤ {OPEN_TARGET:g} s", _p95(cold) <= OPEN_TARGET, note),
@@ -60,7 +63,7 @@ async def _measured(resources: Resources, wizard_id: str) -> list[Measured]:
             how,
             f"≤ {EDIT_TARGET:g} s",
             _p95(edits) <= EDIT_TARGET,
-            f"median {median(edits) * 1e3:.0f} ms",
+            told,
         ),
     ]
 

@@ -152,6 +152,8 @@ def values_of(visitor: Visitor, view: View) -> Mapping[str, Any]:
         "type_icons": TYPE_ICONS,
         "type_names": TYPE_NAMES,
         "default_language": view.structure.default_language,
+        # Asked for each question, and the application's own way takes a third of a millisecond.
+        "build_path": f"/wizards/{quote(wizard.slug or wizard.id)}/build",
         "edit_path": lambda act: f"/wizards/{quote(wizard.slug or wizard.id)}/build/edit/{act}",
         "language_name": language_name,
         "neighbours": neighbours,
