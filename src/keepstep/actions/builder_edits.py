@@ -22,13 +22,14 @@ from keepstep.queries.drafts import UNDO_DEPTH, WizardDraft, edits_since, reserv
 class Seen:
     """The draft that an edit was made on: its revision, and those after it that the same page made and so has seen.
 
-    `about`: the nodes that the edit speaks of, to be told who deleted them. `confirm`: the token of a report that was shown.
+    `about`: the nodes that the edit speaks of, to be told who deleted them. `confirm`, `counted`: of a report that was shown.
     """
 
     revision: int
     own: frozenset[int] = frozenset()
     about: frozenset[str] = frozenset()
     confirm: str | None = None
+    counted: str | None = None
 
 
 async def edit_rebased(ctx: Context, tx: Write, wizard_ref: str, plan: Plan, seen: Seen) -> Edited:
@@ -39,7 +40,7 @@ async def edit_rebased(ctx: Context, tx: Write, wizard_ref: str, plan: Plan, see
     state = await draft_to_edit(ctx, tx, wizard_ref)
     if seen.revision != state.wizard.draft_revision and await _is_made(ctx, tx, state, plan, seen):
         return Edited(state=state, name=None)
-    return await edit_node(ctx, tx, state.wizard.id, plan, Consent(seen=state.etag, confirm=seen.confirm))
+    return await edit_node(ctx, tx, state.wizard.id, plan, Consent(seen=state.etag, confirm=seen.confirm, counted=seen.counted))
 
 
 async def _is_made(ctx: Context, tx: Read, state: WizardDraft, plan: Plan, seen: Seen) -> bool:

@@ -14,7 +14,23 @@ from keepstep.config import Resources
 from keepstep.web.api import accounts, drafts, exports, files, imports, nodes, runs, system, verify, versions, wizards
 from keepstep.web.edge import Edge
 from keepstep.web.metrics import Metrics
-from keepstep.web.pages import appearance, assets, build, build_copy, build_options, conditions, first_run, home, impact_change, impact_delete, impact_stored, languages, preview, problems_page, signing_in
+from keepstep.web.pages import (
+    appearance,
+    assets,
+    build,
+    build_copy,
+    build_options,
+    conditions,
+    first_run,
+    home,
+    impact_change,
+    impact_delete,
+    impact_stored,
+    languages,
+    preview,
+    problems_page,
+    signing_in,
+)
 from keepstep.web.problems import answer_problems
 from keepstep.web.session import SignedInCache
 

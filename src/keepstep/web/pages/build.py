@@ -40,6 +40,7 @@ from keepstep.web.pages.build_ask import ask
 from keepstep.web.pages.build_view import TYPE_ICONS, TYPE_NAMES, Place, View, neighbours, rules_of
 from keepstep.web.pages.route import fields_of, page_router, see_other
 from keepstep.web.problems import status_of
+from keepstep.web.questions.view import question_view
 from keepstep.web.rendering import is_htmx, page, wants_part
 from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor
 
@@ -157,6 +158,7 @@ def values_of(visitor: Visitor, view: View) -> Mapping[str, Any]:
         "edit_path": lambda act: f"/wizards/{quote(wizard.slug or wizard.id)}/build/edit/{act}",
         "language_name": language_name,
         "neighbours": neighbours,
+        "question_of": lambda option_set: question_view(option_set, view.situation),
         "rules_of": rules_of,
         **_FIELDS,
         "saved_at": view.construction.log[-1].at if view.construction.log else wizard.updated_at,

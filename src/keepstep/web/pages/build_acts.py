@@ -66,7 +66,13 @@ class Sent:
             named.append(option_id(self.text("option_set_id"), self.text("value")))
         own = frozenset(number for part in self.text("own").split(",") if (number := _revision(part)) is not None)
         about = frozenset(filter(None, named))
-        return Seen(revision=_revision(self.text("base")) or 0, own=own, about=about, confirm=self.text("confirm") or None)
+        return Seen(
+            revision=_revision(self.text("base")) or 0,
+            own=own,
+            about=about,
+            confirm=self.text("confirm") or None,
+            counted=self.text("counted") or None,
+        )
 
     @property
     def newest(self) -> int:
@@ -219,7 +225,7 @@ def _move_option(sent: Sent) -> Plan:
 # --- change --------------------------------------------------------------------------------------------------------
 
 
-def _members(sent: Sent, node: Frozen, structure: Structure) -> dict[str, Any]:
+def members_of(sent: Sent, node: Frozen, structure: Structure) -> dict[str, Any]:
     """What the form sets; `has` names the inputs that it holds, since a box that is not ticked sends nothing."""
     held = set(sent.text("has").split(","))
     fields = [field for field in fields_of_node(node) if field.name in held]
@@ -229,7 +235,7 @@ def _members(sent: Sent, node: Frozen, structure: Structure) -> dict[str, Any]:
 def _change_step(sent: Sent) -> Plan:
     async def plan(ctx: Context, tx: Read, known: Known) -> Edit:
         structure = known.state.draft.structure
-        fields = _members(sent, step_in(structure, sent.step_id), structure)
+        fields = members_of(sent, step_in(structure, sent.step_id), structure)
         return await changing_step(sent.step_id, fields)(ctx, tx, known)
 
     return plan
@@ -238,7 +244,7 @@ def _change_step(sent: Sent) -> Plan:
 def _change_option_set(sent: Sent) -> Plan:
     async def plan(ctx: Context, tx: Read, known: Known) -> Edit:
         structure = known.state.draft.structure
-        fields = _members(sent, option_set_in(structure, sent.option_set_id), structure)
+        fields = members_of(sent, option_set_in(structure, sent.option_set_id), structure)
         return await changing_option_set(sent.option_set_id, fields, sent.meaning)(ctx, tx, known)
 
     return plan
@@ -247,7 +253,7 @@ def _change_option_set(sent: Sent) -> Plan:
 def _change_option(sent: Sent) -> Plan:
     async def plan(ctx: Context, tx: Read, known: Known) -> Edit:
         structure = known.state.draft.structure
-        fields = _members(sent, option_in(option_set_in(structure, sent.option_set_id), sent.value), structure)
+        fields = members_of(sent, option_in(option_set_in(structure, sent.option_set_id), sent.value), structure)
         if sent.text("new_value"):
             fields["value"] = sent.text("new_value")
         return await changing_option(sent.option_set_id, sent.value, fields, sent.meaning)(ctx, tx, known)
@@ -258,7 +264,7 @@ def _change_option(sent: Sent) -> Plan:
 def _change_wizard(sent: Sent) -> Plan:
     async def plan(_ctx: Context, _tx: Read, known: Known) -> Edit:
         structure = known.state.draft.structure
-        return e.ChangeWizard(fields=_members(sent, structure, structure))
+        return e.ChangeWizard(fields=members_of(sent, structure, structure))
 
     return plan
 

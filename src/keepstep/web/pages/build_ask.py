@@ -15,7 +15,10 @@ from keepstep.core.text import quoted
 from keepstep.db.transaction import Read
 from keepstep.errors import EditCollided, ImpactUnconfirmed, MeaningUnconfirmed, Problem
 from keepstep.queries.drafts import get_draft
-from keepstep.web.pages.build_acts import Sent
+from keepstep.web.pages.build_acts import Sent, members_of, plan_of
+from keepstep.web.pages.impact import Asked, Way
+from keepstep.web.pages.impact_change import Pending, unconfirmed
+from keepstep.web.pages.impact_node import pointed_in
 from keepstep.web.problems import status_of
 from keepstep.web.rendering import TOKEN_FIELD, is_htmx, page
 from keepstep.web.visitor import Visitor
@@ -26,13 +29,18 @@ _TEMPLATES: Final[Mapping[type[Problem], str]] = {
     EditCollided: "build/ask_collided.html",
 }
 # What the answer sets anew.
-_OWN: Final = frozenset({TOKEN_FIELD, "base", "own", "confirm", "meaning"})
+_OWN: Final = frozenset({TOKEN_FIELD, "base", "own", "confirm", "counted", "meaning", "new_value"})
+# Tell the script of the builder that the answer is for its queue.
+_MARKS: Final = ("data-edit", "data-answer")
 
 
 async def ask(request: Request, visitor: Visitor, tx: Read, about: tuple[str, str, Sent], problem: Problem) -> Response:
     """The question as a page, or for the script as the block of the dialog. `about`: the wizard, the act, and what its form sent."""
     wizard_ref, act, sent = about
     state = await get_draft(tx, visitor.actor, wizard_ref)
+    if act.startswith("change-") and not isinstance(problem, EditCollided):
+        pending = _pending(wizard_ref, act, sent, state.draft.structure)
+        return await unconfirmed(request, visitor, tx, pending, problem)
     headers = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"} if is_htmx(request) else {}
     return page(
         request,
@@ -49,6 +57,22 @@ async def ask(request: Request, visitor: Visitor, tx: Read, about: tuple[str, st
         revision=state.wizard.draft_revision,
         subject=subject_of(sent, state.draft.structure),
         back=_back(wizard_ref, sent),
+    )
+
+
+def _pending(wizard_ref: str, act: str, sent: Sent, structure: Structure) -> Pending:
+    """The change of one node as the dialogs about stored answers take it (pages/impact_change.py)."""
+    node, value = sent.text("option_set_id") or sent.text("step_id"), sent.text("value") or None
+    held = [(name, text) for name, text in sent.given.items() if name not in _OWN]
+    pointed = pointed_in(structure, node, value)
+    return Pending(
+        asked=Asked(wizard_ref=wizard_ref, node=node, value=value, back=_back(wizard_ref, sent)),
+        fields=members_of(sent, pointed.option or pointed.owner, structure),
+        meaning=sent.meaning,
+        new_value=sent.text("new_value"),
+        counted=sent.text("counted"),
+        planned=plan_of(act, sent),
+        way=Way(f"/wizards/{quote(wizard_ref)}/build/edit/{act}", held, _MARKS),
     )
 
 

@@ -15,6 +15,7 @@ from keepstep.core.structure import OptionSet, Step, Structure, choices_of, dump
 from keepstep.core.text import Text, text_in
 from keepstep.core.wording import sentence_of
 from keepstep.queries.builder import Construction, Stored
+from keepstep.web.questions.situation import Situation
 from keepstep.web.texts import message
 
 TYPE_ICONS: Final[Mapping[str, str]] = {
@@ -144,6 +145,17 @@ class View:
     def text(self, text: Text | None) -> str:
         """A text in the language of the page, else in the default language."""
         return text_in(text, self.language, self.structure.default_language)
+
+    @cached_property
+    def situation(self) -> Situation:
+        """How the player's templates show a question here: every option, and the name of a question where its answer would stand."""
+        default = self.structure.default_language
+
+        def named(option_set_id: str) -> str:
+            option_set = self.structure.option_set_by_id.get(option_set_id)
+            return "" if option_set is None else f"[{self.text(option_set.name)}]"
+
+        return Situation(self.language, default, shown=named)
 
     # --- what is chosen ---
 
