@@ -142,6 +142,7 @@ async def counted(tx: Read, visitor: Visitor, view: View) -> View:
 def values_of(visitor: Visitor, view: View) -> Mapping[str, Any]:
     """What the templates of the builder name."""
     wizard = view.construction.state.wizard
+    lang = f"&lang={quote(view.language)}" if view.place.language else ""
     return {
         "wizard": wizard,
         "ref": wizard.slug or wizard.id,
@@ -157,6 +158,7 @@ def values_of(visitor: Visitor, view: View) -> Mapping[str, Any]:
         "build_path": f"/wizards/{quote(wizard.slug or wizard.id)}/build",
         "edit_path": lambda act: f"/wizards/{quote(wizard.slug or wizard.id)}/build/edit/{act}",
         "language_name": language_name,
+        "select_path": lambda node, more="": f"/wizards/{quote(wizard.slug or wizard.id)}/build?node={quote(node)}{lang}{more}",
         "neighbours": neighbours,
         "question_of": lambda option_set: question_view(option_set, view.situation),
         "rules_of": rules_of,
