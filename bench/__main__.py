@@ -5,6 +5,7 @@ import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from bench.builder import builder
 from bench.imports import imported
 from bench.measure import Measured
 from bench.pure import differences, evaluation
@@ -21,6 +22,7 @@ BENCHES: Mapping[str, Callable[[World], list[Measured]]] = {
     "import": imported,
     "evaluate": evaluation,
     "verify": verification,
+    "builder": builder,
 }
 NEED_INPUTS = {"import", "evaluate"}
 

@@ -205,6 +205,12 @@ class MeaningUnconfirmed(Problem):
     kind, code, title = "conflict", "meaning-unconfirmed", "Is the meaning the same?"
 
 
+class EditCollided(Problem):
+    """Somebody changed the same place since the page was opened that this edit comes from. `edits` says who and what; nothing was done."""
+
+    kind, code, title = "conflict", "edit-collided", "Somebody changed the same place meanwhile"
+
+
 class OptionValueReserved(Problem):
     """An option of this set once had this value; stored answers may mean it. Restore that option, or choose another value."""
 

@@ -80,8 +80,10 @@ def open_page(browser: Browser, served: Served) -> Iterator[Callable[..., Page]]
 
 
 def _is_complaint(kind: str, text: str) -> bool:
-    """An answer of 4xx is something that a test may want; anything else in red is not, and so is what the policy refused."""
-    return kind == "error" and not re.match(r"Failed to load resource: the server responded with a status of 4\d\d", text)
+    """An answer of 4xx or a lost connection is something that a test may want; anything else in red is not, and so is what the policy
+    refused.
+    """
+    return kind == "error" and not re.match(r"Failed to load resource: (the server responded with a status of 4\d\d|net::ERR_)", text)
 
 
 @pytest.fixture

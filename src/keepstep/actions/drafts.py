@@ -34,6 +34,7 @@ from keepstep.queries.drafts import (
     reserved_of,
     touched_at,
 )
+from keepstep.queries.kept_drafts import KEPT, STAMP, Kept
 from keepstep.queries.wizards import Wizard
 
 Back = Literal["undo", "redo"]
@@ -120,8 +121,12 @@ async def _store_draft(ctx: Context, tx: Write, wizard: Wizard, draft: Draft) ->
     # The row is locked, so this holds; it is written as compare-and-set all the same, because a lock that is forgotten
     # somewhere must never cost anybody's work.
     unchanged = (wizards.c.id == wizard.id, wizards.c.draft_revision == wizard.draft_revision)
-    if await tx.execute(update(wizards).where(*unchanged).values(**values)) != 1:
+    stamp = await tx.scalar(update(wizards).where(*unchanged).values(**values).returning(STAMP))
+    if stamp is None:
         raise _raced()
+    # Whatever becomes of this transaction: nobody meets the stamp of a row that was never committed.
+    for ref in filter(None, (after.id, after.slug)):
+        KEPT.put(ref, Kept(stamp, draft))
     return after
 
 

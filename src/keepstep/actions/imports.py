@@ -15,11 +15,11 @@ from keepstep.actions.drafts import check_draft_seen, draft_to_edit, make_edit
 from keepstep.actions.publishing import Published, Publishing, active_version, publish_draft, report_of_publish
 from keepstep.actions.wizards import NewWizard, create_wizard
 from keepstep.core import edits as e
+from keepstep.core.copying import with_ids
 from keepstep.core.permissions import require
 from keepstep.core.structure import Structure, dump, parse
 from keepstep.db.transaction import Write
 from keepstep.interchange.formats_wizard import WizardFormat, read_wizard
-from keepstep.interchange.keepstep_json import with_ids
 from keepstep.interchange.receipt import Receipt, joined
 from keepstep.interchange.xlsform_merge import merge_into
 from keepstep.queries.drafts import WizardDraft, owners_of

@@ -4,7 +4,7 @@ Deletions and changes of what answers must be like ask at the edit when they tou
 it means the same (semantics 13, 19). Moving, retiring and restoring never ask.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -219,7 +219,7 @@ def changing_option_set(option_set_id: str, fields: Mapping[str, Any], meaning: 
         if not is_relabelled(option_set.name, fields.get("name"), structure):
             return e.ChangeOptionSet(option_set_id=option_set_id, fields=dict(fields))
         tallies = await _stored(ctx, tx, known, option_set_id)
-        if _settled(meaning, tallies, "question") == "same":
+        if settled(meaning, tallies, "question") == "same":
             return e.ChangeOptionSet(option_set_id=option_set_id, fields=dict(fields))
         return _splitting(ctx, known, option_set_id, fields)
 
@@ -244,8 +244,8 @@ def changing_option(option_set_id: str, value: str, fields: Mapping[str, Any], m
         own = {name: given for name, given in fields.items() if name != "value" or given != value}
         if not is_relabelled(option.label, fields.get("label"), structure):
             return e.ChangeOption(option_set_id=option_set_id, value=value, fields=own)
-        chosen = [tally for tally in await _stored(ctx, tx, known, option_set_id) if _holds(tally, value)]
-        if _settled(meaning, chosen, "option") == "same":
+        chosen = await answered_options(ctx, tx, known, option_set_id, {value})
+        if settled(meaning, chosen, "option") == "same":
             return e.ChangeOption(option_set_id=option_set_id, value=value, fields=own)
         return _splitting_option(option_set_id, value, own)
 
@@ -259,6 +259,11 @@ def _splitting_option(option_set_id: str, value: str, fields: Mapping[str, Any])
         raise RequestInvalid(detail, errors=to_errors((Issue("/value", "missing", detail),)))
     rest = {name: given for name, given in fields.items() if name != "value"}
     return e.SplitOption(option_set_id=option_set_id, value=value, new_value=new_value, fields=rest)
+
+
+async def answered_options(ctx: Context, tx: Read, known: Known, option_set_id: str, values: Collection[str]) -> tuple[Tally, ...]:
+    """The stored answers that chose any of these options."""
+    return tuple(tally for tally in await _stored(ctx, tx, known, option_set_id) if any(_holds(tally, value) for value in values))
 
 
 def _holds(tally: Tally, value: str) -> bool:
@@ -286,7 +291,7 @@ def _counted(answers: int) -> str:
     return "1 stored answer was" if answers == 1 else f"{answers} stored answers were"
 
 
-def _settled(meaning: Meaning | None, tallies: tuple[Tally, ...] | list[Tally], what: str) -> Meaning:
+def settled(meaning: Meaning | None, tallies: tuple[Tally, ...], what: str) -> Meaning:
     """What the new label means. Without stored answers, trashed runs included, there is nothing that it could mean otherwise."""
     if not tallies:
         return "same"

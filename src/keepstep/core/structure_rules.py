@@ -3,9 +3,10 @@
 What breaks one of these cannot be worked with and is refused on parsing; what is merely unwise is for `faults`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+from weakref import WeakValueDictionary
 
 from keepstep.core.issue import Issue, pointer
 from keepstep.core.logic_values import as_date, as_datetime, as_time
@@ -14,13 +15,15 @@ from keepstep.core.structure_model import (
     MAX_OPTION_SETS,
     Constraints,
     DateTimeConstraints,
+    Frozen,
     OptionSet,
     Structure,
     TextConstraints,
     TimeConstraints,
     choices_of,
 )
-from keepstep.core.structure_texts import localised, walk
+from keepstep.core.structure_texts import option_set_texts, texts_around, walk
+from keepstep.core.text import Text
 
 
 def faults_in(structure: Structure) -> Iterator[Issue]:
@@ -30,7 +33,10 @@ def faults_in(structure: Structure) -> Iterator[Issue]:
     if len(structure.option_sets) > MAX_OPTION_SETS:
         yield Issue("/steps", "too-many-option-sets", f"A wizard has at most {MAX_OPTION_SETS} option sets; split it.")
     for path, option_set in walk(structure):
-        yield from _option_set_faults(path, option_set)
+        if not _looked_at(option_set, None):
+            found = tuple(_option_set_faults(path, option_set))
+            yield from found
+            _remember(option_set, None, found)
 
 
 def _language_faults(structure: Structure) -> Iterator[Issue]:
@@ -38,13 +44,36 @@ def _language_faults(structure: Structure) -> Iterator[Issue]:
         yield Issue("/default_language", "language-unknown", "The default language must be one of the languages.")
     if len(set(structure.languages)) != len(structure.languages):
         yield Issue("/languages", "duplicate-language", "Each language is named once.")
-    known = set(structure.languages)
-    for path, text in localised(structure):
+    known = frozenset(structure.languages)
+    yield from _text_faults(texts_around(structure), known)
+    for path, option_set in walk(structure):
+        if not _looked_at(option_set, known):
+            found = tuple(_text_faults(option_set_texts(path, option_set), known))
+            yield from found
+            _remember(option_set, known, found)
+
+
+def _text_faults(texts: Iterable[tuple[str, Text]], known: frozenset[str]) -> Iterator[Issue]:
+    for path, text in texts:
         if text == {}:
             yield Issue(path, "text-missing", "A text is given in at least one language.")
         unknown = [language for language in text if language not in known] if isinstance(text, dict) else []
         if unknown:
             yield Issue(path, "language-unknown", f"{unknown[0]!r} is not among the languages of this wizard; add it there first.")
+
+
+# Option sets in which nothing was wrong, by identity: a value never changes, and an edit of a large wizard shares all but one of
+# them with the structure before. `None` stands for the rules that know no languages.
+_sound: Final[WeakValueDictionary[tuple[int, frozenset[str] | None], Frozen]] = WeakValueDictionary()
+
+
+def _looked_at(option_set: OptionSet, known: frozenset[str] | None) -> bool:
+    return _sound.get((id(option_set), known)) is option_set
+
+
+def _remember(option_set: OptionSet, known: frozenset[str] | None, found: tuple[Issue, ...]) -> None:
+    if not found:
+        _sound[id(option_set), known] = option_set
 
 
 def _duplicates(structure: Structure) -> Iterator[Issue]:

@@ -20,13 +20,18 @@ def walk(structure: Structure) -> Iterator[tuple[str, OptionSet]]:
 
 def localised(structure: Structure) -> Iterator[tuple[str, Text]]:
     """Every localised text of the structure with its JSON pointer."""
+    yield from texts_around(structure)
+    for path, option_set in walk(structure):
+        yield from option_set_texts(path, option_set)
+
+
+def texts_around(structure: Structure) -> Iterator[tuple[str, Text]]:
+    """As `localised`, without those of option sets."""
     yield from _texts_at("", structure, ("name", "description"))
     for index, ending in enumerate(structure.endings):
         yield from _texts_at(f"/endings/{index}", ending, ("name", "text"))
     for index, step in enumerate(structure.steps):
         yield from _texts_at(f"/steps/{index}", step, ("name", "help"))
-    for path, option_set in walk(structure):
-        yield from option_set_texts(path, option_set)
 
 
 def option_set_texts(path: str, option_set: OptionSet) -> Iterator[tuple[str, Text]]:

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from keepstep.core.copying import with_ids
 from keepstep.core.edits import Draft
 from keepstep.core.shelf import option_id, shelved_option_sets
 from keepstep.core.structure import OptionSet, Structure, dump, parse
 from keepstep.core.text import quoted, text_in
-from keepstep.interchange.keepstep_json import with_ids
 from keepstep.interchange.receipt import Line, Place, Receipt
 from keepstep.interchange.xlsform import key_of
 

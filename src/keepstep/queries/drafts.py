@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Row, and_, select
+from sqlalchemy import Row, String, and_, bindparam, case, select
 
 from keepstep.core.edits import Draft, draft_from_json, from_json, touches
 from keepstep.core.keys import Reserved
@@ -18,6 +18,7 @@ from keepstep.core.shelf import NodeKind
 from keepstep.db.tables import draft_edits, nodes, option_values, reserved_keys, users, wizards
 from keepstep.db.transaction import Read
 from keepstep.errors import NodeNotFound
+from keepstep.queries.kept_drafts import KEPT, STAMP, Kept
 from keepstep.queries.wizards import Wizard, admitted, lock_wizard, no_wizard, not_removed, referred, wizard_of_row, wizard_select
 
 # How far back undo looks. The log itself is kept whole.
@@ -66,15 +67,28 @@ class NodeOwner:
 # --- the draft -----------------------------------------------------------------------------------------------------
 
 DRAFT_SELECT: Final = wizard_select(wizards.c.draft, wizards.c.shelf)
+# As DRAFT_SELECT, but without the documents where the row is still the one whose draft is kept (queries/kept_drafts.py).
+_IS_KEPT: Final = bindparam("known", type_=String) == STAMP
+_UNLESS_KEPT: Final = wizard_select(
+    STAMP.label("stamp"),
+    case((_IS_KEPT, None), else_=wizards.c.draft).label("draft"),
+    case((_IS_KEPT, None), else_=wizards.c.shelf).label("shelf"),
+)
 
 
 async def get_draft(tx: Read, actor: Actor, ref: str, permission: Permission = "view") -> WizardDraft:
     """The wizard's draft as it is now. Raises WizardNotFound, WizardRemoved, Forbidden."""
-    row = None if "\x00" in ref else await tx.one_or_none(DRAFT_SELECT.where(referred(ref)))
+    kept = KEPT.get(ref)
+    known = {"known": kept.stamp if kept is not None else ""}
+    row = None if "\x00" in ref else await tx.one_or_none(_UNLESS_KEPT.where(referred(ref)), known)
     if row is None:
         raise no_wizard(ref)
     wizard = not_removed(admitted(wizard_of_row(row), actor, ref, permission))
-    return WizardDraft(wizard, draft_of_row(row))
+    if kept is not None and kept.stamp == row.stamp:
+        return WizardDraft(wizard, kept.draft)
+    draft = draft_of_row(row)
+    KEPT.put(ref, Kept(row.stamp, draft))
+    return WizardDraft(wizard, draft)
 
 
 async def get_draft_locked(tx: Read, actor: Actor, ref: str) -> WizardDraft:
@@ -125,12 +139,12 @@ def _reverting(data: Any) -> Revert:
     return inverse
 
 
-async def edits_since(tx: Read, wizard_id: str, revision: int) -> Sequence[Mapping[str, Any]]:
-    """What was done after this revision and by whom, newest first: `{revision, edit, by, at}`; the newest 20."""
+async def edits_since(tx: Read, wizard_id: str, revision: int, *, most: int = MOST_NAMED) -> Sequence[Mapping[str, Any]]:
+    """What was done after this revision and by whom, newest first: `{revision, edit, by, at}`; at most so many of them."""
     columns = (draft_edits.c.revision, draft_edits.c.name, draft_edits.c.actor, draft_edits.c.at, users.c.name.label("by"))
     joined = draft_edits.outerjoin(users, users.c.id == draft_edits.c.actor)
     wanted = (draft_edits.c.wizard_id == wizard_id, draft_edits.c.revision > revision)
-    statement = select(*columns).select_from(joined).where(*wanted).order_by(draft_edits.c.revision.desc()).limit(MOST_NAMED)
+    statement = select(*columns).select_from(joined).where(*wanted).order_by(draft_edits.c.revision.desc()).limit(most)
     return [{"revision": row.revision, "edit": row.name, "by": _by(row), "at": row.at} for row in await tx.rows(statement)]
 
 

@@ -77,6 +77,7 @@ ICONS: Final[Mapping[str, str]] = {
     "choice": "circle-dot",
     "choices": "checkbox",
     "date": "calendar",
+    "dropdown": "select",
     "email": "mail",
     "file": "paperclip",
     "matrix": "table",

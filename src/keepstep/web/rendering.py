@@ -141,6 +141,7 @@ def _query(parameters: Mapping[str, str]) -> str:
     return urlencode({name: value for name, value in parameters.items() if value})
 
 
+@cache
 def _icon(name: str, size: int = 16, *, classes: str = "") -> Markup:
     """A drawing beside a word. It says nothing by itself: whatever has only an icon gets a label of its own."""
     if name not in ICONS:

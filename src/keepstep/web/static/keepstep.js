@@ -44,6 +44,13 @@
     opener = null;
   });
 
+  // A page that sends by itself puts the block of a dialog here: {html}.
+  document.addEventListener("ks:dialog", (event) => {
+    dialog.innerHTML = event.detail.html;
+    window.htmx?.process(dialog);
+    openDialog();
+  });
+
   // --- signing in again --------------------------------------------------------------------------------------------
   // A request that came without a session waits here, with what was typed still in its form, and is sent again afterwards.
   let waiting = [];
@@ -87,7 +94,14 @@
     for (const field of document.querySelectorAll('input[name="csrf_token"]')) field.value = token;
   }
 
+  // A page that sends by itself does the same: {html} is what the server answered, {then} is called after signing in.
+  document.addEventListener("ks:sign-in", (event) => {
+    waiting.push(event.detail.then);
+    showSignIn(event.detail.html);
+  });
+
   function sendAgain(ctx) {
+    if (typeof ctx === "function") return ctx();
     const { sourceElement: source, sourceEvent: event, target, swap, select, push, replace } = ctx;
     const path = source.getAttribute(`hx-${ctx.request.method.toLowerCase()}`) ?? source.getAttribute("action") ?? ctx.request.action;
     window.htmx.ajax(ctx.request.method, path, { source, event, target, swap, select, push, replace });

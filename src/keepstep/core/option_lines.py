@@ -1,0 +1,168 @@
+"""Options as lines of text, one each, and back: how a list is written, pasted and compared before it replaces the options.
+
+Must not know where the text comes from, nor whether answers are stored.
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from keepstep.core.issue import Issue
+from keepstep.core.keys import free_key
+from keepstep.core.structure import ChoiceFields, Option, Structure, dump
+from keepstep.core.text import normal_text, text_in
+
+What = Literal["kept", "relabelled", "added", "gone", "back"]
+Gone = Literal["retire", "delete"]
+_TAB: Final = "\t"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One option as a line has it. `value` is None where the line gives the label alone."""
+
+    value: str | None
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What becomes of one option: its value, its label before and after in the language of the lines ("" where there is none)."""
+
+    what: What
+    value: str
+    old: str
+    new: str
+    moved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The options as the lines want them, in JSON, what becomes of each, and what is wrong with the lines."""
+
+    options: tuple[dict[str, Any], ...]
+    entries: tuple[Entry, ...]
+    issues: tuple[Issue, ...]
+
+    def of(self, *kinds: What) -> tuple[Entry, ...]:
+        return tuple(entry for entry in self.entries if entry.what in kinds)
+
+
+def text_of(option_set: ChoiceFields, language: str, default: str) -> str:
+    """The options that are offered, one per line: value, tab, label."""
+    return "\n".join(f"{option.value}{_TAB}{_one_line(text_in(option.label, language, default))}" for option in _offered(option_set))
+
+
+def _offered(option_set: ChoiceFields) -> tuple[Option, ...]:
+    return tuple(option for option in option_set.options if not option.retired)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def lines_in(text: str) -> tuple[Line, ...]:
+    """The lines that are not blank. With a tab in it, the text is what a spreadsheet copies: value, tab, label, quoted where needed."""
+    if _TAB not in text:
+        return tuple(Line(None, _one_line(line)) for line in text.splitlines() if line.strip())
+    # Strictly not: a quote that nobody closed is part of a label then, and no reason to swallow the lines after it.
+    rows = csv.reader(text.splitlines(keepends=True), delimiter=_TAB, quoting=csv.QUOTE_MINIMAL if _is_quoted(text) else csv.QUOTE_NONE)
+    return tuple(_line([_one_line(cell) for cell in row]) for row in rows if any(cell.strip() for cell in row))
+
+
+def _is_quoted(text: str) -> bool:
+    """Whether the quotes are a spreadsheet's, which come in pairs."""
+    return text.count('"') % 2 == 0
+
+
+def _line(cells: Sequence[str]) -> Line:
+    found = [cell for cell in cells if cell]
+    return Line(None, found[0]) if len(found) == 1 else Line(found[0], found[1])
+
+
+# --- the lines against the options ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The option set that the lines are for, the language they are in, and the values that it ever used."""
+
+    option_set: ChoiceFields
+    structure: Structure
+    language: str
+    used: frozenset[str] = frozenset()
+
+
+def listing(lines: Sequence[Line], place: Place, gone: Gone) -> Listing:
+    """What the option set's options become. An option whose line is gone is retired or deleted, as `gone` says; retired ones stay.
+
+    A line with a value is that option; a label alone is the option with exactly this label, else a new one.
+    """
+    matched = _matched(lines, place)
+    offered = {option.value: index for index, option in enumerate(_offered(place.option_set))}
+    staying = [value for value, _ in matched if value in offered]
+    in_order = sorted(staying, key=offered.__getitem__)
+    shifted = {value for value, other in zip(staying, in_order, strict=True) if value != other}
+    options = [_as_option(value, label, place) for value, label in matched]
+    entries = [_entry(value, label, place, moved=value in shifted) for value, label in matched]
+    left = [option for option in place.option_set.options if option.value not in {value for value, _ in matched}]
+    kept = [dump(option) | {"retired": True} for option in left if option.retired or gone == "retire"]
+    entries += [Entry("gone", option.value, _label(option, place), "") for option in left if not option.retired]
+    return Listing((*options, *kept), tuple(entries), _issues(lines))
+
+
+def _matched(lines: Sequence[Line], place: Place) -> list[tuple[str, str]]:
+    """The value and the label of each line. New values are made from labels, and never one that was used."""
+    by_label: dict[str, str] = {}
+    for option in place.option_set.options:
+        by_label.setdefault(_label(option, place), option.value)
+    given = {line.value for line in lines if line.value is not None}
+    taken = {*place.option_set.option_by_value, *place.used, *given}
+    found: dict[str, str] = {}
+    for line in lines:
+        value = line.value if line.value is not None else by_label.get(line.label)
+        if value is None or (line.value is None and value in found | dict.fromkeys(given)):
+            value = free_key(line.label, taken, "option")
+        taken.add(value)
+        found.setdefault(value, line.label)
+    return list(found.items())
+
+
+def _label(option: Option, place: Place) -> str:
+    return _one_line(text_in(option.label, place.language, place.structure.default_language))
+
+
+def _as_option(value: str, label: str, place: Place) -> dict[str, Any]:
+    option = place.option_set.option_by_value.get(value)
+    if option is None:
+        text: Any = label if len(place.structure.languages) == 1 else {place.language: label}
+        return {"value": value, "label": normal_text(text, place.structure.languages, place.structure.default_language)}
+    same = label == _label(option, place)
+    before = option.label if isinstance(option.label, Mapping) else {place.structure.default_language: option.label}
+    after: Any = {**before, place.language: label}
+    text = option.label if same else normal_text(after, place.structure.languages, place.structure.default_language)
+    return dump(option) | {"label": text, "retired": False}
+
+
+def _entry(value: str, label: str, place: Place, *, moved: bool) -> Entry:
+    option = place.option_set.option_by_value.get(value)
+    if option is None:
+        return Entry("added", value, "", label)
+    old = _label(option, place)
+    if option.retired:
+        return Entry("back", value, old, label)
+    return Entry("kept" if old == label else "relabelled", value, old, label, moved)
+
+
+def _issues(lines: Sequence[Line]) -> tuple[Issue, ...]:
+    """Values that come twice: of two labels for one value, nobody could say which is meant."""
+    seen: dict[str, int] = {}
+    twice: list[Issue] = []
+    for number, line in enumerate(lines, 1):
+        if line.value is not None and line.value in seen:
+            detail = f"Line {number} has the value {line.value!r} of line {seen[line.value]} again."
+            twice.append(Issue("/lines", "duplicate-value", detail))
+        elif line.value is not None:
+            seen[line.value] = number
+    return tuple(twice)

@@ -1,0 +1,364 @@
+"""The builder: `/wizards/{wizard_ref}/build` shows the draft of a wizard, and each form of it makes one edit.
+
+In templates: `path_of("build", wizard_ref=…)`, with `?node=` the id of a step or option set, or `wizard`. A form is sent to
+`build/edit/{act}` (pages/build_acts.py) with `base`, the draft revision that it was made of. What the script gets is build/parts.html.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Final
+from urllib.parse import quote, urlencode
+
+from babel import Locale, UnknownLocaleError
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from keepstep.actions.builder_edits import edit_rebased
+from keepstep.actions.drafts import Edited, redo_edit, undo_edit
+from keepstep.core import edits as e
+from keepstep.core.edits import touches
+from keepstep.core.revert import Revert
+from keepstep.core.structure import Structure
+from keepstep.core.text import quoted
+from keepstep.db.transaction import Read
+from keepstep.errors import (
+    EditCollided,
+    ImpactUnconfirmed,
+    KeyReserved,
+    MeaningUnconfirmed,
+    NothingToUndo,
+    OptionValueReserved,
+    Problem,
+    RequestInvalid,
+    StructureInvalid,
+)
+from keepstep.queries.builder import COUNTED_AT_ONCE, Construction, construction_of, count_runs, get_construction, stored_of
+from keepstep.web.pages import build_fields as fields
+from keepstep.web.pages.build_acts import Sent, plan_of
+from keepstep.web.pages.build_ask import ask
+from keepstep.web.pages.build_view import TYPE_ICONS, TYPE_NAMES, Place, View, neighbours, rules_of
+from keepstep.web.pages.route import fields_of, page_router, see_other
+from keepstep.web.problems import status_of
+from keepstep.web.questions.view import question_view
+from keepstep.web.rendering import is_htmx, page, wants_part
+from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor
+
+router = page_router()
+
+PANES: Final = ("outline", "step", "item")
+# What the script of the builder is told beside the parts: the draft that they are of, the node chosen, and the edit that was made.
+_REVISION: Final = "X-Draft-Revision"
+_NODE: Final = "X-Node"
+_REVISION_MADE: Final = "X-Revision-Made"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A form whose texts could not be taken: they are shown again with what is wrong, by the names of the inputs."""
+
+    form: str = ""
+    given: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Which parts the script gets. `outline` is all of it; without it, the rows of these option sets alone."""
+
+    outline: bool = True
+    rows: tuple[str, ...] = ()
+    canvas: bool = True
+    problems: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a page is to say besides the draft: the edit that was just made, what was refused, and with which status."""
+
+    said: str = ""
+    moved: Mapping[str, Any] | None = None
+    parts: Parts = Parts()
+    refused: Refused = Refused()
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+# --- the page ------------------------------------------------------------------------------------------------------
+
+
+@router.get("/wizards/{wizard_ref}/build", name="page:build")
+async def build(
+    request: Request,
+    visitor: CurrentVisitor,
+    tx: PageRead,
+    wizard_ref: str,
+    node: Annotated[str, Query(max_length=80)] = "",
+    lang: Annotated[str, Query(max_length=80)] = "",
+    pane: Annotated[str, Query(max_length=20)] = "",
+    add: Annotated[str | None, Query(max_length=80)] = None,
+    find: Annotated[str, Query(max_length=200)] = "",
+    done: Annotated[int, Query(ge=0, lt=2**31)] = 0,
+) -> Response:
+    """The draft with a node chosen. `add` opens the palette before that sibling ("" is the end), `find` are words of its search."""
+    construction = await get_construction(tx, visitor.actor, wizard_ref)
+    said = next((line.name for line in construction.log if line.revision == done), "")
+    place = Place(node, lang, pane if pane in PANES else "step", add, find)
+    # Whoever has the outline of this very draft needs no other.
+    has_outline = request.headers.get(_REVISION) == construction.state.etag
+    parts = Parts(outline=not has_outline, problems=not has_outline)
+    return await _page(request, visitor, tx, construction, place, Shown(said=said, parts=parts))
+
+
+async def _page(request: Request, visitor: Visitor, tx: Read, construction: Construction, place: Place, shown_: Shown) -> Response:
+    view = await counted(tx, visitor, View(construction, place, visitor.actor.id))
+    template = "build/parts.html" if wants_part(request) else "build/page.html"
+    values = values_of(visitor, view)
+    return page(
+        request,
+        template,
+        block="parts",
+        status=shown_.status,
+        headers={_REVISION: construction.state.etag, _NODE: view.node, **shown_.headers},
+        said=shown_.said,
+        moved=shown_.moved,
+        parts=shown_.parts,
+        refused=shown_.refused,
+        **values,
+    )
+
+
+async def counted(tx: Read, visitor: Visitor, view: View) -> View:
+    """With what is stored beside the nodes that the page shows, unless counting it would keep the page waiting."""
+    wizard = view.construction.state.wizard
+    if view.construction.active is None:
+        return replace(view, stored={})
+    if await count_runs(tx, wizard.id) > COUNTED_AT_ONCE:
+        return view
+    return replace(view, stored=await stored_of(tx, wizard.id, view.sets_to_count, as_of=visitor.ctx.now))
+
+
+def values_of(visitor: Visitor, view: View) -> Mapping[str, Any]:
+    """What the templates of the builder name."""
+    wizard = view.construction.state.wizard
+    lang = f"&lang={quote(view.language)}" if view.place.language else ""
+    return {
+        "wizard": wizard,
+        "ref": wizard.slug or wizard.id,
+        "view": view,
+        "structure": view.structure,
+        "may_edit": visitor.may("edit", wizard.id) and wizard.trashed_at is None,
+        "make_id": visitor.ctx.make_id,
+        "palette": fields.types_like(view.place.find, TYPE_NAMES),
+        "type_icons": TYPE_ICONS,
+        "type_names": TYPE_NAMES,
+        "default_language": view.structure.default_language,
+        # Asked for each question, and the application's own way takes a third of a millisecond.
+        "build_path": f"/wizards/{quote(wizard.slug or wizard.id)}/build",
+        "edit_path": lambda act: f"/wizards/{quote(wizard.slug or wizard.id)}/build/edit/{act}",
+        "language_name": language_name,
+        "select_path": lambda node, more="": f"/wizards/{quote(wizard.slug or wizard.id)}/build?node={quote(node)}{lang}{more}",
+        "neighbours": neighbours,
+        "question_of": lambda option_set: question_view(option_set, view.situation),
+        "rules_of": rules_of,
+        **_FIELDS,
+        "saved_at": view.construction.log[-1].at if view.construction.log else wizard.updated_at,
+        "changes": len(view.construction.changes) if view.construction.active is not None else None,
+    }
+
+
+_FIELDS: Final[Mapping[str, Any]] = {
+    "calculation_fields": fields.CALCULATION,
+    "choices_for": fields.choices_for,
+    "condition_fields": fields.CONDITION,
+    "default_of": fields.default_of,
+    "flags_of": fields.flags_of,
+    "key_fields": fields.KEY,
+    "limits_of": fields.limits_of,
+    "messages_of": fields.messages_of,
+    "option_fields": fields.OPTION,
+    "option_more_fields": (fields.EXCLUSIVE, *fields.CONDITION),
+    "question_fields": fields.texts_of,
+    "shown": fields.shown,
+    "step_fields": fields.STEP,
+    "type_field": fields.TYPE,
+    "unit_fields": fields.UNIT,
+    "wizard_fields": fields.WIZARD,
+}
+
+
+def language_name(code: str) -> str:
+    """`Deutsch` for de; the code itself for a language that nobody has a name for."""
+    try:
+        name = Locale.parse(code, sep="-").get_display_name()
+    except (UnknownLocaleError, ValueError):
+        return code
+    return name[:1].upper() + name[1:] if name else code
+
+
+@router.get("/wizards/{wizard_ref}/build/problems-count", name="page:build-problems")
+async def problems_count(request: Request, visitor: CurrentVisitor, tx: PageRead, wizard_ref: str) -> Response:
+    """How many problems the draft has, for the script, which asks when nobody waits."""
+    construction = await get_construction(tx, visitor.actor, wizard_ref)
+    view = View(construction, Place(), visitor.actor.id, {})
+    parts = Parts(outline=False, canvas=False)
+    values = values_of(visitor, view)
+    template = "build/parts.html" if wants_part(request) else "build/page.html"
+    return page(request, template, block="parts", said="", moved=None, parts=parts, refused=Refused(), **values)
+
+
+@router.get("/wizards/{wizard_ref}/build/counts", name="page:build-counts")
+async def counts(
+    request: Request, visitor: CurrentVisitor, tx: PageRead, wizard_ref: str, node: Annotated[str, Query(max_length=80)] = ""
+) -> Response:
+    """The page with every count, however long it takes: what is fetched after a page whose counts would have kept it waiting."""
+    construction = await get_construction(tx, visitor.actor, wizard_ref)
+    view = View(construction, Place(node), visitor.actor.id)
+    view = replace(view, stored=await stored_of(tx, construction.state.wizard.id, view.sets_to_count, as_of=visitor.ctx.now))
+    template = "build/parts.html" if wants_part(request) else "build/page.html"
+    return page(request, template, block="parts", said="", moved=None, parts=Parts(), refused=Refused(), **values_of(visitor, view))
+
+
+# --- edits ---------------------------------------------------------------------------------------------------------
+
+_ASKED: Final = (ImpactUnconfirmed, MeaningUnconfirmed, EditCollided)
+_REFUSED: Final = (RequestInvalid, StructureInvalid, KeyReserved, OptionValueReserved)
+
+
+@router.post("/wizards/{wizard_ref}/build/edit/{act}", name="page:build-edit")
+async def edit(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizard_ref: str, act: str) -> Response:
+    """One edit. A question where it needs one, the form again where it was refused; nothing is stored then."""
+    sent = Sent(await fields_of(request))
+    try:
+        edited = await edit_rebased(visitor.ctx, tx, wizard_ref, plan_of(act, sent), sent.seen)
+    except _ASKED as problem:
+        return await ask(request, visitor, tx, (wizard_ref, act, sent), problem)
+    except _REFUSED as problem:
+        return await _again(request, visitor, tx, (wizard_ref, sent), problem)
+    return await _done(request, visitor, tx, edited, sent)
+
+
+@router.post("/wizards/{wizard_ref}/build/undo", name="page:build-undo")
+async def undo(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizard_ref: str) -> Response:
+    """Takes back the edit that the button names; a second click finds it taken back and does nothing."""
+    return await _back(request, visitor, tx, wizard_ref, undo_edit)
+
+
+@router.post("/wizards/{wizard_ref}/build/redo", name="page:build-redo")
+async def redo(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizard_ref: str) -> Response:
+    """Makes the edit again that the button names."""
+    return await _back(request, visitor, tx, wizard_ref, redo_edit)
+
+
+async def _back(request: Request, visitor: Visitor, tx: Any, wizard_ref: str, go: Any) -> Response:
+    sent = Sent(await fields_of(request))
+    named = sent.needed("revision")
+    try:
+        revision = int(named) if named.isascii() and named.isdecimal() and len(named) < 16 else 0
+        edited = await go(visitor.ctx, tx, wizard_ref, "*", revision=revision)
+    except NothingToUndo:
+        construction = await get_construction(tx, visitor.actor, wizard_ref)
+        edited = Edited(state=construction.state, name=None)
+    return await _done(request, visitor, tx, edited, sent)
+
+
+async def _done(request: Request, visitor: Visitor, tx: Read, edited: Edited, sent: Sent) -> Response:
+    """Where the edit leads: the page anew, or for the script its parts."""
+    structure = edited.state.draft.structure
+    node = _node_after(edited, structure) or sent.text("node")
+    if not is_htmx(request):
+        return see_other(request, _path(edited, node, sent))
+    construction = await construction_of(tx, edited.state)
+    place = Place(node, sent.text("lang"), sent.text("pane") or "step")
+    made = {_REVISION_MADE: edited.state.etag} if edited.name is not None else {}
+    shown_ = Shown(said=edited.name or "", moved=_moved(edited, structure), parts=_parts_after(edited, sent), headers=made)
+    return await _page(request, visitor, tx, construction, place, shown_)
+
+
+def _parts_after(edited: Edited, sent: Sent) -> Parts:
+    """An edit within one question, of a page that saw all others, changes one row; the problems are asked for when nobody waits."""
+    made = edited.edit
+    behind = edited.state.wizard.draft_revision - 1
+    if isinstance(made, e.ChangeOptionSet | e.OfOption | e.AddOption) and sent.newest == behind:
+        return Parts(outline=False, rows=(made.option_set_id,), problems=False)
+    return Parts()
+
+
+def _moved(edited: Edited, structure: Structure) -> Mapping[str, Any] | None:
+    """Where a question or a step stands after it was moved, for those who do not see it: among what is asked, from 1."""
+    made = edited.edit
+    if isinstance(made, e.MoveOptionSet):
+        step = structure.step_of[made.option_set_id]
+        siblings, moved, where = step.option_sets, made.option_set_id, quoted(step.name, structure.default_language)
+    elif isinstance(made, e.MoveStep):
+        siblings, moved, where = structure.steps, made.step_id, quoted(structure.name, structure.default_language)  # type: ignore[assignment]  # both have ids
+    else:
+        return None
+    asked = [item.id for item in siblings if not item.retired]
+    return {"at": asked.index(moved) + 1, "all": len(asked), "where": where} if moved in asked else None
+
+
+def _path(edited: Edited, node: str, sent: Sent) -> str:
+    wizard = edited.state.wizard
+    done = str(wizard.draft_revision) if edited.name is not None else ""
+    query = {"node": node, "lang": sent.text("lang"), "pane": sent.text("pane"), "done": done}
+    given = urlencode({name: value for name, value in query.items() if value})
+    return f"/wizards/{quote(wizard.slug or wizard.id)}/build?{given}" + (f"#item-{quote(node)}" if node else "")
+
+
+def _node_after(edited: Edited, structure: Structure) -> str:
+    """The node that an edit leads to: what was added or came back, the neighbour of what went; "" for where one was."""
+    made = edited.edit
+    match made:
+        case e.AddStep() | e.AddOptionSet():
+            return str(made.node["id"])
+        case e.SplitOptionSet():
+            return made.new_id
+        case e.RestoreStep() | e.UnretireStep():
+            return made.step_id
+        case e.RestoreOptionSet() | e.UnretireOptionSet():
+            return made.option_set_id
+        case e.RetireOptionSet():
+            return _beside_retired(structure, made.option_set_id)
+        case e.DeleteOptionSet():
+            return _beside_deleted(edited, made.option_set_id)
+        case Revert():
+            return next((node for node in sorted(touches(made)) if node in structure.option_set_by_id or node in structure.step_by_id), "")
+        case _:
+            return ""
+
+
+def _beside_retired(structure: Structure, option_set_id: str) -> str:
+    """The next question of the step, else the one before, else the step."""
+    step = structure.step_of[option_set_id]
+    at = next(index for index, item in enumerate(step.option_sets) if item.id == option_set_id)
+    left = [item.id for item in (*step.option_sets[at:], *reversed(step.option_sets[:at])) if not item.retired]
+    return next(iter(left), step.id)
+
+
+def _beside_deleted(edited: Edited, option_set_id: str) -> str:
+    shelved = edited.state.draft.shelved[option_set_id]
+    step = edited.state.draft.structure.step_by_id[shelved.parents[-1]]
+    left = [
+        item.id for item in (*step.option_sets[shelved.position :], *reversed(step.option_sets[: shelved.position])) if not item.retired
+    ]
+    return next(iter(left), step.id)
+
+
+async def _again(request: Request, visitor: Visitor, tx: Read, about: tuple[str, Sent], problem: Problem) -> Response:
+    """The form with what was typed and what is wrong with it, at its inputs where they are known."""
+    wizard_ref, sent = about
+    construction = await get_construction(tx, visitor.actor, wizard_ref)
+    errors = {name: str(error["detail"]) for error in problem.errors if (name := _input_of(str(error["pointer"]), sent))}
+    if isinstance(problem, KeyReserved) and not errors:
+        errors = {"key": problem.detail}
+    refused = Refused(sent.text("form"), sent.given, errors, problem.detail)
+    place = Place(sent.text("node"), sent.text("lang"), sent.text("pane") or "step")
+    return await _page(request, visitor, tx, construction, place, Shown(refused=refused, status=status_of(problem)))
+
+
+def _input_of(pointer: str, sent: Sent) -> str:
+    """The input that a finding is about: the longest name among those of the form that its pointer ends with."""
+    held = [name for name in sent.text("has").split(",") if f"/{name.replace('.', '/')}/" in f"{pointer}/"]
+    return max(held, key=len, default="")

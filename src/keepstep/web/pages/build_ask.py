@@ -1,0 +1,98 @@
+"""What an edit of the builder asks before it is made: it touches stored answers, it may mean something else, or somebody was faster.
+
+The question holds everything that was typed, so that nothing is lost whatever the answer is.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from keepstep.core.structure import Structure, choices_of
+from keepstep.core.text import quoted
+from keepstep.db.transaction import Read
+from keepstep.errors import EditCollided, ImpactUnconfirmed, MeaningUnconfirmed, Problem
+from keepstep.queries.drafts import get_draft
+from keepstep.web.pages.build_acts import Sent, members_of, plan_of
+from keepstep.web.pages.impact import Asked, Way
+from keepstep.web.pages.impact_change import Pending, unconfirmed
+from keepstep.web.pages.impact_node import pointed_in
+from keepstep.web.problems import status_of
+from keepstep.web.rendering import TOKEN_FIELD, is_htmx, page
+from keepstep.web.visitor import Visitor
+
+_TEMPLATES: Final[Mapping[type[Problem], str]] = {
+    ImpactUnconfirmed: "build/ask_impact.html",
+    MeaningUnconfirmed: "build/ask_meaning.html",
+    EditCollided: "build/ask_collided.html",
+}
+# What the answer sets anew.
+_OWN: Final = frozenset({TOKEN_FIELD, "base", "own", "confirm", "counted", "meaning", "new_value"})
+# Tell the script of the builder that the answer is for its queue.
+_MARKS: Final = ("data-edit", "data-answer")
+
+
+async def ask(request: Request, visitor: Visitor, tx: Read, about: tuple[str, str, Sent], problem: Problem) -> Response:
+    """The question as a page, or for the script as the block of the dialog. `about`: the wizard, the act, and what its form sent."""
+    wizard_ref, act, sent = about
+    state = await get_draft(tx, visitor.actor, wizard_ref)
+    if act.startswith("change-") and not isinstance(problem, EditCollided):
+        pending = _pending(wizard_ref, act, sent, state.draft.structure)
+        return await unconfirmed(request, visitor, tx, pending, problem)
+    headers = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"} if is_htmx(request) else {}
+    return page(
+        request,
+        _TEMPLATES[type(problem)],
+        block="dialog",
+        status=status_of(problem),
+        headers=headers,
+        problem=problem,
+        wizard=state.wizard,
+        ref=wizard_ref,
+        act=act,
+        held=[(name, value) for name, value in sent.given.items() if name not in _OWN],
+        typed=_typed(sent),
+        revision=state.wizard.draft_revision,
+        subject=subject_of(sent, state.draft.structure),
+        back=_back(wizard_ref, sent),
+    )
+
+
+def _pending(wizard_ref: str, act: str, sent: Sent, structure: Structure) -> Pending:
+    """The change of one node as the dialogs about stored answers take it (pages/impact_change.py)."""
+    node, value = sent.text("option_set_id") or sent.text("step_id"), sent.text("value") or None
+    held = [(name, text) for name, text in sent.given.items() if name not in _OWN]
+    pointed = pointed_in(structure, node, value)
+    return Pending(
+        asked=Asked(wizard_ref=wizard_ref, node=node, value=value, back=_back(wizard_ref, sent)),
+        fields=members_of(sent, pointed.option or pointed.owner, structure),
+        meaning=sent.meaning,
+        new_value=sent.text("new_value"),
+        counted=sent.text("counted"),
+        planned=plan_of(act, sent),
+        way=Way(f"/wizards/{quote(wizard_ref)}/build/edit/{act}", held, _MARKS),
+    )
+
+
+def _typed(sent: Sent) -> list[str]:
+    """What the person typed, to be shown beside what somebody else did."""
+    names = [name for name in sent.text("has").split(",") if name]
+    return [sent.text(name) for name in (*names, "lines", "label") if sent.text(name)]
+
+
+def subject_of(sent: Sent, structure: Structure) -> str:
+    """The node that a form is about, quoted; "" for none that is there."""
+    default = structure.default_language
+    option_set = structure.option_set_by_id.get(sent.text("option_set_id"))
+    if option_set is None:
+        step = structure.step_by_id.get(sent.text("step_id"))
+        return quoted(step.name, default) if step is not None else ""
+    option: Any = next((each for each in choices_of(option_set) if each.value == sent.text("value")), None)
+    return quoted(option.label if option is not None else option_set.name, default)
+
+
+def _back(wizard_ref: str, sent: Sent) -> str:
+    query = {name: sent.text(name) for name in ("node", "lang", "pane") if sent.text(name)}
+    return f"/wizards/{quote(wizard_ref)}/build" + (f"?{urlencode(query)}" if query else "")

@@ -1,0 +1,345 @@
+"""Which members of a node the builder's forms can set, by form and input, and how a text that somebody typed becomes a JSON value.
+
+The names of inputs are the members: `help`, `constraints.max_length`, `message.pattern`. Must not know routes or drafts.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal
+
+from keepstep.core.jsonvalue import dumps, loads, unstorable_text
+from keepstep.core.languages import by_language
+from keepstep.core.structure import (
+    OPTION_SET_BY_TYPE,
+    ChoiceFields,
+    Frozen,
+    MultipleSelect,
+    Option,
+    OptionSet,
+    OptionSetFields,
+    Step,
+    Structure,
+    choices_of,
+    dump,
+)
+from keepstep.core.text import Text, normal_text, text_in
+from keepstep.errors import Problem, RequestInvalid
+from keepstep.web.texts import message
+
+Kind = Literal["line", "area", "flag", "whole", "number", "code", "list", "json", "choice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One input: its name, its label, its kind. `localised`: it holds the wording of one language. `hint` says what to type."""
+
+    name: str
+    label: str
+    kind: Kind
+    localised: bool = False
+    hint: str = ""
+
+
+class Misread(ValueError):
+    """What was typed is no value of its field; the text says why."""
+
+
+# --- what there is -------------------------------------------------------------------------------------------------
+
+QUESTION: Final = (
+    Field("name", message("Question"), "area", localised=True),
+    Field("help", message("Help text"), "area", localised=True),
+)
+STATEMENT: Final = (
+    Field("name", message("Heading"), "area", localised=True),
+    Field("text", message("Text"), "area", localised=True),
+    Field("help", message("Help text"), "area", localised=True),
+)
+STEP: Final = (Field("name", message("Title"), "area", localised=True), Field("help", message("Introduction"), "area", localised=True))
+WIZARD: Final = (
+    Field("name", message("Name"), "line", localised=True),
+    Field("description", message("Description"), "area", localised=True),
+)
+OPTION: Final = (Field("label", message("Label"), "line", localised=True),)
+KEY: Final = (
+    Field("key", message("Key"), "code", hint=message("Names the column in exports and the API: small letters, digits, - and _.")),
+)
+CONDITION: Final = (Field("visible_if", message("Condition"), "json", hint=message("JsonLogic; empty: always.")),)
+CALCULATION: Final = (Field("expression", message("Calculation"), "json", hint=message("JsonLogic over other answers.")),)
+TYPE: Final = Field("selection_type", message("Selection type"), "choice")
+EXCLUSIVE: Final = Field("exclusive", message("Not together with others"), "flag")
+UNIT: Final = (Field("unit", message("Unit"), "line", localised=True, hint=message("Shown beside the field, such as kg.")),)
+
+_FLAGS: Final = (
+    Field("is_required", message("Required"), "flag"),
+    Field("personal_data", message("Personal data"), "flag", hint=message("For erasure and exports.")),
+    Field("hidden", message("Hidden"), "flag", hint=message("Never shown; answered by a link or the API.")),
+)
+_OTHER: Final = Field("allow_other", message("Allow a text of one's own"), "flag")
+_WITHOUT_REQUIRED: Final = frozenset({"statement", "calculated"})
+_LIMITS: Final[Mapping[str, tuple[str, Kind, str]]] = {
+    "min_length": (message("Fewest characters"), "whole", ""),
+    "max_length": (message("Most characters"), "whole", ""),
+    "pattern": (message("Pattern"), "code", message("A regular expression for the whole text.")),
+    "regions": (message("Countries"), "list", message("Two letters each, with commas: GB, IE.")),
+    "min": (message("Smallest value"), "number", ""),
+    "max": (message("Largest value"), "number", ""),
+    "step": (message("In steps of"), "number", ""),
+    "max_decimals": (message("Most decimal places"), "whole", ""),
+    "min_choices": (message("Fewest choices"), "whole", ""),
+    "max_choices": (message("Most choices"), "whole", ""),
+    "max_files": (message("Most files"), "whole", ""),
+    "max_size": (message("Largest file in bytes"), "whole", ""),
+    "media_types": (message("Kinds of file"), "list", message("Such as image/* or application/pdf, with commas.")),
+}
+_TIMES: Final[Mapping[str, str]] = {
+    "date": message("Such as 2026-03-01, today or today+30."),
+    "time": message("Such as 09:30."),
+    "datetime": message("Such as 2026-03-01T09:30+01:00, or now."),
+}
+_EARLIEST: Final[Mapping[str, str]] = {"min": message("Earliest"), "max": message("Latest")}
+
+
+def texts_of(option_set: OptionSet) -> Sequence[Field]:
+    """What respondents read, which is edited where they read it."""
+    return STATEMENT if option_set.selection_type == "statement" else QUESTION
+
+
+def flags_of(option_set: OptionSet) -> Sequence[Field]:
+    some = [field for field in _FLAGS if field.name != "is_required" or option_set.selection_type not in _WITHOUT_REQUIRED]
+    return (*some, _OTHER) if isinstance(option_set, ChoiceFields) else some
+
+
+def limits_of(option_set: OptionSet) -> Sequence[Field]:
+    """The constraints of its type, each with the message that is shown when it fails."""
+    return tuple(_limit(name, option_set.selection_type) for name in _limit_names(option_set))
+
+
+def _limit_names(option_set: OptionSet) -> Sequence[str]:
+    return [name for name in type(option_set.constraints).model_fields if name not in {"rules", "messages"}]
+
+
+def _limit(name: str, selection_type: str) -> Field:
+    label, kind, hint = _LIMITS[name]
+    if selection_type in _TIMES and name in _EARLIEST:
+        return Field(f"constraints.{name}", _EARLIEST[name], "code", hint=_TIMES[selection_type])
+    return Field(f"constraints.{name}", label, kind, hint=hint)
+
+
+def messages_of(option_set: OptionSet) -> Sequence[Field]:
+    """The messages of its own that it can have."""
+    named = {"is_required": message("When it is left empty"), "type": message("When it cannot be read")}
+    named |= {name: _limit(name, option_set.selection_type).label for name in _limit_names(option_set)}
+    return tuple(Field(f"message.{name}", label, "line", localised=True) for name, label in named.items())
+
+
+def default_of(option_set: OptionSet) -> Sequence[Field]:
+    """The value that the field begins with."""
+    if option_set.selection_type in {"statement", "calculated", "file"}:
+        return ()
+    hint = message("Option values with commas.") if isinstance(option_set, MultipleSelect) else ""
+    is_choice = isinstance(option_set, ChoiceFields) and not isinstance(option_set, MultipleSelect)
+    kinds: Mapping[str, Kind] = {"number": "number", "integer": "number", "slider": "number", "rating": "number", "boolean": "choice"}
+    kind: Kind = (
+        "choice" if is_choice else kinds.get(option_set.selection_type, "list" if isinstance(option_set, MultipleSelect) else "code")
+    )
+    return (Field("default", message("Begins with"), kind, hint=hint),)
+
+
+def choices_for(option_set: OptionSet, language: str, default: str) -> Sequence[tuple[str, str]]:
+    """The values and labels among which its default is."""
+    if option_set.selection_type == "boolean":
+        return (("", ""), ("true", message("Yes")), ("false", message("No")))
+    offered = [option for option in choices_of(option_set) if not option.retired]
+    return (("", ""), *((option.value, text_in(option.label, language, default)) for option in offered))
+
+
+# --- shown ---------------------------------------------------------------------------------------------------------
+
+
+def shown(field: Field, node: Frozen, language: str, default: str) -> str:
+    """What stands in the input: the member as a text; "on" for a flag that is set."""
+    value = _member(field.name, node)
+    if field.localised:
+        return _wording(value, language, default)
+    match field.kind:
+        case "flag":
+            return "on" if value else ""
+        case "json":
+            return "" if value is None else dumps(value)
+        case "list":
+            return ", ".join(value) if isinstance(value, list | tuple) else ""
+        case _:
+            return _plain(value)
+
+
+def _wording(value: Text | None, language: str, default: str) -> str:
+    """In this language and no other: what is not translated is empty, so that nobody saves the one as the other."""
+    return "" if value is None else by_language(value, default).get(language, "")
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else dumps(value)
+
+
+def _member(name: str, node: Frozen) -> Any:
+    holder, _, member = name.partition(".")
+    if not member:
+        return getattr(node, name)
+    constraints = node.constraints  # type: ignore[attr-defined]  # only option sets have fields with a dot
+    return constraints.messages.get(member) if holder == "message" else getattr(constraints, member)
+
+
+# --- read ----------------------------------------------------------------------------------------------------------
+
+
+def fields_of_node(node: Frozen) -> Sequence[Field]:
+    """Every field of a wizard, a step, an option set or an option, whatever form shows it."""
+    match node:
+        case Structure():
+            return WIZARD
+        case Step():
+            return (*STEP, *KEY, *CONDITION)
+        case Option():
+            return (*OPTION, EXCLUSIVE, *CONDITION)
+        case OptionSetFields():
+            return _fields_of_option_set(node)  # type: ignore[arg-type]  # every option set is one of the union
+        case _:
+            raise TypeError(node)
+
+
+def _fields_of_option_set(option_set: OptionSet) -> Sequence[Field]:
+    calculation = CALCULATION if option_set.selection_type == "calculated" else ()
+    limits = (*limits_of(option_set), *messages_of(option_set))
+    return (*texts_of(option_set), TYPE, *flags_of(option_set), *limits, *default_of(option_set), *UNIT, *KEY, *CONDITION, *calculation)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What a form sends: the fields that it shows, the texts by name, and the language that its wordings are in."""
+
+    fields: Sequence[Field]
+    given: Mapping[str, str]
+    language: str
+
+
+def members_in(typed: Typed, node: Frozen, structure: Structure) -> dict[str, Any]:
+    """The members that differ from the node's, as JSON, the whole of `constraints` where one of them does. Raises RequestInvalid.
+
+    What was shown and comes back as it was is left out, so that nobody's other change is taken back by it.
+    """
+    changed = [field for field in typed.fields if _given(field, typed) != shown(field, node, typed.language, structure.default_language)]
+    values, errors = {}, []
+    for field in changed:
+        try:
+            values[field.name] = _read(field, typed, node, structure)
+        except Misread as misread:
+            errors.append({"pointer": "/" + field.name.replace(".", "/"), "code": "misread", "detail": str(misread)})
+    if errors:
+        raise RequestInvalid(errors[0]["detail"], errors=errors)
+    result = {name: value for name, value in values.items() if "." not in name}
+    if len(result) < len(values):
+        result["constraints"] = _constraints(values, node)
+    return result
+
+
+def _given(field: Field, typed: Typed) -> str:
+    text = typed.given.get(field.name, "")
+    return ("on" if text else "") if field.kind == "flag" else text.replace("\r\n", "\n")
+
+
+def _read(field: Field, typed: Typed, node: Frozen, structure: Structure) -> Any:
+    text = _given(field, typed)
+    if field.localised:
+        return _text(text, _member(field.name, node), typed.language, structure)
+    if field.name == "default":
+        return _default(field, text, node)
+    if not text and field.kind != "flag":
+        return _unset(field.name, node)
+    return _READERS[field.kind](text)
+
+
+def _text(text: str, before: Text | None, language: str, structure: Structure) -> Any:
+    """The text with this wording; without any wording it is none."""
+    wordings = {} if before is None else by_language(before, structure.default_language)
+    after = {**wordings, language: text} if text else {name: wording for name, wording in wordings.items() if name != language}
+    return normal_text(after, structure.languages, structure.default_language) if after else None
+
+
+def _default(field: Field, text: str, node: Frozen) -> Any:
+    if not text:
+        return None
+    if getattr(node, "selection_type", "") == "boolean":
+        return text == "true"
+    return _READERS[field.kind](text)
+
+
+def _unset(name: str, node: Frozen) -> Any:
+    """What an empty input means: nothing, or where there must be something, what the type begins with."""
+    holder, _, member = name.partition(".")
+    if holder != "constraints":
+        return None
+    model = type(node.constraints)  # type: ignore[attr-defined]  # as in `_member`
+    return model.model_fields[member].get_default()
+
+
+def _constraints(values: Mapping[str, Any], node: Frozen) -> dict[str, Any]:
+    before: dict[str, Any] = dump(node)["constraints"]
+    limits = {name.removeprefix("constraints."): value for name, value in values.items() if name.startswith("constraints.")}
+    wordings = {name.removeprefix("message."): value for name, value in values.items() if name.startswith("message.")}
+    messages = {**before.get("messages", {}), **wordings}
+    after = {**before, **limits, "messages": {name: text for name, text in messages.items() if text}}
+    return {name: value for name, value in after.items() if value is not None}
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.removeprefix("-").isdecimal()):
+        raise Misread("Give a whole number.")
+    return int(text)
+
+
+def _number(text: str) -> Any:
+    try:
+        number = Decimal(text.replace(",", "."))
+    except InvalidOperation:
+        raise Misread("Give a number, such as 2.5.") from None
+    if not number.is_finite():
+        raise Misread("Give a number, such as 2.5.")
+    return int(number) if number == number.to_integral_value() and abs(number) < Decimal(10) ** 30 else number
+
+
+def _json(text: str) -> Any:
+    try:
+        return loads(text)
+    except Problem as problem:
+        raise Misread(problem.detail) from problem
+
+
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.replace("\n", ",").split(",") if part.strip()]
+
+
+def _code(text: str) -> str:
+    return text
+
+
+_READERS: Final[Mapping[Kind, Callable[[str], Any]]] = {
+    "line": _code,
+    "area": _code,
+    "code": _code,
+    "choice": _code,
+    "flag": bool,
+    "whole": _whole,
+    "number": _number,
+    "json": _json,
+    "list": _list,
+}
+
+
+def types_like(words: str, names: Mapping[str, str]) -> Sequence[str]:
+    """The selection types whose name or code has all of these words; `names` are the names in the reader's language."""
+    wanted = words.lower().split() if not unstorable_text(words) else []
+    return [each for each in OPTION_SET_BY_TYPE if all(word in f"{names[each]} {each}".lower() for word in wanted)]

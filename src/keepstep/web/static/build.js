@@ -1,0 +1,397 @@
+// The builder with a script: every form is sent as it is left, one after the other, and kept in this browser until the server has it;
+// parts are exchanged in place; nodes can be dragged. Every form and link works without it.
+(() => {
+  "use strict";
+  const builder = document.getElementById("builder");
+  if (!builder) return;
+  document.documentElement.classList.add("ks-js");
+  const words = builder.dataset;
+  const byId = (id) => document.getElementById(id);
+  const say = (text) => text && document.dispatchEvent(new CustomEvent("ks:say", { detail: { text } }));
+
+  // --- what waits to be sent ---------------------------------------------------------------------------------------
+  // The queue lies in the browser's storage, so that a lost connection, a reload or a closed window loses nothing.
+  const KEY = `keepstep-build:${words.wizard}:${words.user}`;
+  const own = []; // revisions that this page made: they are no other person's edits
+  let queue = load();
+  let sending = false;
+  let retry = 0;
+
+  function load() {
+    try { return JSON.parse(localStorage.getItem(KEY)) ?? []; } catch { return []; }
+  }
+  function store() {
+    try {
+      if (queue.length) localStorage.setItem(KEY, JSON.stringify(queue));
+      else localStorage.removeItem(KEY);
+    } catch { /* a full or forbidden storage: the queue lives as long as the page does */ }
+  }
+
+  function enqueue(item) {
+    // The same form left twice before it was sent is one edit: the later one holds what the earlier did.
+    const last = queue.at(-1);
+    if (last && item.auto && last.auto && last.form === item.form && last.path === item.path && !(sending && queue.length === 1)) {
+      const has = (body) => new URLSearchParams(body).get("has");
+      if (has(last.body) === has(item.body)) queue.pop();
+    }
+    queue.push(item);
+    store();
+    send();
+  }
+
+  async function send() {
+    if (sending || asking || !queue.length) return;
+    sending = true;
+    show("saving");
+    const item = queue[0];
+    let answer = null;
+    try {
+      const body = new URLSearchParams(item.body);
+      if (own.length) body.set("own", own.join(","));
+      answer = await fetch(item.path, { method: "POST", body, headers: headers(), credentials: "same-origin" });
+    } catch { /* no connection */ }
+    sending = false;
+    await settle(item, answer);
+  }
+
+  function headers() {
+    const token = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+    return { "HX-Request": "true", "HX-Request-Type": "partial", Accept: "text/html", "X-CSRF-Token": token, "X-Draft-Revision": builder.dataset.revision };
+  }
+
+  async function settle(item, answer) {
+    if (!answer || answer.status >= 500 || answer.status === 429) return later(answer);
+    retry = 0;
+    const html = await answer.text();
+    if (answer.status === 401) {
+      show("offline");
+      document.dispatchEvent(new CustomEvent("ks:sign-in", { detail: { html, then: send } }));
+      return;
+    }
+    if (answer.headers.get("HX-Retarget") === "#dialog") return ask(item, html);
+    const made = answer.headers.get("X-Revision-Made");
+    if (made) own.push(made);
+    queue.shift();
+    store();
+    if (answer.status >= 400 && !answer.headers.has("X-Draft-Revision")) return notice(html);
+    if (queue.length) return send();
+    exchange(html, item, answer.headers);
+    show(answer.ok ? "saved" : "refused");
+  }
+
+  function later(answer) {
+    show("offline");
+    if (!retry) say(answer ? words.sayFailed : words.sayOffline);
+    retry = Math.min((retry || 1000) * 2, 30000);
+    setTimeout(send, retry);
+  }
+  addEventListener("online", () => { retry = 0; send(); });
+
+  function show(state) {
+    const chip = byId("save-state");
+    if (!chip) return;
+    chip.dataset.state = state;
+    if (chip.dataset[state]) chip.querySelector(".kb-state").textContent = chip.dataset[state];
+  }
+
+  function notice(html) {
+    byId("notices").innerHTML = html;
+    show("refused");
+    visit(location.href, { push: false, keepNotices: true });
+  }
+
+  // --- questions -----------------------------------------------------------------------------------------------------
+  // The edit stays at the head of the queue while its question is open: a reload asks again.
+  let asking = null;
+  function ask(item, html) {
+    show(html.includes("data-theirs") ? "conflict" : "asking");
+    asking = item;
+    document.dispatchEvent(new CustomEvent("ks:dialog", { detail: { html } }));
+  }
+
+  function answer(form, submitter) {
+    const item = asking;
+    asking = null;
+    if (form.matches("[data-answer]")) {
+      item.path = form.getAttribute("action");
+      item.body = new URLSearchParams(new FormData(form, submitter)).toString();
+      store();
+      byId("dialog").close();
+      send();
+      return true;
+    }
+    drop(item); // another page takes it from here
+    return false;
+  }
+
+  byId("dialog").addEventListener("close", () => {
+    if (!asking) return;
+    drop(asking);
+    asking = null;
+    if (queue.length) send();
+    else visit(location.href, { push: false });
+  });
+
+  function drop(item) {
+    queue = queue.filter((each) => each !== item);
+    store();
+  }
+
+  // --- forms -----------------------------------------------------------------------------------------------------------
+  function bodyOf(form, submitter) {
+    const data = new FormData(form, submitter);
+    if (form.matches("[data-auto]")) {
+      // Only what was touched: what somebody else changed in the other inputs meanwhile is not taken back.
+      const touched = [...form.elements].filter((each) => each.name && each.type !== "hidden" && isTouched(each)).map((each) => each.name);
+      data.set("has", touched.join(","));
+    }
+    return new URLSearchParams(data).toString();
+  }
+  function isTouched(input) {
+    if (input.type === "checkbox") return input.checked !== input.defaultChecked;
+    if (input.tagName === "SELECT") return [...input.options].some((option) => option.selected !== option.defaultSelected);
+    return input.value !== input.defaultValue;
+  }
+  const isDirty = (form) => [...form.elements].some((each) => each.name && each.type !== "hidden" && each.tagName !== "BUTTON" && isTouched(each));
+
+  function submit(form, submitter) {
+    const auto = form.matches("[data-auto]");
+    if (auto && !isDirty(form)) return;
+    const focus = submitter?.id || document.activeElement?.id || "";
+    enqueue({ form: form.id, path: form.getAttribute("action"), body: bodyOf(form, submitter), auto, focus, added: form.matches(".kb-add-option") });
+    if (auto) settleValues(form);
+    if (form.matches(".kb-add-option")) form.reset();
+  }
+  // What is in the queue is no longer to be saved by this form.
+  function settleValues(form) {
+    for (const each of form.elements) {
+      if (each.type === "checkbox") each.defaultChecked = each.checked;
+      else if (each.tagName === "SELECT") for (const option of each.options) option.defaultSelected = option.selected;
+      else if ("defaultValue" in each && each.type !== "hidden") each.defaultValue = each.value;
+    }
+  }
+
+  document.addEventListener("change", (event) => {
+    const form = event.target.form;
+    if (form?.matches("[data-auto]")) submit(form);
+  });
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (asking && form.closest("dialog")) {
+      if (answer(form, event.submitter)) event.preventDefault();
+      return;
+    }
+    if (!form.matches("[data-edit]") || event.defaultPrevented) return;
+    event.preventDefault();
+    if (event.submitter?.hasAttribute("data-disabled")) return;
+    const dialog = form.closest("dialog");
+    submit(form, event.submitter);
+    dialog?.close();
+  }, true);
+  // Enter ends a line of text; Shift+Enter makes a new one where there may be several.
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && event.target.matches(".kb-inline textarea[name='name']")) {
+      event.preventDefault();
+      if (isDirty(event.target.form)) submit(event.target.form);
+    }
+    const step = event.target.closest("textarea, input") ? null : event.ctrlKey || event.metaKey ? event.key.toLowerCase() : null;
+    if (step === "z" || step === "y") {
+      const button = byId(step === "y" || event.shiftKey ? "redo" : "undo");
+      if (button && !button.disabled) { event.preventDefault(); button.click(); }
+    }
+  });
+  // What was typed and not left yet goes into the queue before the page does.
+  addEventListener("pagehide", () => {
+    for (const form of builder.querySelectorAll("form[data-auto]")) if (isDirty(form)) submit(form);
+  });
+
+  // --- parts exchanged in place ------------------------------------------------------------------------------------------
+  function exchange(html, item, headers) {
+    const parsed = new DOMParser().parseFromString(html, "text/html");
+    const parts = parsed.querySelectorAll("template[data-into]");
+    const active = document.activeElement;
+    const id = item.focus || active?.id || "";
+    const caret = active && "selectionStart" in active ? [active.selectionStart, active.selectionEnd] : null;
+    const scrolls = [...builder.querySelectorAll("[data-scroll]")].map((each) => [each.dataset.scroll, each.scrollTop]);
+    const canvas = byId("canvas").scrollTop;
+    const kept = [...builder.querySelectorAll("form[data-auto]")].filter((form) => form.id && isDirty(form));
+    const open = new Map([...builder.querySelectorAll("details[data-keep]")].map((each) => [each.dataset.keep, each.open]));
+    for (const part of parts) {
+      const into = byId(part.dataset.into);
+      into.replaceChildren(part.content);
+      window.htmx?.process(into);
+    }
+    for (const part of parsed.querySelectorAll("template[data-instead]")) byId(part.dataset.instead)?.replaceWith(part.content);
+    for (const form of kept) if (!form.isConnected) byId(form.id)?.replaceWith(form);
+    seen(headers, kept);
+    for (const each of builder.querySelectorAll("details[data-keep]")) if (open.has(each.dataset.keep)) each.open = open.get(each.dataset.keep) || each.open;
+    for (const [name, top] of scrolls) { const pane = builder.querySelector(`[data-scroll="${name}"]`); if (pane) pane.scrollTop = top; }
+    byId("canvas").scrollTop = canvas;
+    refocus(id, caret, active, item);
+    say(parsed.querySelector("template[data-say]")?.content.textContent.trim());
+    sortables();
+    counts();
+    if (!parsed.querySelector('[data-into="outline-problems"]') && item.path) problemsLater();
+  }
+
+  // The page is of this draft now; a form that somebody is still typing in stays one of the draft that it was made of.
+  function seen(headers, kept) {
+    const revision = headers.get("X-Draft-Revision");
+    if (!revision) return;
+    builder.dataset.revision = revision;
+    for (const input of document.querySelectorAll('input[name="base"]')) if (!kept.includes(input.form)) input.value = revision;
+    const node = headers.get("X-Node");
+    if (!node) return;
+    for (const row of builder.querySelectorAll(".kb-row")) {
+      if (row.id === `row-${node}`) row.setAttribute("aria-current", "true");
+      else row.removeAttribute("aria-current");
+    }
+    place();
+  }
+
+  let problemsTimer = 0;
+  function problemsLater() {
+    clearTimeout(problemsTimer);
+    problemsTimer = setTimeout(async () => {
+      if (sending || queue.length) return;
+      try {
+        const answer = await fetch(words.problems, { headers: headers(), credentials: "same-origin" });
+        if (!answer.ok || sending || queue.length) return;
+        const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
+        for (const part of parsed.querySelectorAll('[data-into="outline-problems"], [data-into="bottom"]')) byId(part.dataset.into).replaceChildren(part.content);
+      } catch { /* the count is looked for again after the next edit */ }
+    }, 1000);
+  }
+
+  function refocus(id, caret, before, item) {
+    const chosen = builder.querySelector(".kb-item.kb-selected");
+    const invalid = builder.querySelector("[aria-invalid=true]");
+    if (invalid) return invalid.focus();
+    if (item.added) return byId("new-option")?.focus();
+    const name = byId("f-question-name") ?? byId("f-step-name");
+    if (/\/add-(step|option-set)$/.test(item.path ?? "") && name) {
+      name.focus();
+      return name.select();
+    }
+    const again = id && byId(id);
+    if (again && !again.disabled) {
+      again.focus({ preventScroll: true });
+      if (caret && again === document.activeElement && before?.id === id && "setSelectionRange" in again && again.type !== "checkbox") {
+        try { again.setSelectionRange(...caret); } catch { /* no text input */ }
+      }
+    } else if (id || item.path) {
+      // What was pressed is gone: on to what the edit led to.
+      (builder.querySelector(".kb-row[aria-current]") ?? name)?.focus({ preventScroll: true });
+    }
+    if (item.path) chosen?.scrollIntoView({ block: "nearest" });
+  }
+
+  // The address says what is chosen, so that a reload and Back show it.
+  function place() {
+    const row = builder.querySelector(".kb-row[aria-current]");
+    const path = row?.getAttribute("href");
+    const url = new URL(location.href);
+    if (path && new URL(path, url).searchParams.get("node") !== url.searchParams.get("node")) history.replaceState(null, "", path);
+    else if (url.searchParams.has("done")) { url.searchParams.delete("done"); history.replaceState(null, "", url); }
+  }
+
+  async function visit(path, { push = true, focus = "", keepNotices = false } = {}) {
+    let answer;
+    try { answer = await fetch(path, { headers: headers(), credentials: "same-origin" }); } catch { return say(words.sayOffline); }
+    const html = await answer.text();
+    if (answer.status === 401) return document.dispatchEvent(new CustomEvent("ks:sign-in", { detail: { html, then: () => visit(path, { push, focus }) } }));
+    if (!answer.ok) return location.assign(path);
+    if (queue.length) return; // what comes back after the queue is newer
+    if (push) history.pushState(null, "", path);
+    if (!keepNotices) byId("notices").replaceChildren();
+    exchange(html, { focus }, answer.headers);
+    if (!byId("save-state").dataset.state || queue.length === 0) show("saved");
+    if (push) (byId("palette") ?? builder.querySelector(".kb-item.kb-selected"))?.scrollIntoView({ block: "nearest" });
+  }
+  addEventListener("popstate", () => visit(location.href, { push: false }));
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    if (link.matches("[data-pane-link]")) {
+      event.preventDefault();
+      builder.dataset.pane = link.dataset.paneLink;
+      for (const each of builder.querySelectorAll("[data-pane-link]")) each.toggleAttribute("aria-current", each === link);
+    } else if (link.matches("[data-select]")) {
+      event.preventDefault();
+      // On a narrow window the chosen thing is looked at next.
+      if (builder.dataset.pane === "outline") builder.dataset.pane = "step";
+      for (const form of builder.querySelectorAll("form[data-auto]")) if (isDirty(form)) submit(form);
+      after(() => visit(link.getAttribute("href"), { focus: link.dataset.focus || link.id }));
+    } else if (link.matches("[data-theirs]")) event.preventDefault();
+  });
+  // Once everything is sent, or at once when nothing can be.
+  function after(then) {
+    if (!sending) return then();
+    const timer = setInterval(() => { if (!sending) { clearInterval(timer); then(); } }, 20);
+  }
+
+  // --- palette, counts, dragging --------------------------------------------------------------------------------------------
+  document.addEventListener("input", (event) => {
+    if (event.target.id !== "palette-find") return;
+    const wanted = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let found = 0;
+    for (const button of builder.querySelectorAll(".kb-type")) {
+      button.parentElement.hidden = !wanted.every((word) => button.dataset.words.includes(word));
+      found += button.parentElement.hidden ? 0 : 1;
+    }
+    builder.querySelector("[data-none]").hidden = found > 0;
+  });
+  document.addEventListener("keydown", (event) => {
+    if (!event.target.closest("#palette")) return;
+    const buttons = [...builder.querySelectorAll("li:not([hidden]) > .kb-type")];
+    const at = buttons.indexOf(document.activeElement);
+    if (event.key === "Escape") builder.querySelector("#palette a")?.click();
+    else if (event.key === "Enter" && event.target.id === "palette-find") { event.preventDefault(); buttons[0]?.click(); }
+    else if (event.key === "ArrowDown") { event.preventDefault(); buttons[Math.min(at + 1, buttons.length - 1)]?.focus(); }
+    else if (event.key === "ArrowUp" && at >= 0) { event.preventDefault(); (buttons[at - 1] ?? byId("palette-find")).focus(); }
+  });
+
+  // Counts that would have kept the page waiting come after it.
+  function counts() {
+    const link = builder.querySelector("a[data-counts]");
+    if (link && !link.dataset.asked) {
+      link.dataset.asked = "1";
+      visit(link.href, { push: false });
+    }
+  }
+
+  function move(act, fields) {
+    const form = byId("drag-form");
+    const body = new URLSearchParams(new FormData(form));
+    for (const [name, value] of Object.entries(fields)) body.set(name, value);
+    enqueue({ form: "drag-form", path: words.edit.replace("ACT", act), body: body.toString(), auto: false, focus: "" });
+  }
+  const following = (element) => element.nextElementSibling?.dataset.id ?? "";
+
+  function sortables() {
+    if (!window.Sortable || !byId("drag-form")) return;
+    const options = { animation: 120, ghostClass: "kb-ghost", delay: 150, delayOnTouchOnly: true };
+    for (const list of builder.querySelectorAll("[data-sort]")) {
+      const kind = list.dataset.sort;
+      if (kind === "steps") new Sortable(list, { ...options, draggable: "li", onEnd: ({ item }) => move("move-step", { step_id: item.dataset.id, before: following(item) }) });
+      if (kind === "option-sets") {
+        new Sortable(list, {
+          ...options,
+          group: { name: "sets", put: ["sets", "types"] },
+          handle: list.matches(".kb-items") ? ".kb-grip" : undefined,
+          onAdd: ({ item, to }) => { if (item.dataset.type) move("add-option-set", { selection_type: item.dataset.type, step_id: to.dataset.step, before: following(item) }); },
+          onEnd: ({ item, to, from, oldIndex, newIndex }) => {
+            if (to !== from || oldIndex !== newIndex) move("move-option-set", { option_set_id: item.dataset.id, to_step: to.dataset.step, before: following(item) });
+          },
+        });
+      }
+      if (kind === "options") new Sortable(list, { ...options, handle: ".kb-grip", onEnd: ({ item }) => move("move-option", { option_set_id: list.dataset.set, value: item.dataset.id, before: following(item) }) });
+      if (kind === "palette") new Sortable(list, { ...options, sort: false, group: { name: "types", pull: "clone", put: false } });
+    }
+  }
+
+  sortables();
+  counts();
+  if (queue.length) send();
+})();

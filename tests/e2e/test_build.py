@@ -1,0 +1,272 @@
+"""The builder in a real browser: by mouse, by keyboard alone, with a lost connection, without a session, and beside somebody else."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+from tests.e2e.conftest import THEMES, WIDTHS, CheckPage, sign_in
+from tests.factories import option, option_set, step, wizard
+from tests.served import Served
+
+OpenPage = Callable[..., Page]
+
+
+class Made:
+    """A wizard on the server, published, and its draft as it is."""
+
+    def __init__(self, client: httpx.Client, slug: str) -> None:
+        self.client, self.slug = client, slug
+        first = step(
+            "about-you", option_set("full-name"), option_set("email", help="We only use it to answer you."), option_set("age", "integer")
+        )
+        color = option_set("color", "single_select", options=[option("blue"), option("red")])
+        structure = wizard(first, step("taste", color, option_set("why", "textarea")), name=slug)
+        made = client.post("/api/v1/wizards", json={"name": slug, "slug": slug, "structure": structure})
+        assert made.status_code == 201, made.text
+        self.url = f"/api/v1/wizards/{made.json()['id']}"
+        self.ids = {item["key"]: item["id"] for each in structure["steps"] for item in each["option_sets"]}
+        published = client.post(f"{self.url}/publish", headers={"If-Match": '"1"'}, json={})
+        assert published.status_code == 201, published.text
+        answers = {"full-name": "Ann", "email": "a@b.c", "color": "blue"}
+        assert client.post(f"{self.url}/runs", json={"answers": answers, "complete": True}).status_code == 201
+
+    def path(self, key: str = "") -> str:
+        return f"/wizards/{self.slug}/build" + (f"?node={self.ids[key]}" if key else "")
+
+    def structure(self) -> Any:
+        return self.client.get(f"{self.url}/draft").json()["structure"]
+
+    def question(self, key: str) -> Any:
+        return next(item for each in self.structure()["steps"] for item in each["option_sets"] if item["key"] == key)
+
+    def change(self, key: str, **members: Any) -> None:
+        etag = self.client.get(f"{self.url}/draft").headers["ETag"]
+        changed = self.client.put(f"/api/v1/option-sets/{self.ids[key]}", headers={"If-Match": etag}, json=members)
+        assert changed.status_code == 200, changed.text
+
+
+@pytest.fixture
+def made(served: Served, request: pytest.FixtureRequest) -> Iterator[Made]:
+    slug = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:60].strip("-")
+    with served.client() as client:
+        yield Made(client, slug)
+
+
+def saved(page: Page) -> None:
+    """Everything is sent and answered."""
+    expect(page.locator("#save-state")).to_have_attribute("data-state", "saved")
+    expect(page.locator("#save-state")).to_contain_text("Saved")
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("() => document.activeElement.id"))
+
+
+# --- by mouse ------------------------------------------------------------------------------------------------------
+
+
+def test_questions_are_chosen_reworded_moved_and_undone_by_mouse(signed_in: OpenPage, made: Made) -> None:
+    page = signed_in()
+    page.goto(made.path())
+    page.locator("#outline").get_by_role("link", name="Age").click()
+    expect(page.get_by_role("textbox", name="Question")).to_have_value("Age")
+    page.get_by_role("textbox", name="Help text").fill("In years.")
+    page.get_by_label("Personal data").click()
+    expect(page.locator("#undo")).to_contain_text("personal")
+    page.get_by_role("button", name="Move up").click()
+    expect(page.locator("#live")).to_have_text("Moved: now 2 of 3 in “About You”.")
+    assert focused(page) == "move-up"
+    page.get_by_role("button", name="Move up").click()
+    expect(page.locator("#live")).to_have_text("Moved: now 1 of 3 in “About You”.")
+    assert [item["key"] for item in made.structure()["steps"][0]["option_sets"]] == ["age", "full-name", "email"]
+    page.reload()
+    for _ in range(2):
+        name = page.locator("#undo").get_attribute("title")
+        assert name == "Undo: Move option set “Age”"
+        with page.expect_response(re.compile("/undo$")):
+            page.locator("#undo").click()
+        expect(page.locator("#redo")).to_be_enabled()
+        saved(page)
+    assert [item["key"] for item in made.structure()["steps"][0]["option_sets"]] == ["full-name", "email", "age"]
+    assert (made.question("age")["help"], made.question("age")["personal_data"]) == ("In years.", True)
+
+
+def test_questions_and_options_are_dragged(signed_in: OpenPage, made: Made) -> None:
+    page = signed_in()
+    page.goto(made.path("color"))
+    source, target = page.locator(f"#row-{made.ids['age']}"), page.locator(f"#row-{made.ids['why']}")
+    with page.expect_response(re.compile("/edit/move-option-set$")):
+        drag(page, source, target)
+    saved(page)
+    assert "age" in [item["key"] for item in made.structure()["steps"][1]["option_sets"]]
+    grips = page.locator(".kb-options .kb-grip")
+    with page.expect_response(re.compile("/edit/move-option$")):
+        drag(page, grips.nth(1), grips.nth(0))
+    saved(page)
+    assert [each["value"] for each in made.question("color")["options"]] == ["red", "blue"]
+
+
+def drag(page: Page, source: Any, target: Any) -> None:
+    start, end = source.bounding_box(), target.bounding_box()
+    page.mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
+    page.mouse.down()
+    for part in (0.3, 0.6, 0.9, 1.0):
+        y = start["y"] + (end["y"] - start["y"]) * part
+        page.mouse.move(end["x"] + end["width"] / 2, y + end["height"] / 2 - 3, steps=4)
+    page.mouse.up()
+
+
+# --- by keyboard ---------------------------------------------------------------------------------------------------
+
+
+def test_a_wizard_of_five_types_is_built_by_keyboard_alone(signed_in: OpenPage, served: Served) -> None:
+    with served.client() as client:
+        slug = client.post("/api/v1/wizards", json={"name": "By keyboard"}).json()["slug"]
+    page = signed_in()
+    page.goto(f"/wizards/{slug}/build")
+    page.locator("#add-step").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("textbox", name="Title of the step")).to_be_focused()
+    page.keyboard.type("Your visit")
+    page.keyboard.press("Enter")
+    saved(page)
+    for words, name in (("short", "Name"), ("e-mail", "Mail"), ("single", "Colour"), ("rating", "Liked it?"), ("date and", "When?")):
+        page.locator("#add-end").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_label("Search selection types")).to_be_focused()
+        page.keyboard.type(words)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("textbox", name="Question")).to_be_focused()
+        page.keyboard.type(name)
+        page.keyboard.press("Enter")
+        expect(page.locator("#undo")).to_contain_text("Rename")
+        saved(page)
+    page.locator("#undo").focus()
+    page.keyboard.press("Control+z")
+    expect(page.locator("#undo")).to_contain_text("Add option set")
+    with served.client() as client:
+        built = client.get(f"/api/v1/wizards/{slug}/draft").json()["structure"]["steps"][0]
+    assert built["name"] == "Your visit"
+    types = [item["selection_type"] for item in built["option_sets"]]
+    assert types == ["text_input", "email", "single_select", "rating", "datetime"]
+
+
+# --- what goes wrong -----------------------------------------------------------------------------------------------
+
+
+def test_what_is_typed_without_a_connection_is_kept_through_a_reload_and_sent_later(signed_in: OpenPage, made: Made) -> None:
+    page = signed_in()
+    page.goto(made.path("email"))
+    page.route("**/build/edit/**", lambda route: route.abort())
+    page.get_by_role("textbox", name="Help text").fill("Typed offline")
+    page.get_by_role("textbox", name="Question").focus()
+    expect(page.locator("#save-state")).to_contain_text("Offline, kept here")
+    page.get_by_label("Personal data").click()
+    page.reload()
+    expect(page.locator("#save-state")).to_contain_text("Offline, kept here")
+    page.unroute("**/build/edit/**")
+    page.evaluate("() => dispatchEvent(new Event('online'))")
+    saved(page)
+    expect(page.get_by_role("textbox", name="Help text")).to_have_value("Typed offline")
+    assert (made.question("email")["help"], made.question("email")["personal_data"]) == ("Typed offline", True)
+
+
+def test_what_is_typed_after_the_session_ended_is_sent_after_signing_in_on_the_same_page(signed_in: OpenPage, made: Made) -> None:
+    page = signed_in()
+    page.goto(made.path("email"))
+    page.context.clear_cookies()
+    page.get_by_role("textbox", name="Help text").fill("Typed late")
+    page.get_by_role("textbox", name="Question").focus()
+    expect(page.locator("#dialog")).to_contain_text("Your session is over")
+    sign_in(page)
+    saved(page)
+    assert made.question("email")["help"] == "Typed late"
+
+
+def test_who_was_slower_sees_what_happened_and_loses_nothing(signed_in: OpenPage, accessible: CheckPage, made: Made) -> None:
+    page = signed_in()
+    page.goto(made.path("email"))
+    made.change("email", help="Theirs")
+    made.change("full-name", help="Another place")
+    page.get_by_role("textbox", name="Help text").fill("Mine")
+    page.get_by_role("textbox", name="Question").focus()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Adaeze Okafor")
+    expect(dialog).to_contain_text("Mine")
+    accessible(page)
+    dialog.get_by_role("button", name="Make my change all the same").click()
+    saved(page)
+    assert (made.question("email")["help"], made.question("full-name")["help"]) == ("Mine", "Another place")
+
+
+def test_an_edit_beside_somebody_elses_is_simply_made(signed_in: OpenPage, made: Made) -> None:
+    page = signed_in()
+    page.goto(made.path("email"))
+    made.change("full-name", help="Theirs")
+    page.get_by_role("textbox", name="Help text").fill("Mine")
+    page.get_by_role("textbox", name="Question").focus()
+    saved(page)
+    expect(page.locator(f"#item-{made.ids['full-name']}")).to_contain_text("Theirs")
+    assert made.question("email")["help"] == "Mine"
+
+
+def test_a_question_that_is_cancelled_takes_the_change_back_on_the_page(signed_in: OpenPage, accessible: CheckPage, made: Made) -> None:
+    page = signed_in()
+    page.goto(made.path("email"))
+    name = page.get_by_role("textbox", name="Question")
+    name.fill("E-mail")
+    name.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("1 answer")
+    accessible(page)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("textbox", name="Question")).to_have_value("Email")
+    saved(page)
+    assert made.question("email")["name"] == "Email"
+
+
+def test_back_and_forward_show_what_was_chosen_and_send_nothing(signed_in: OpenPage, made: Made) -> None:
+    page = signed_in()
+    page.goto(made.path("email"))
+    before = made.structure()
+    page.locator("#outline").get_by_role("link", name="Color").click()
+    expect(page.get_by_role("textbox", name="Question")).to_have_value("Color")
+    page.go_back()
+    expect(page.get_by_role("textbox", name="Question")).to_have_value("Email")
+    page.go_forward()
+    expect(page.get_by_role("textbox", name="Question")).to_have_value("Color")
+    assert made.structure() == before
+
+
+# --- for everybody -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_builder_can_be_read_and_reached_by_everybody(
+    signed_in: OpenPage, accessible: CheckPage, made: Made, width: int, theme: str
+) -> None:
+    page = signed_in(width=width, theme=theme)
+    made.change("age", help="In years.")
+    for path in (made.path("email"), made.path("color"), f"{made.path('age')}&add=", made.path() + "?node=wizard"):
+        page.goto(path)
+        for pane in ("outline", "item", "step") if width < 1024 else ("step",):
+            if width < 1024:
+                page.locator(f"[data-pane-link={pane}]").click()
+            accessible(page)
+    page.goto(f"/wizards/{made.slug}/build/options?option_set_id={made.ids['color']}")
+    accessible(page)
+
+
+def test_the_builder_works_without_a_script(signed_in: OpenPage, made: Made) -> None:
+    page = signed_in(script=False)
+    page.goto(made.path("age"))
+    page.get_by_label("Personal data").check()
+    page.locator("#f-flags").get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("Saved: Change option set “Age”")
+    page.get_by_role("button", name="Move up").click()
+    expect(page.get_by_role("status")).to_contain_text("Move option set “Age”")
+    assert made.question("age")["personal_data"] is True

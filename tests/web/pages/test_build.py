@@ -1,0 +1,298 @@
+"""The builder as a page: what it shows, what its forms do without a script and with one, and what two editors meet."""
+
+import gzip
+import re
+from collections.abc import Awaitable, Callable
+from urllib.parse import urljoin
+
+import httpx
+import pytest
+from tests.build_kit import fields_in, path, send, sets_of, structure_of
+from tests.factories import count_queries, new_id, option, option_set, step, wizard
+from tests.pages_kit import HTMX, Browser, Page
+from tests.web_kit import WebSurvey, web_survey
+
+from keepstep.config import Resources
+from keepstep.core.structure import SELECTION_TYPES
+from keepstep.web.assets import FOLDER
+
+SignedIn = Callable[..., Awaitable[Browser]]
+STRANGE = ["<script>alert(1)</script>", "x" * 10_000, "שלום עולם 🧭 مرحبا", "{{ 7*7 }}"]
+
+
+@pytest.fixture
+async def survey(editor: httpx.AsyncClient) -> WebSurvey:
+    return await web_survey(editor)
+
+
+# --- what is shown -------------------------------------------------------------------------------------------------
+
+
+async def test_outline_canvas_and_properties_show_the_draft_beside_what_is_live(admin_browser: Browser, survey: WebSurvey) -> None:
+    await survey.answer(full_name="Ann", email="a@b.c")
+    page = await admin_browser.open(path(survey, node=survey.email))
+    assert [each.get_text(strip=True) for each in page.tree.select("#outline .kb-row-name")][1:4] == ["Personal Info", "Full Name", "Email"]
+    assert page.text("#outline [aria-current]") == "Email"
+    assert page.labelled("Question").get_text(strip=True) == "Email"
+    assert page.labelled("Selection type").select_one("[selected]")["value"] == "text_input"  # type: ignore[index]  # there is one
+    assert "1 answer" in page.text("#properties .ks-pill span[aria-hidden]")
+    chips = page.text("#chips")
+    assert "Live · v1" in chips
+    assert "no changes" in chips
+
+
+async def test_every_change_against_the_live_version_is_marked_where_it_is(admin_browser: Browser, survey: WebSurvey) -> None:
+    await survey.send("PUT", f"/api/v1/option-sets/{survey.email}", json={"is_required": True, "help": "Why?"})
+    page = await admin_browser.open(path(survey))
+    assert page.text(f"#li-{survey.email} .kb-mark") == "2 changes"
+    assert "is now required" in page.text(f"#item-{survey.email} .kb-changes")
+    assert "2 changes" in page.text("#chips")
+
+
+async def test_a_wizard_without_steps_says_what_comes_next(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    await editor.post("/api/v1/wizards", json={"name": "Empty"})
+    page = await admin_browser.open("/wizards/empty/build")
+    assert page.text("#canvas .ks-empty h2") == "This wizard asks nothing yet"
+    page = Page(await send(admin_browser, page, "add-step"))
+    assert page.text("#canvas h2").startswith("Step 1 of 1")
+    assert "This step asks nothing yet" in page.text("#canvas .kb-empty")
+
+
+async def test_the_script_gets_the_parts_of_the_same_page(admin_browser: Browser, survey: WebSurvey) -> None:
+    whole = await admin_browser.open(path(survey, node=survey.email))
+    part = await admin_browser.open(path(survey, node=survey.email), htmx=True)
+    assert (whole.is_whole, part.is_whole) == (True, False)
+    text = re.sub(r"\s+", " ", part.one('[data-into="properties"]').decode_contents())
+    assert 'name="selection_type"' in text
+    assert part.answer.headers["X-Node"] == survey.email
+    known = await admin_browser.client.get(
+        path(survey, node=survey.color), headers={**HTMX, "X-Draft-Revision": part.answer.headers["X-Draft-Revision"]}
+    )
+    assert not Page(known).tree.select('[data-into="outline"]')
+
+
+async def test_small_and_large_wizards_cost_the_same_number_of_queries(
+    admin_browser: Browser, editor: httpx.AsyncClient, resources: Resources
+) -> None:
+    counts = []
+    for many in (1, 50):
+        sets = [option_set(f"q{number}", "single_select", options=[option("a")]) for number in range(many)]
+        slug = f"w{many}"
+        made = await editor.post("/api/v1/wizards", json={"name": slug, "structure": wizard(step("one", *sets), name=slug)})
+        assert made.status_code == 201
+        page = await admin_browser.open(f"/wizards/{slug}/build?node={sets[0]['id']}")
+        with count_queries(resources.engine) as opening:
+            page = await admin_browser.open(f"/wizards/{slug}/build?node={sets[0]['id']}")
+        with count_queries(resources.engine) as editing:
+            answer = await send(admin_browser, page, "change-option-set", {"help": "x", "has": "help"}, script=True, form="f-question")
+        assert answer.status_code == 200
+        counts.append((len(opening), len(editing)))
+    assert counts[0] == counts[1]
+    assert counts[0][0] <= 6
+
+
+def test_the_scripts_of_the_builder_are_small() -> None:
+    scripts = ["vendor/htmx.js", "vendor/sortable.js", "keepstep.js", "build.js"]
+    assert sum(len(gzip.compress((FOLDER / name).read_bytes())) for name in scripts) <= 60 * 1024
+
+
+# --- edits ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_form_makes_one_named_edit_and_comes_back_to_its_place(admin_browser: Browser, survey: WebSurvey) -> None:
+    page = await admin_browser.open(path(survey, node=survey.email))
+    before = (await survey.draft())["revision"]
+    after = Page(await send(admin_browser, page, "change-option-set", {"help": "Only to answer you."}, form="f-question"))
+    assert after.text(".kb-said") == "Saved: Change option set “Email”: help text"
+    assert (await survey.draft())["revision"] == before + 1
+    assert after.text("#outline [aria-current] .kb-row-name") == "Email"
+    assert after.labelled("Help text").get_text(strip=True) == "Only to answer you."
+
+
+async def test_for_the_script_an_edit_sends_the_row_that_changed_and_no_outline(admin_browser: Browser, survey: WebSurvey) -> None:
+    page = await admin_browser.open(path(survey, node=survey.email))
+    answer = await send(admin_browser, page, "change-option-set", {"help": "Why", "has": "help"}, script=True, form="f-question")
+    part = Page(answer)
+    assert answer.headers["X-Revision-Made"] == answer.headers["X-Draft-Revision"]
+    assert [str(each["data-instead"]) for each in part.tree.select("[data-instead]")] == [f"li-{survey.email}"]
+    assert not part.tree.select('[data-into="outline"]')
+    assert part.text("[data-say]") == "Saved: Change option set “Email”: help text"
+
+
+async def test_each_of_the_selection_types_can_be_added_shown_and_saved(admin_browser: Browser, survey: WebSurvey) -> None:
+    for each in SELECTION_TYPES:
+        page = await admin_browser.open(path(survey, node=survey.steps[0], add=""))
+        page = Page(await send(admin_browser, page, "add-option-set", {"selection_type": each}))
+        assert page.answer.status_code == 200
+        texts = await send(admin_browser, page, "change-option-set", {"name": f"A {each}", "help": "Some help"}, form="f-question")
+        assert texts.status_code == 200, texts.text
+        messages = list(page.tree.select("#f-limits"))
+        for form in messages:
+            unchanged = await admin_browser.client.post(urljoin(str(page.answer.url), str(form["action"])), data=fields_in(form))
+            assert unchanged.status_code == 303
+    names = [item["name"] for item in sets_of(await structure_of(survey))]
+    assert names[2:] == [f"A {each}" for each in SELECTION_TYPES]
+
+
+async def test_the_palette_is_searched_without_a_script(admin_browser: Browser, survey: WebSurvey) -> None:
+    page = await admin_browser.open(path(survey, node=survey.steps[0], add="", find="date"))
+    assert [each.get_text(strip=True) for each in page.tree.select(".kb-type")] == ["Date", "Date and time"]
+    none = await admin_browser.open(path(survey, node=survey.steps[0], add="", find="zzz"))
+    assert "No type is called that" in none.text(".kb-palette .kb-empty")
+
+
+async def test_a_question_is_added_where_the_plus_was(admin_browser: Browser, survey: WebSurvey) -> None:
+    page = await admin_browser.open(path(survey, node=survey.steps[0], add=survey.email))
+    await send(admin_browser, page, "add-option-set", {"selection_type": "date"})
+    assert [item["selection_type"] for item in sets_of(await structure_of(survey))] == ["text_input", "date", "text_input"]
+
+
+async def test_a_second_click_adds_duplicates_and_takes_back_nothing_twice(admin_browser: Browser, survey: WebSurvey) -> None:
+    page = await admin_browser.open(path(survey, node=survey.email, add=""))
+    for act, fields in (("add-option-set", {"selection_type": "date"}), ("duplicate", {}), ("add-step", {})):
+        for _ in range(2):
+            assert (await send(admin_browser, page, act, fields)).status_code == 200
+    structure = await structure_of(survey)
+    assert (len(structure["steps"]), len(sets_of(structure))) == (3, 4)
+    page = await admin_browser.open(path(survey))
+    for _ in range(2):
+        assert (await send(admin_browser, page, "undo")).status_code == 200
+    assert len((await structure_of(survey))["steps"]) == 2
+
+
+async def test_questions_and_steps_move_by_buttons(admin_browser: Browser, survey: WebSurvey) -> None:
+    page = await admin_browser.open(path(survey, node=survey.email))
+    down = page.one("#move-down")
+    assert down["aria-disabled"] == "true"
+    up = await send(admin_browser, page, "move-option-set", script=True, option_set_id=survey.email, before=survey.full_name)
+    assert Page(up).text("[data-say]") == "Moved: now 1 of 2 in “Personal Info”."
+    page = await admin_browser.open(path(survey, node=survey.email))
+    await send(admin_browser, page, "move-option-set", option_set_id=survey.email, to_step=survey.steps[1])
+    structure = await structure_of(survey)
+    assert [item["id"] for item in sets_of(structure, 1)] == [survey.color, survey.email]
+    page = await admin_browser.open(path(survey, node=survey.steps[1]))
+    await send(admin_browser, page, "move-step", step_id=survey.steps[1], before=survey.steps[0])
+    assert [each["id"] for each in (await structure_of(survey))["steps"]] == [survey.steps[1], survey.steps[0]]
+
+
+async def test_options_are_added_moved_retired_and_brought_back(admin_browser: Browser, survey: WebSurvey) -> None:
+    page = await admin_browser.open(path(survey, node=survey.color))
+    page = Page(await send(admin_browser, page, "add-option", {"label": "Teal"}))
+    page = Page(await send(admin_browser, page, "move-option", value="teal", before="red" if "red" in page.answer.text else ""))
+    page = Page(await send(admin_browser, page, "retire-option", value="teal"))
+    assert page.text("#outline-shelf .kb-shelf-name") == "Teal"
+    page = Page(await send(admin_browser, page, "restore-option", value="teal"))
+    options = sets_of(await structure_of(survey), 1)[0]["options"]
+    assert "teal" in [each["value"] for each in options if not each.get("retired")]
+
+
+async def test_what_is_deleted_lies_on_the_shelf_and_comes_back_with_its_id(admin_browser: Browser, survey: WebSurvey) -> None:
+    page = await admin_browser.open(path(survey, node=survey.email))
+    if page.tree.select('form[action$="/impact/delete"]'):
+        pytest.skip("deleting goes through the dialogs of impact, which have tests of their own")
+    page = Page(await send(admin_browser, page, "delete-option-set", option_set_id=survey.email))
+    assert page.text("#outline [aria-current] .kb-row-name") == "Full Name"
+    assert "deleted" in page.text("#outline-shelf .kb-shelf-meta")
+    await send(admin_browser, page, "restore-option-set", option_set_id=survey.email)
+    assert [item["id"] for item in sets_of(await structure_of(survey))] == [survey.full_name, survey.email]
+
+
+async def test_undo_and_redo_name_what_they_do_and_survive_a_reload(admin_browser: Browser, survey: WebSurvey) -> None:
+    page = await admin_browser.open(path(survey, node=survey.email))
+    await send(admin_browser, page, "retire-option-set", option_set_id=survey.email)
+    page = await admin_browser.open(path(survey))
+    assert page.one("#undo")["title"] == "Undo: Retire option set “Email”"
+    page = Page(await send(admin_browser, page, "undo"))
+    assert page.one("#redo")["title"] == "Redo: Retire option set “Email”"
+    await send(admin_browser, page, "redo")
+    assert sets_of(await structure_of(survey))[1]["retired"] is True
+
+
+# --- what is refused -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("form", "fields", "why"),
+    [
+        ("f-limits", {"constraints.max_length": "many"}, "Give a whole number."),
+        ("f-limits", {"constraints.min_length": "9", "constraints.max_length": "3"}, "min_length is greater than max_length"),
+        ("f-limits", {"constraints.pattern": "("}, "No regular expression"),
+        ("f-key", {"key": "Not A Key"}, "should match pattern"),
+        ("f-key", {"key": "full-name"}, "belongs to another option set"),
+    ],
+)
+async def test_what_is_wrong_is_said_at_its_input_and_what_was_typed_stays(
+    admin_browser: Browser, survey: WebSurvey, form: str, fields: dict[str, str], why: str
+) -> None:
+    page = await admin_browser.open(path(survey, node=survey.email))
+    before = await survey.draft()
+    answer = await send(admin_browser, page, "change-option-set", fields, form=form)
+    page = Page(answer)
+    assert answer.status_code in {409, 422}
+    wrong = page.one(f'#{form} [aria-invalid="true"]')
+    assert wrong["value"] in fields.values()
+    assert why.lower() in page.text(f"#{form} .ks-error").lower()
+    assert await survey.draft() == before
+
+
+@pytest.mark.parametrize("text", STRANGE)
+async def test_whatever_is_typed_stays_text(admin_browser: Browser, survey: WebSurvey, text: str) -> None:
+    page = await admin_browser.open(path(survey, node=survey.email))
+    page = Page(await send(admin_browser, page, "change-option-set", {"name": text, "help": text}, form="f-question"))
+    assert page.answer.status_code == 200
+    assert page.labelled("Question").get_text().strip() == text
+    assert not [each for each in page.tree.select("script") if not each.get("src")]
+    for act, form, fields in (
+        ("change-step", "f-step", {"name": text, "help": text}),
+        ("change-option-set", "f-unit", {"unit": text}),
+        ("change-option-set", "f-messages", {"message.type": text}),
+    ):
+        page = Page(await send(admin_browser, page, act, fields, form=form))
+        assert page.answer.status_code == 200
+    assert (await admin_browser.open(path(survey, node=survey.email))).answer.status_code == 200
+
+
+async def test_an_act_that_there_is_not_and_a_form_without_its_node_are_problems(admin_browser: Browser, survey: WebSurvey) -> None:
+    token = str((await admin_browser.open(path(survey))).one('meta[name="csrf-token"]')["content"])
+    base = "/wizards/customer-survey/build/edit"
+    answers = [
+        await admin_browser.client.post(f"{base}/{act}", data={"csrf_token": token, "base": "1"})
+        for act in ("nonsense", "change-step", "undo")
+    ]
+    assert [answer.status_code for answer in answers] == [404, 422, 404]
+    lost = {"csrf_token": token, "base": "x", "option_set_id": new_id(), "has": "help", "help": "x"}
+    assert (await admin_browser.client.post(f"{base}/change-option-set", data=lost)).status_code in {404, 409}
+
+
+async def test_who_may_only_look_finds_no_form_that_changes_anything(signed_in: SignedIn, survey: WebSurvey) -> None:
+    browser = await signed_in("analyst")
+    page = await browser.open(path(survey, node=survey.color))
+    assert not list(page.tree.select("#outline form, #actions form, .kb-tools, .kb-plus, .kb-foot form"))
+    assert page.one("#f-flags fieldset").has_attr("disabled")
+    token = str(page.one('meta[name="csrf-token"]')["content"])
+    data = {"csrf_token": token, "base": "1", "option_set_id": survey.color}
+    assert (await browser.client.post("/wizards/customer-survey/build/edit/retire-option-set", data=data)).status_code == 403
+
+
+async def test_a_wizard_of_others_is_refused_and_one_in_the_trash_is_shown_without_forms(
+    signed_in: SignedIn, admin: httpx.AsyncClient, admin_browser: Browser, survey: WebSurvey
+) -> None:
+    other = (await admin.post("/api/v1/wizards", json={"name": "Other"})).json()
+    browser = await signed_in("editor")
+    user = next(each for each in (await admin.get("/api/v1/users")).json()["items"] if each["email"] == "editor@example.org")
+    await admin.put(f"/api/v1/users/{user['id']}/grants/{other['id']}", json={"role": "editor"})
+    assert (await browser.open(path(survey))).answer.status_code == 403
+    await admin.delete(f"/api/v1/wizards/{other['id']}")
+    page = await admin_browser.open("/wizards/other/build")
+    assert "in the trash" in page.text("#notices")
+    assert not page.tree.select("#outline form")
+
+
+async def test_a_change_after_the_session_is_over_is_kept_through_signing_in(admin_browser: Browser, survey: WebSurvey) -> None:
+    page = await admin_browser.open(path(survey, node=survey.email))
+    admin_browser.client.cookies.clear()
+    late = Page(await send(admin_browser, page, "change-option-set", {"help": "Typed late"}, form="f-question"))
+    assert late.answer.status_code == 401
+    again = Page(await admin_browser.press(late, "Sign in", {"email": "admin@example.org", "password": "correct horse battery"}))
+    await admin_browser.press(again, "Send what I typed")
+    assert sets_of(await structure_of(survey))[1]["help"] == "Typed late"
