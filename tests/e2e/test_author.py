@@ -85,6 +85,20 @@ def test_a_draft_is_answered_with_the_keyboard_alone(signed_in: OpenPage, access
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
 
 
+@pytest.mark.parametrize("width", [320, 1920])
+def test_long_and_foreign_texts_fit_every_page(signed_in: OpenPage, accessible: CheckPage, served: Served, width: int) -> None:
+    long = {"ar": "Wordwithoutaspace" * 600, "en": "مرحبا 👋" * 500}
+    options = [{"value": "yes", "label": long}]
+    first = asked("first", "single_select", name=long, help=long, options=options)
+    yes = {"==": [{"var": first["id"]}, "yes"]}
+    second = asked("second", "text_input", name=long, visible_if=yes, is_required=True)
+    address = wizard_of(served, [first, second], languages=["ar", "en"], default_language="ar")
+    page = signed_in(width=width)
+    for path in ("/preview", "/conditions", f"/conditions?node={second['id']}", "/problems", "/languages"):
+        page.goto(address + path)
+        accessible(page)
+
+
 def test_an_exclusive_box_and_a_slider_help_where_a_script_runs(signed_in: OpenPage, served: Served) -> None:
     options = [{"value": "a", "label": "Apples"}, {"value": "none", "label": "None of these", "exclusive": True}]
     page = signed_in()

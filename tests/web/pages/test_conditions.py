@@ -163,6 +163,7 @@ async def test_an_analyst_reads_conditions_and_changes_none(signed_in: Any, edit
     browser = await signed_in("analyst")
     page = await browser.open(f"/wizards/{slug}/conditions?node={second}")
     assert page.answer.status_code == 200
+    assert [each for each in page.tree.select("#condition-form button") if "visually-hidden" not in each["class"]] == []
     assert (await pressed(browser, page, "drop")).answer.status_code == 403
 
 

@@ -13,7 +13,7 @@ from babel import Locale
 from keepstep.core.conditions import OPERATORS, TODAY, WITHOUT_VALUE, Condition, Rule
 from keepstep.core.logic import as_date, as_number, to_text
 from keepstep.core.structure import ChoiceFields, Option, OptionSet, Statement, Structure
-from keepstep.core.text import text_in
+from keepstep.core.text import Text, text_in, without_pipes
 from keepstep.web.questions.lenient import clock, day
 from keepstep.web.texts import message
 
@@ -153,15 +153,23 @@ def _values(option_set: OptionSet | None, chosen: tuple[str, ...], structure: St
 
 
 def _option_label(option: Option, structure: Structure) -> str:
-    return text_in(option.label, structure.default_language, structure.default_language) or option.value
+    return _short(option.label, structure) or option.value
 
 
 def named(structure: Structure, option_set_id: str) -> str:
-    """A question as a list names it."""
+    """A question as a list names it: on one line, and no longer than a line or two."""
     option_set = structure.option_set_by_id.get(option_set_id)
     if option_set is None:
         return option_set_id
-    return text_in(option_set.name, structure.default_language, structure.default_language) or option_set.key
+    return _short(option_set.name, structure) or option_set.key
+
+
+_LONGEST: Final = 120
+
+
+def _short(text: Text, structure: Structure) -> str:
+    full = " ".join(without_pipes(text_in(text, structure.default_language, structure.default_language)).split())
+    return full if len(full) <= _LONGEST else f"{full[: _LONGEST - 1]}…"
 
 
 def questions_for(structure: Structure, node_id: str, *, is_option: bool) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -38,7 +38,7 @@ from keepstep.web.pages.condition_form import (
 from keepstep.web.pages.route import page_router, see_other
 from keepstep.web.rendering import page
 from keepstep.web.texts import message
-from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite
+from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor
 
 router = page_router()
 
@@ -82,7 +82,7 @@ async def conditions(
     draft = await get_draft(tx, visitor.actor, wizard_ref)
     if not node:
         return page(request, "conditions.html", block="list", wizard=draft.wizard, places=_places(draft))
-    return _shown(request, _opened(draft, Conditioned(node, value), as_text=mode == "text"), is_saved=saved)
+    return _shown(request, visitor, _opened(draft, Conditioned(node, value), as_text=mode == "text"), is_saved=saved)
 
 
 @router.post("/wizards/{wizard_ref}/conditions", name="page:condition")
@@ -94,18 +94,18 @@ async def condition(request: Request, visitor: CurrentVisitor, tx: PageWrite, wi
     act = _one(form, "do") or ("save-text" if editor.as_text else "save")
     try:
         if act not in ("save", "save-text", "drop"):
-            return _shown(request, _rebuilt(editor, act, form))
+            return _shown(request, visitor, _rebuilt(editor, act, form))
         expression = _expression(editor, act)
         setting = Setting(
             of=editor.of, expression=expression, was=_json(editor.was), base=editor.base, confirm=_one(form, "confirm") or None
         )
         await set_condition(visitor.ctx, tx, wizard_ref, setting)
     except RequestInvalid as problem:
-        return _shown(request, editor, status=422, error=problem.detail, errors=problem.errors)
+        return _shown(request, visitor, editor, status=422, error=problem.detail, errors=problem.errors)
     except ImpactUnconfirmed as problem:
-        return _shown(request, editor, status=409, report=problem.extra, act=act)
+        return _shown(request, visitor, editor, status=409, report=problem.extra, act=act)
     except Stale as problem:
-        return _shown(request, _seen_again(editor), status=409, stale=problem.extra["changed"])
+        return _shown(request, visitor, _seen_again(editor), status=409, stale=problem.extra["changed"])
     return see_other(request, f"/wizards/{wizard_ref}/conditions?{urlencode(_address(editor.of) | {'saved': 'true'})}")
 
 
@@ -238,7 +238,7 @@ def _json(text: str) -> Any:
 # --- the page ------------------------------------------------------------------------------------------------------
 
 
-def _shown(request: Request, editor: Editor, *, status: int = 200, **more: Any) -> Response:
+def _shown(request: Request, visitor: Visitor, editor: Editor, *, status: int = 200, **more: Any) -> Response:
     structure, of = editor.structure, editor.of
     present = of.condition(structure)
     node = structure.step_by_id.get(of.node_id) or option_set_in(structure, of.node_id)
@@ -260,7 +260,7 @@ def _shown(request: Request, editor: Editor, *, status: int = 200, **more: Any) 
         mentioned=_mentioned(editor, structure),
         used_in=mentions(structure, of.node_id, of.value) if of.node_id in structure.option_set_by_id else (),
         problems=_problems(structure, of),
-        address=urlencode(_address(of)),
+        may_edit=visitor.may("edit", editor.draft.wizard.id),
         **values,
     )
 
