@@ -197,6 +197,7 @@ def test_a_version_is_gone_back_to_by_keyboard_and_the_draft_is_kept(signed_in: 
     expect(dialog).to_be_hidden()
     expect(page.get_by_role("link", name="Roll back to v1…")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(dialog.get_by_role("link", name="Cancel")).to_be_focused()
     tab_to(page, "Roll back to v1", most=8)
     page.keyboard.press("Enter")
     expect(page.get_by_text("Version 3 is live, with the structure of version 1.")).to_be_visible()

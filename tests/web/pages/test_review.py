@@ -175,6 +175,8 @@ async def test_problems_that_stop_publishing_stand_above_and_there_is_no_button(
     page = await admin_browser.open(path(survey))
     assert "1 problem stops publishing" in page.text(".ks-stops h3")
     assert "which is none of its options" in page.text(".ks-stops li")
+    place = await admin_browser.open(page.link("Change the condition"))
+    assert (place.answer.status_code, "Email" in place.text("main")) == (200, True)
     assert [each.get_text(strip=True) for each in page.tree.select(".ks-review-side button")] == []
 
 

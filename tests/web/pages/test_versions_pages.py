@@ -278,6 +278,15 @@ async def test_an_answer_that_came_meanwhile_is_shown_before_the_question_is_set
     assert (await admin_browser.press(Page(answer), "Restore “Favorite Color”")).status_code == 303
 
 
+async def test_numbers_that_rose_are_shown_before_the_question_is_set_back(admin_browser: Browser, survey: WebSurvey) -> None:
+    await survey.answer(favorite_color=["red"])
+    page = await admin_browser.open(restoring(survey, 2, survey.color))
+    await survey.answer(favorite_color=["red"])
+    answer = await admin_browser.press(page, "Restore “Favorite Color”")
+    assert answer.status_code == 409
+    assert "3 answers" in Page(answer).text(".ks-touching")
+
+
 async def test_without_its_step_the_page_asks_where_the_question_goes(admin_browser: Browser, survey: WebSurvey) -> None:
     await confirmed(survey, "DELETE", f"/api/v1/steps/{survey.steps[0]}")
     await survey.send("POST", "/api/v1/steps", json={"wizard_id": survey.wizard, "name": "More"})

@@ -23,7 +23,6 @@ from keepstep.actions.publishing import (
 )
 from keepstep.core.change_groups import by_kind, by_step, classes_of
 from keepstep.core.diff import diff
-from keepstep.core.faults import Finding, problems_in
 from keepstep.core.look_alike_words import question_of
 from keepstep.core.structure import Structure
 from keepstep.db.transaction import Read, Write, open_read, open_write
@@ -35,6 +34,7 @@ from keepstep.queries.wizards import count_runs_by_version
 from keepstep.web.deps import ResourcesDep
 from keepstep.web.pages.beside import touched_step
 from keepstep.web.pages.frame import frame_values
+from keepstep.web.pages.problems_page import problems_of
 from keepstep.web.pages.route import fields_of, local_path, page_router, see_other
 from keepstep.web.problems import status_of
 from keepstep.web.rendering import page, wants_part
@@ -132,14 +132,14 @@ async def _shown(visitor: Visitor, tx: Read, state: WizardDraft, *, by: Layout, 
     wizard, active = state.wizard, await active_version(tx, state.wizard)
     old, new = _structures(active, state)
     counted = await publish_report(visitor.ctx, tx, wizard, active, new)
-    findings = problems_in(new)
+    problems = problems_of(new, wizard.slug or wizard.id)
     values = await frame_values(tx, wizard, state.draft) | _links(state, by) | _listed(counted, by, old, new)
     values |= _in_progress(await count_runs_by_version(tx, wizard.id))
     return values | {
         "beside": touched_step([each.change for each in counted.report.changes], old, new, step),
         "new_number": (await last_version(tx, wizard.id))[0] + 1,
-        "stops": [each for each in findings if each.severity == "stops"],
-        "warns": _warnings(findings),
+        "stops": [each for each in problems if each.stops],
+        "warns": [each for each in problems if not each.stops],
         "suggestions": [question_of(each, old, new) for each in await suggested_matches(tx, wizard, counted.report)],
         "differs": active is None or old != new,
         "steps": len(new.steps),
@@ -163,10 +163,6 @@ def _listed(counted: Confirmable, by: Layout, old: Structure, new: Structure) ->
         "groups": by_step(changes, old, new) if by == "step" else by_kind(changes),
         "classes": classes_of(changes),
     }
-
-
-def _warnings(findings: tuple[Finding, ...]) -> list[Finding]:
-    return [each for each in findings if each.severity == "warns"]
 
 
 def _in_progress(runs: Mapping[str, Any]) -> dict[str, Any]:
