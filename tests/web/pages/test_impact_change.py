@@ -212,7 +212,7 @@ async def test_for_the_script_every_answer_goes_to_the_dialog(editor_browser: Br
     report = await editor_browser.press(Page(meaning), "Same meaning", headers=HTMX)
     assert (report.status_code, report.headers["hx-retarget"]) == (409, "#dialog")
     done = await editor_browser.press(Page(report), "Change “Favorite Color”", headers=HTMX)
-    assert (done.status_code, done.headers["hx-redirect"]) == (204, f"/wizards/{survey.wizard}/build?node={survey.color}")
+    assert (done.status_code, done.headers["hx-redirect"]) == (204, f"/wizards/{survey.wizard}/build?node={survey.color}&done=2")
 
 
 @pytest.mark.parametrize("fields", ["[]", "nonsense", '{"id": "x"}', '{"selection_type": "none"}', '{"unknown": 1}'])
