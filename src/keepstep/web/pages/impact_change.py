@@ -98,18 +98,22 @@ async def change(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizar
         return await unconfirmed(request, visitor, tx, pending, problem)
     except _ABOUT_VALUE as problem:
         if pointed.kind == "option" and pending.meaning == "different":
-            return await _meaning(request, visitor, tx, pending, problem=problem)
+            return await unconfirmed(request, visitor, tx, pending, problem)
         raise
     return gone_on(request, pending.asked, edited)
 
 
 async def unconfirmed(request: Request, visitor: Visitor, tx: Read, pending: Pending, problem: Problem) -> Response:
-    """The dialog for a change that an action did not make: ImpactUnconfirmed, MeaningUnconfirmed, Stale. Nothing may be written before."""
+    """The dialog for a change that an action did not make: ImpactUnconfirmed, MeaningUnconfirmed, Stale, or a value that a new option
+    cannot have. Nothing may be written before.
+    """
     if isinstance(problem, Stale):
         others = problem.extra["changed"]["edits"]
         return await _asking(request, visitor, tx, pending, status=409, others=others, before="")
     if isinstance(problem, MeaningUnconfirmed):
         return await _meaning(request, visitor, tx, pending)
+    if isinstance(problem, _ABOUT_VALUE):
+        return await _meaning(request, visitor, tx, pending, problem=problem)
     return await _report(request, visitor, tx, pending, status=409, before=pending.counted or None)
 
 
