@@ -10,7 +10,7 @@ from keepstep.core.counts import Counts, RunTally, Tally
 from keepstep.core.diff import diff
 from keepstep.core.edit import apply
 from keepstep.core.edits import Draft, Edit
-from keepstep.core.impact import Report, groups_to_count, option_sets_to_count, report_on
+from keepstep.core.impact import Report, groups_to_count, option_sets_to_count, report_on, stored_under
 from keepstep.core.structure import Structure, parse
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -275,3 +275,16 @@ def test_many_values_are_covered_only_as_the_same_set() -> None:
     assert len(shown["values"][f"type-changed:{EMAIL}"]) == 1
     assert still_covered(shown, report(edit, counts({EMAIL: many[::-1]}, runs=150))) == ()
     assert len(still_covered(shown, report(edit, counts({EMAIL: [*many, tally("x")]}, runs=151)))) == 1
+
+
+def test_what_is_stored_under_a_question_is_what_its_removal_touches() -> None:
+    stored = counts({COLOR: [tally("blue", 2), tally("red", version_number=3), tally("red", 5, trashed=True)]}, runs=9)
+    removal = report(e.DeleteOptionSet(option_set_id=COLOR), stored).impact
+    found = stored_under(stored, [COLOR], mentions=removal.mentions)
+    assert found == removal
+    assert found.answers_by_version == {1: 2, 3: 1}
+
+
+def test_what_is_stored_under_an_option_is_what_chose_it() -> None:
+    stored = counts({COLOR: [tally("blue", 2), tally(["red", "blue"]), tally("red", 4)]}, runs=9)
+    assert stored_under(stored, [COLOR], "blue").answers == 3

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
-from tests.e2e.conftest import THEMES, WIDTHS, CheckPage
+from tests.e2e.conftest import THEMES, WIDTHS, CheckPage, sign_in
 from tests.factories import JOHN, customer_survey
 from tests.served import Served
 
@@ -133,6 +133,17 @@ def test_an_answer_that_came_in_between_is_shown_in_the_same_dialog(signed_in: O
     assert "email" in survey.draft()
     dialog.get_by_role("button", name="Delete “Email” anyway").click()
     expect(page.get_by_role("rowheader", name="Email")).to_have_count(0)
+
+
+def test_a_session_that_ends_behind_the_dialog_loses_nothing(signed_in: OpenPage, survey: Survey) -> None:
+    page = signed_in()
+    dialog = opened(page, survey, survey.path("delete", "email"))
+    page.context.clear_cookies()
+    dialog.get_by_role("button", name="Retire “Email”").click()
+    expect(dialog.get_by_role("heading", name="Sign in")).to_be_visible()
+    with page.expect_navigation():
+        sign_in(page)
+    assert survey.draft()["email"]["retired"] is True
 
 
 def test_without_a_script_the_dialog_is_a_page(signed_in: OpenPage, survey: Survey) -> None:

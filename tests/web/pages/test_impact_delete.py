@@ -42,7 +42,8 @@ async def test_deleting_an_answered_question_shows_what_is_stored_before_anythin
 async def test_deleting_anyway_takes_the_question_out_and_leaves_the_run_alone(editor_browser: Browser, survey: WebSurvey) -> None:
     path = address(survey, "delete", survey.email)
     done = await editor_browser.press(await editor_browser.open(path), "Delete “Email” anyway")
-    assert (done.status_code, done.headers["location"]) == (303, f"/wizards/{survey.wizard}/build?node={survey.email}")
+    # The builder is told which edit it was.
+    assert (done.status_code, done.headers["location"]) == (303, f"/wizards/{survey.wizard}/build?node={survey.email}&done=2")
     draft = (await survey.draft())["structure"]
     assert [item["key"] for step in draft["steps"] for item in step["option_sets"]] == ["full-name", "favorite-color"]
     runs = (await survey.client.get(f"{survey.url}/runs")).json()["items"]

@@ -50,7 +50,7 @@ async def test_the_dialogs_go_on_to_the_page_whose_edit_it_is(editor_browser: Br
     assert (meaning.answer.status_code, meaning.answer.headers["hx-retarget"]) == (409, "#dialog")
     assert [form["action"] for form in meaning.tree.select("form[data-edit][data-answer]")] == [f"/planted/{survey.wizard}"] * 2
     assert meaning.link("Cancel") == "/there"
-    report = Page(await editor_browser.press(meaning, "Same meaning"))
+    report = Page(await editor_browser.press(meaning, "The same meaning"))
     assert rows_of(report, ".ks-conversion") == [["Blue", "1", "Blue"]]
     done = await editor_browser.press(report, "Change “Favorite Color”")
     assert (done.status_code, done.headers["location"]) == (303, "/there")

@@ -13,7 +13,8 @@ Parameters, in the query of a GET and in the form of a POST (with `csrf_field()`
 - `node`: the id of a step or option set; with `value`, its option of that value.
 - `base`: the draft revision that the page showed. Later edits of other nodes do not matter; one of this node is shown with its
   author, and nothing is done. Left out, nobody asks.
-- `return`: the local path where Cancel leads and where it goes on afterwards; the builder when left out.
+- `return`: the local path where Cancel leads and where it goes on afterwards, to the builder with `done`, the revision of the edit, so
+  that it can say what happened; the builder when left out.
 - `fields` (change): a JSON object of the members to set, as in the API. `meaning` (`same`, `different`), `new_value` (of the option
   that is added when it is different), `confirm` and `counted` come from the dialogs themselves.
 
@@ -30,16 +31,17 @@ where `held` is what its form had sent, without `base`, `confirm`, `meaning`, `n
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from keepstep.actions.confirm import Consent
+from keepstep.actions.drafts import Edited
 from keepstep.core.jsonvalue import unstorable_text
 from keepstep.errors import RequestInvalid
-from keepstep.web.pages.route import fields_of, local_path
+from keepstep.web.pages.route import fields_of, local_path, see_other
 from keepstep.web.rendering import is_htmx, page
 
 PREFIX: Final = "/wizards/{wizard_ref}/build/impact"
@@ -121,6 +123,15 @@ def asked_in(wizard_ref: str, given: Mapping[str, str]) -> Asked:
 def builder_path(wizard_ref: str, node: str = "") -> str:
     """The builder, with this step or option set chosen."""
     return f"/wizards/{quote(wizard_ref)}/build" + (f"?{urlencode({'node': node})}" if node else "")
+
+
+def gone_on(request: Request, asked: Asked, edited: Edited) -> Response:
+    """Where the person came from. The builder is told which edit was made, for those who do not see it."""
+    path, _, query = asked.back.partition("?")
+    if edited.name is None or path != builder_path(asked.wizard_ref):
+        return see_other(request, asked.back)
+    kept = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != "done"]
+    return see_other(request, f"{path}?{urlencode([*kept, ('done', str(edited.state.wizard.draft_revision))])}")
 
 
 def dialog(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:

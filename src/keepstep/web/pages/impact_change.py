@@ -22,10 +22,10 @@ from keepstep.db.transaction import Read
 from keepstep.errors import ImpactUnconfirmed, MeaningUnconfirmed, OptionValueReserved, Problem, RequestInvalid, Stale, StructureInvalid
 from keepstep.queries.drafts import WizardDraft, get_draft, reserved_of
 from keepstep.queries.impact import stored_counts
-from keepstep.web.pages.impact import PREFIX, Asked, Way, asked_in, dialog, given_in
+from keepstep.web.pages.impact import PREFIX, Asked, Way, asked_in, dialog, given_in, gone_on
 from keepstep.web.pages.impact_node import Pointed, pointed_in
 from keepstep.web.pages.impact_view import numbers_of, places_of, values_of
-from keepstep.web.pages.route import page_router, see_other
+from keepstep.web.pages.route import page_router
 from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor
 
 router = page_router()
@@ -93,23 +93,27 @@ async def change(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizar
     pointed = pointed_in(state.draft.structure, pending.asked.node, pending.asked.value)
     try:
         since = Since(wizard_ref, pending.asked.base, pointed.touching(pending.fields))
-        await edit_untouched(visitor.ctx, tx, pending.plan(pointed), pending.asked.consent(given), since)
+        edited = await edit_untouched(visitor.ctx, tx, pending.plan(pointed), pending.asked.consent(given), since)
     except (ImpactUnconfirmed, MeaningUnconfirmed, Stale) as problem:
         return await unconfirmed(request, visitor, tx, pending, problem)
     except _ABOUT_VALUE as problem:
         if pointed.kind == "option" and pending.meaning == "different":
-            return await _meaning(request, visitor, tx, pending, problem=problem)
+            return await unconfirmed(request, visitor, tx, pending, problem)
         raise
-    return see_other(request, pending.asked.back)
+    return gone_on(request, pending.asked, edited)
 
 
 async def unconfirmed(request: Request, visitor: Visitor, tx: Read, pending: Pending, problem: Problem) -> Response:
-    """The dialog for a change that an action did not make: ImpactUnconfirmed, MeaningUnconfirmed, Stale. Nothing may be written before."""
+    """The dialog for a change that an action did not make: ImpactUnconfirmed, MeaningUnconfirmed, Stale, or a value that a new option
+    cannot have. Nothing may be written before.
+    """
     if isinstance(problem, Stale):
         others = problem.extra["changed"]["edits"]
         return await _asking(request, visitor, tx, pending, status=409, others=others, before="")
     if isinstance(problem, MeaningUnconfirmed):
         return await _meaning(request, visitor, tx, pending)
+    if isinstance(problem, _ABOUT_VALUE):
+        return await _meaning(request, visitor, tx, pending, problem=problem)
     return await _report(request, visitor, tx, pending, status=409, before=pending.counted or None)
 
 

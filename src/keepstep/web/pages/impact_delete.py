@@ -20,7 +20,7 @@ from keepstep.db.transaction import Read
 from keepstep.errors import ImpactUnconfirmed, Stale
 from keepstep.queries.drafts import WizardDraft, get_draft
 from keepstep.queries.versions import version_by_id
-from keepstep.web.pages.impact import PREFIX, Asked, Way, asked_in, dialog, given_in
+from keepstep.web.pages.impact import PREFIX, Asked, Way, asked_in, dialog, given_in, gone_on
 from keepstep.web.pages.impact_node import Pointed, pointed_in
 from keepstep.web.pages.impact_view import by_question, numbers_of, places_of, values_of
 from keepstep.web.pages.route import page_router, see_other
@@ -47,14 +47,14 @@ async def delete(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizar
     pointed = pointed_in(state.draft.structure, asked.node, asked.value)
     edit = pointed.retirement() if given.get("act") == "retire" else pointed.deletion()
     try:
-        await edit_untouched(visitor.ctx, tx, fixed(edit), asked.consent(given), Since(wizard_ref, asked.base, edit))
+        edited = await edit_untouched(visitor.ctx, tx, fixed(edit), asked.consent(given), Since(wizard_ref, asked.base, edit))
     except Stale as stale:
         return await _dialog(request, visitor, tx, asked, status=409, others=stale.extra["changed"]["edits"], before="")
     except ImpactUnconfirmed:
         if "act" in given:
             return await _dialog(request, visitor, tx, asked, status=409, before=given.get("counted") or "")
         return await _dialog(request, visitor, tx, asked) if is_htmx(request) else see_other(request, asked.path_to("delete"))
-    return see_other(request, asked.back)
+    return gone_on(request, asked, edited)
 
 
 async def _dialog(request: Request, visitor: Visitor, tx: Read, asked: Asked, **why: Any) -> Response:

@@ -40,6 +40,7 @@
   dialog?.addEventListener("close", () => {
     dialog.replaceChildren();
     waiting = [];
+    asked = null;
     if (opener?.isConnected) opener.focus();
     opener = null;
   });
@@ -54,6 +55,7 @@
   // --- signing in again --------------------------------------------------------------------------------------------
   // A request that came without a session waits here, with what was typed still in its form, and is sent again afterwards.
   let waiting = [];
+  let asked = null;
 
   document.addEventListener("htmx:after:request", (event) => {
     const ctx = event.detail.ctx;
@@ -66,6 +68,8 @@
   function showSignIn(html) {
     const form = new DOMParser().parseFromString(html, "text/html").getElementById("sign-in");
     if (!form) return;
+    // What the dialog asked waits as well, and is there again afterwards.
+    if (dialog.open && !dialog.querySelector("#sign-in")) asked = [...dialog.childNodes];
     dialog.replaceChildren(form);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -83,9 +87,12 @@
       credentials: "same-origin",
     });
     if (answer.status !== 204) return showSignIn(await answer.text());
-    renewToken(answer.headers.get("X-CSRF-Token"));
     const again = waiting;
-    closeDialog();
+    waiting = [];
+    if (asked) dialog.replaceChildren(...asked);
+    else closeDialog();
+    asked = null;
+    renewToken(answer.headers.get("X-CSRF-Token"));
     for (const ctx of again) sendAgain(ctx);
   }
 
