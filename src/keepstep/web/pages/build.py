@@ -34,6 +34,7 @@ from keepstep.errors import (
     StructureInvalid,
 )
 from keepstep.queries.builder import COUNTED_AT_ONCE, Construction, construction_of, count_runs, get_construction, stored_of
+from keepstep.queries.frame import frame_of
 from keepstep.web.pages import build_fields as fields
 from keepstep.web.pages.build_acts import Sent, plan_of
 from keepstep.web.pages.build_ask import ask
@@ -114,7 +115,10 @@ async def build(
 async def _page(request: Request, visitor: Visitor, tx: Read, construction: Construction, place: Place, shown_: Shown) -> Response:
     view = await counted(tx, visitor, View(construction, place, visitor.actor.id))
     template = "build/parts.html" if wants_part(request) else "build/page.html"
-    values = values_of(visitor, view)
+    values = dict(values_of(visitor, view))
+    if not wants_part(request):
+        frame = await frame_of(tx, construction.state.wizard.id)
+        values["tab_counts"] = {"versions": frame.versions, "runs": frame.runs}
     return page(
         request,
         template,
