@@ -15,12 +15,16 @@ from keepstep.web.api import accounts, drafts, exports, files, imports, nodes, r
 from keepstep.web.api import versions as versions_api
 from keepstep.web.edge import Edge
 from keepstep.web.metrics import Metrics
+from keepstep.web.oidc import Provider
 from keepstep.web.pages import (
+    account,
     appearance,
     assets,
     audit,
     conditions,
     first_run,
+    grants,
+    health,
     home,
     impact_change,
     impact_delete,
@@ -28,12 +32,18 @@ from keepstep.web.pages import (
     languages,
     preview,
     problems_page,
+    provider,
     review,
     rollback,
+    set_password,
     signing_in,
+    tokens,
+    user,
+    users,
     version,
     versions,
 )
+from keepstep.web.pages.provider import CALLBACK
 from keepstep.web.problems import answer_problems
 from keepstep.web.session import SignedInCache
 
@@ -65,7 +75,15 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     rollback.router,
     audit.router,
     signing_in.router,
+    provider.router,
+    set_password.router,
     first_run.router,
+    account.router,
+    tokens.router,
+    users.router,
+    user.router,
+    grants.router,
+    health.router,
     appearance.router,
     assets.router,
 )
@@ -101,12 +119,21 @@ def create_app(resources: Resources, *, close: Close | None = None) -> FastAPI:
     app.state.resources = resources
     app.state.metrics = metrics
     app.state.signed_in_cache = SignedInCache()
+    app.state.provider = _provider_of(resources)
     app.state.password_checks = asyncio.Semaphore(PASSWORD_CHECKS)
     answer_problems(app)
     # Flat, since routers inside routers are matched three times over, which took a third of the time of a small request.
     # Each route has its router's tags, class and responses since it was declared.
     app.router.routes.extend(route for router in ROUTERS for route in router.routes)
     return app
+
+
+def _provider_of(resources: Resources) -> Provider | None:
+    """The provider that signs people in, where one is set. Nothing is asked of it yet: it may start later than this server."""
+    settings = resources.settings
+    if settings.oidc is None:
+        return None
+    return Provider(settings.oidc, redirect_uri=f"{settings.base_url}{CALLBACK}", now=resources.now)
 
 
 def _ending_with(close: Close | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

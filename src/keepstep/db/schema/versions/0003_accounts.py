@@ -1,4 +1,5 @@
-"""Accounts: what a session runs on, the language of a user, links that set a password once, and sign-in through a provider.
+"""Accounts: what a session runs on, the language of a user, links that set a password once, sign-in through a provider;
+and an index for the last integrity check.
 
 Guards, views and privileges are no part of a revision: upgrade.py puts them in place after the last one.
 """
@@ -48,6 +49,7 @@ STEPS = (
     )
     """,
     "CREATE INDEX ix_oidc_requests_expires_at ON oidc_requests (expires_at)",
+    "CREATE INDEX ix_audit_events_checked ON audit_events (at, id) WHERE action = 'integrity.checked'",
 )
 
 
