@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import httpx
+import httpx2
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 from authlib.oidc.core import CodeIDToken
@@ -122,7 +122,7 @@ class Provider:
 
     async def _discovered(self, *, anew: bool = False) -> _Found:
         if self._found is None or anew or self._now() >= self._found.at + KEPT:
-            async with httpx.AsyncClient(timeout=TIMEOUT) as client:
+            async with httpx2.AsyncClient(timeout=TIMEOUT) as client:
                 metadata = await _document(client, get_well_known_url(self.settings.issuer, external=True))
                 _require_trusted(metadata, self.settings.issuer)
                 keys = KeySet.import_key_set(await _document(client, metadata["jwks_uri"]))
@@ -130,7 +130,7 @@ class Provider:
         return self._found
 
 
-async def _document(client: httpx.AsyncClient, address: str) -> Any:
+async def _document(client: httpx2.AsyncClient, address: str) -> Any:
     """A JSON object. Not followed elsewhere: what the provider publishes lies where it says."""
     async with client.stream("GET", address, headers={"Accept": "application/json"}) as answer:
         answer.raise_for_status()
@@ -139,8 +139,8 @@ async def _document(client: httpx.AsyncClient, address: str) -> Any:
             content += piece
             if len(content) > _LARGEST:
                 raise ProviderUnavailable("The provider answers with more than it should.")
-    # Bytes again, since httpx reads JSON of whole answers alone.
-    found = httpx.Response(200, content=content).json()
+    # Bytes again, since httpx2 reads JSON of whole answers alone.
+    found = httpx2.Response(200, content=content).json()
     if not isinstance(found, dict):
         raise ProviderUnavailable("The provider does not describe itself as OpenID Connect Discovery says.")
     return found
@@ -191,7 +191,7 @@ def _trouble() -> Iterator[None]:
         raise SignInRefused(
             "What the provider sent could not be verified. Begin again; if it stays so, tell whoever keeps it running."
         ) from error
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         log.warning("the provider does not answer: %s", type(error).__name__)
         raise ProviderUnavailable("The provider could not be reached. Try again in a moment, or sign in with your password.") from error
     except (ValueError, KeyError, TypeError) as error:

@@ -19,7 +19,7 @@ STEPS = (
       user_id uuid NOT NULL,
       linked_at timestamptz NOT NULL,
       CONSTRAINT pk_user_identities PRIMARY KEY (issuer, subject),
-      CONSTRAINT fk_user_identities_user_id_users FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
+      CONSTRAINT fk_user_identities_user_id FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
     )
     """,
     "CREATE INDEX ix_user_identities_user_id ON user_identities (user_id)",
@@ -30,7 +30,7 @@ STEPS = (
       created_at timestamptz NOT NULL,
       expires_at timestamptz NOT NULL,
       CONSTRAINT pk_password_links PRIMARY KEY (digest),
-      CONSTRAINT fk_password_links_user_id_users FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
+      CONSTRAINT fk_password_links_user_id FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
       CONSTRAINT uq_password_links_user_id UNIQUE (user_id),
       CONSTRAINT ck_password_links_digest CHECK (octet_length(digest) = 32)
     )
