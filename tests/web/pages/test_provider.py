@@ -1,0 +1,406 @@
+"""Signing in through a provider that really runs, and everything that a provider, or somebody in between, may try."""
+
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from joserfc.jwk import RSAKey
+from sqlalchemy import select, text
+from tests.oidc_provider import CLIENT_ID, CLIENT_SECRET, TestProvider, person, providing
+from tests.pages_kit import PASSWORD, Browser, Page
+
+from keepstep.actions.accounts import NewUser, UserChange, change_user, create_user
+from keepstep.actions.password_links import make_password_link
+from keepstep.config import OidcSettings, Resources
+from keepstep.core.permissions import SYSTEM
+from keepstep.db.tables import user_identities, users
+from keepstep.db.transaction import open_read, open_write
+from keepstep.web.app import create_app
+
+BASE = "http://keepstep.test"
+COOKIE = "keepstep_session"
+UNVERIFIED = "What the provider sent could not be verified"
+
+
+@pytest.fixture
+def provider() -> Iterator[TestProvider]:
+    with providing() as made:
+        made.redirect_uris.append(f"{BASE}/login/provider/callback")
+        yield made
+
+
+@pytest.fixture
+def oidc(provider: TestProvider) -> OidcSettings:
+    return OidcSettings(provider.issuer, CLIENT_ID, CLIENT_SECRET, "House Account", frozenset({"example.org"}), "analyst")
+
+
+@pytest.fixture
+def resources(resources: Resources, oidc: OidcSettings) -> Resources:
+    return replace(resources, settings=replace(resources.settings, oidc=oidc, base_url=BASE), now=lambda: datetime.now(UTC))
+
+
+@pytest.fixture
+def app(resources: Resources) -> FastAPI:
+    """The real time, since the provider has it, too."""
+    return create_app(resources)
+
+
+async def add_user(resources: Resources, email: str = "ada@example.org", **more: Any) -> str:
+    async with open_write(resources.engine) as tx:
+        user, _ = await create_user(resources.context(SYSTEM), tx, NewUser(email, more.pop("role", "editor"), "Ada", **more))
+    return user.id
+
+
+async def at_the_provider(browser: Browser, path: str = "/login/provider") -> str:
+    """Where the provider sends the browser back to, as an address of ours."""
+    there = await browser.client.get(path)
+    assert there.status_code == 303, there.text
+    async with httpx.AsyncClient() as client:
+        back = await client.get(there.headers["location"])
+    assert back.status_code == 302, back.text
+    return str(back.headers["location"])
+
+
+async def come_back(browser: Browser, address: str) -> httpx.Response:
+    return await browser.client.get(address)
+
+
+async def sign_in(browser: Browser, path: str = "/login/provider") -> httpx.Response:
+    return await come_back(browser, await at_the_provider(browser, path))
+
+
+async def identities(resources: Resources) -> list[tuple[str, str]]:
+    async with open_read(resources.engine) as tx:
+        return [(row.subject, row.user_id) for row in await tx.rows(select(user_identities))]
+
+
+async def refused(browser: Browser, answer: httpx.Response, words: str) -> None:
+    """Nobody was signed in, and the sign-in page says why."""
+    assert answer.status_code == 403, answer.text
+    assert words in Page(answer).text("[role=alert]")
+    assert COOKIE not in browser.client.cookies
+    assert (await browser.client.get("/")).status_code == 303
+
+
+async def test_somebody_whom_an_admin_added_is_signed_in_and_goes_on(resources: Resources, stranger: Browser) -> None:
+    user_id = await add_user(resources)
+    login = await stranger.open("/login?next=/%3Fq%3Dx")
+    answer = await sign_in(stranger, login.link("Sign in with House Account"))
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?q=x")
+    assert await identities(resources) == [("248289761001", user_id)]
+    assert (await stranger.open("/account")).labelled("Name")["value"] == "Ada"
+
+
+async def test_the_request_has_a_challenge_a_state_and_a_nonce_of_its_own(stranger: Browser) -> None:
+    asked = [parse_qs(urlsplit((await stranger.client.get("/login/provider")).headers["location"]).query) for _ in range(2)]
+    for query in asked:
+        assert (query["response_type"], query["code_challenge_method"], query["scope"]) == (["code"], ["S256"], ["openid email profile"])
+        assert query["redirect_uri"] == [f"{BASE}/login/provider/callback"]
+    for name in ("state", "nonce", "code_challenge"):
+        assert asked[0][name] != asked[1][name]
+        assert len(asked[0][name][0]) >= 43
+
+
+async def test_somebody_of_the_domain_becomes_what_the_settings_say(resources: Resources, stranger: Browser) -> None:
+    assert (await sign_in(stranger)).status_code == 303
+    async with open_read(resources.engine) as tx:
+        row = await tx.row(select(users))
+    assert (row.email, row.name, row.role, row.password_hash) == ("ada@example.org", "Ada of the Provider", "analyst", None)
+
+
+async def test_a_second_time_the_subject_counts_and_not_the_address(
+    resources: Resources, provider: TestProvider, stranger: Browser
+) -> None:
+    await sign_in(stranger)
+    stranger.client.cookies.clear()
+    provider.person = person(email="another@elsewhere.example", email_verified=False)
+    assert (await sign_in(stranger)).status_code == 303
+    assert len(await identities(resources)) == 1
+
+
+async def test_the_address_may_come_from_the_userinfo_endpoint(provider: TestProvider, stranger: Browser) -> None:
+    provider.id_token_has_email = False
+    assert (await sign_in(stranger)).status_code == 303
+
+
+async def test_a_provider_that_turned_its_keys_is_asked_for_them_again(
+    provider: TestProvider, resources: Resources, open_browser: Callable[..., Awaitable[Browser]], app: FastAPI
+) -> None:
+    await sign_in(await open_browser())
+    provider.turn_keys("second")
+    app.state.provider._now = lambda: datetime.fromtimestamp(time.time() + 31, UTC)
+    again = await open_browser()
+    assert (await sign_in(again)).status_code == 303
+    assert provider.asked.count("jwks") == 2
+
+
+# --- what somebody in between may try -----------------------------------------------------------------------------------
+
+
+async def test_a_state_that_was_not_given_to_this_browser_is_refused(stranger: Browser, open_browser: Callable[..., Any]) -> None:
+    """An attacker who sends the victim their own answer of the provider would have them work in the attacker's account."""
+    address = await at_the_provider(stranger)
+    victim = await open_browser()
+    await refused(victim, await come_back(victim, address), "not begun in this browser")
+    assert (await come_back(stranger, address)).status_code == 303
+
+
+@pytest.mark.parametrize("state", ["", "x", "A" * 43])
+async def test_a_made_up_state_is_refused(stranger: Browser, state: str) -> None:
+    address = urlsplit(await at_the_provider(stranger))
+    code = parse_qs(address.query)["code"][0]
+    await refused(stranger, await come_back(stranger, f"{address.path}?code={code}&state={state}"), "not begun in this browser")
+
+
+async def test_an_answer_of_the_provider_is_good_once(stranger: Browser) -> None:
+    address = await at_the_provider(stranger)
+    assert (await come_back(stranger, address)).status_code == 303
+    del stranger.client.cookies[COOKIE]
+    await refused(stranger, await come_back(stranger, address), "used already")
+
+
+async def test_a_code_that_was_used_is_refused_under_a_new_state(stranger: Browser) -> None:
+    first = parse_qs(urlsplit(await at_the_provider(stranger)).query)
+    second = urlsplit(await at_the_provider(stranger))
+    state = parse_qs(second.query)["state"][0]
+    # The first code belongs to another verifier; the provider refuses it, whatever the state.
+    await refused(stranger, await come_back(stranger, f"{second.path}?code={first['code'][0]}&state={state}"), UNVERIFIED)
+
+
+async def test_an_answer_that_came_too_late_is_refused(stranger: Browser, resources: Resources) -> None:
+    address = await at_the_provider(stranger)
+    async with open_write(resources.engine) as tx:
+        await tx.execute(text("UPDATE oidc_requests SET expires_at = now() - interval '1 second'"))
+    await refused(stranger, await come_back(stranger, address), "took too long")
+
+
+async def test_an_answer_of_another_provider_is_not_sent_on(stranger: Browser) -> None:
+    address = await at_the_provider(stranger)
+    await refused(stranger, await come_back(stranger, f"{address}&iss=https://evil.example"), "another provider")
+
+
+async def test_somebody_who_said_no_there_is_told_so(stranger: Browser) -> None:
+    address = urlsplit(await at_the_provider(stranger))
+    state = parse_qs(address.query)["state"][0]
+    answer = await come_back(stranger, f"{address.path}?error=access_denied&error_description=<script>&state={state}")
+    await refused(stranger, answer, "did not sign you in")
+    assert "<script>" not in answer.text.split("<main", 1)[1]
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "/%09/evil.example"])
+async def test_nobody_is_sent_elsewhere_afterwards(resources: Resources, stranger: Browser, path: str) -> None:
+    await add_user(resources)
+    answer = await sign_in(stranger, str(httpx.URL("/login/provider", params={"next": path})))
+    target = urlsplit(answer.headers["location"])
+    assert (target.scheme, target.netloc) == ("", "")
+    assert answer.headers["location"] == "/" or path.startswith("/%09")
+
+
+LIES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "another nonce": lambda claims: claims.update(nonce="of another sign-in"),
+    "no nonce": lambda claims: claims.pop("nonce"),
+    "another audience": lambda claims: claims.update(aud=["another-client"]),
+    "several audiences without a party": lambda claims: claims.update(aud=[CLIENT_ID, "another-client"]),
+    "another party": lambda claims: claims.update(aud=[CLIENT_ID, "another-client"], azp="another-client"),
+    "another issuer": lambda claims: claims.update(iss="https://evil.example"),
+    "no issuer": lambda claims: claims.pop("iss"),
+    "over": lambda claims: claims.update(exp=int(time.time()) - 120),
+    "no end": lambda claims: claims.pop("exp"),
+    "made tomorrow": lambda claims: claims.update(iat=int(time.time()) + 86_400),
+    "not yet": lambda claims: claims.update(nbf=int(time.time()) + 3_600),
+    "nobody": lambda claims: claims.pop("sub"),
+    "another token": lambda claims: claims.update(at_hash="AAAAAAAAAAAAAAAAAAAAAA"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_an_id_token_that_is_not_for_this_sign_in_is_refused(provider: TestProvider, stranger: Browser, lie: str) -> None:
+    provider.tamper = LIES[lie]
+    await refused(stranger, await sign_in(stranger), UNVERIFIED)
+
+
+async def test_a_signature_of_another_key_is_refused(provider: TestProvider, stranger: Browser) -> None:
+    provider.forged_key = RSAKey.generate_key(2048)
+    await refused(stranger, await sign_in(stranger), UNVERIFIED)
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS256"])
+async def test_an_algorithm_that_proves_nothing_is_refused_even_if_the_provider_lists_it(
+    provider: TestProvider, stranger: Browser, algorithm: str
+) -> None:
+    provider.metadata = {"id_token_signing_alg_values_supported": ["RS256", algorithm]}
+    provider.algorithm = algorithm
+    await refused(stranger, await sign_in(stranger), UNVERIFIED)
+
+
+async def test_userinfo_of_somebody_else_is_refused(provider: TestProvider, stranger: Browser) -> None:
+    provider.id_token_has_email = False
+    address = await at_the_provider(stranger)
+    provider.tamper = lambda claims: claims.update(sub="another")
+    await refused(stranger, await come_back(stranger, address), "two people")
+
+
+@pytest.mark.parametrize("subject", ["", "x" * 256, 42, "\x00"])
+async def test_a_subject_that_is_none_is_refused(provider: TestProvider, stranger: Browser, subject: Any) -> None:
+    provider.tamper = lambda claims: claims.update(sub=subject)
+    answer = await sign_in(stranger)
+    assert (answer.status_code, COOKIE in stranger.client.cookies) == (403, False)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"issuer": "https://evil.example"},
+        {"token_endpoint": "http://evil.example/token"},
+        {"jwks_uri": None},
+        {"authorization_endpoint": "javascript:alert(1)"},
+    ],
+)
+async def test_a_provider_that_describes_itself_wrongly_is_not_used(
+    provider: TestProvider, stranger: Browser, metadata: dict[str, Any]
+) -> None:
+    provider.metadata = metadata
+    answer = await stranger.client.get("/login/provider")
+    assert answer.status_code == 503
+    assert Page(answer).text("h1") == "Sign in"
+
+
+async def test_without_the_provider_people_still_sign_in_with_passwords(
+    app: FastAPI, resources: Resources, oidc: OidcSettings, stranger: Browser
+) -> None:
+    await add_user(resources, password=PASSWORD)
+    gone = replace(oidc, issuer="http://127.0.0.1:9")
+    app.state.provider.settings = gone
+    answer = await stranger.client.get("/login/provider")
+    assert (answer.status_code, "could not be reached" in Page(answer).text("[role=alert]")) == (503, True)
+    assert (await stranger.sign_in("ada@example.org")).status_code == 303
+
+
+async def test_going_there_too_often_has_to_wait(stranger: Browser) -> None:
+    statuses = {(await stranger.client.get("/login/provider")).status_code for _ in range(101)}
+    assert statuses == {303, 429}
+
+
+# --- who is let in ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verified", [False, "true", None, 1])
+async def test_an_address_that_the_provider_does_not_vouch_for_lets_nobody_in(
+    resources: Resources, provider: TestProvider, stranger: Browser, verified: Any
+) -> None:
+    await add_user(resources)
+    provider.person = person(email_verified=verified)
+    await refused(stranger, await sign_in(stranger), "does not vouch")
+    assert await identities(resources) == []
+
+
+@pytest.mark.parametrize(
+    "email", ["ada@elsewhere.example", "ada@example.org.evil.example", "ada@sub.example.org", "example.org", "a\x00@example.org"]
+)
+async def test_another_domain_is_not_let_in(resources: Resources, provider: TestProvider, stranger: Browser, email: str) -> None:
+    provider.person = person(email=email)
+    answer = await sign_in(stranger)
+    assert (answer.status_code, await identities(resources)) == (403, [])
+
+
+async def test_whom_nobody_added_is_refused_where_the_settings_say_so(app: FastAPI, oidc: OidcSettings, stranger: Browser) -> None:
+    app.state.provider.settings = replace(oidc, role=None)
+    await refused(stranger, await sign_in(stranger), "Nobody has added you")
+
+
+async def test_a_disabled_user_is_refused(resources: Resources, stranger: Browser) -> None:
+    user_id = await add_user(resources)
+    await sign_in(stranger)
+    stranger.client.cookies.clear()
+    async with open_write(resources.engine) as tx:
+        await change_user(resources.context(SYSTEM), tx, user_id, UserChange(disabled=True))
+    await refused(stranger, await sign_in(stranger), "disabled")
+
+
+async def test_an_account_with_a_password_is_not_taken_over_by_its_address(resources: Resources, stranger: Browser) -> None:
+    await add_user(resources, password=PASSWORD)
+    await refused(stranger, await sign_in(stranger), "Sign in with its password")
+    assert await identities(resources) == []
+
+
+async def test_an_account_of_another_subject_is_not_taken_over_by_its_address(
+    resources: Resources, provider: TestProvider, stranger: Browser
+) -> None:
+    await sign_in(stranger)
+    stranger.client.cookies.clear()
+    provider.person = person("somebody else, given the address of who left")
+    await refused(stranger, await sign_in(stranger), "There is an account")
+    assert len(await identities(resources)) == 1
+
+
+async def test_an_invitation_that_was_not_used_is_over_once_the_provider_signed_them_in(resources: Resources, stranger: Browser) -> None:
+    user_id = await add_user(resources)
+    async with open_write(resources.engine) as tx:
+        link = await make_password_link(resources.context(SYSTEM), tx, user_id)
+    assert (await sign_in(stranger)).status_code == 303
+    assert (await stranger.client.get(f"/password?token={link.secret}")).status_code == 410
+
+
+# --- connecting ---------------------------------------------------------------------------------------------------------
+
+
+async def test_an_account_is_connected_by_its_owner_after_a_question_and_disconnected(resources: Resources, stranger: Browser) -> None:
+    user_id = await add_user(resources, password=PASSWORD)
+    await stranger.sign_in("ada@example.org")
+    question = Page(await sign_in(stranger, (await stranger.open("/account")).link("Connect")))
+    assert (question.text("h1"), await identities(resources)) == ("Connect your account?", [])
+    connected = await stranger.press(question, "Connect")
+    assert (connected.headers["location"], await identities(resources)) == ("/account?done=connected", [("248289761001", user_id)])
+    stranger.client.cookies.clear()
+    assert (await sign_in(stranger)).status_code == 303
+    await stranger.press(await stranger.open("/account"), "Disconnect")
+    assert await identities(resources) == []
+
+
+async def test_the_question_is_answered_in_the_session_that_was_asked(resources: Resources, open_browser: Callable[..., Any]) -> None:
+    """Whoever gets somebody else to send the attacker's answer would be able to sign in to their account."""
+    await add_user(resources, "eve@example.org", password=PASSWORD)
+    await add_user(resources, "bob@example.org", password=PASSWORD)
+    eve, bob = await open_browser(), await open_browser()
+    await eve.sign_in("eve@example.org")
+    await bob.sign_in("bob@example.org")
+    question = Page(await sign_in(eve))
+    identity = question.form_of("Connect")[1]["identity"]
+    own = Page(await sign_in(bob)).form_of("Connect")[1]
+    answer = await bob.client.post("/account/identities", data={**own, "identity": identity})
+    assert (answer.status_code, await identities(resources)) == (403, [])
+    assert (await bob.client.post("/account/identities", data={**own, "identity": own["identity"][:-2] + "AA"})).status_code == 403
+
+
+async def test_what_is_connected_with_somebody_else_stays_theirs(resources: Resources, open_browser: Callable[..., Any]) -> None:
+    first = await open_browser()
+    await sign_in(first)
+    await add_user(resources, "eve@example.org", password=PASSWORD)
+    eve = await open_browser()
+    await eve.sign_in("eve@example.org")
+    answer = await sign_in(eve)
+    assert (answer.status_code, "Another account" in Page(answer).text("main")) == (403, True)
+
+
+async def test_the_only_way_to_sign_in_cannot_be_taken_away(resources: Resources, stranger: Browser) -> None:
+    await sign_in(stranger)
+    page = await stranger.open("/account")
+    assert "You have none." in page.text("section[aria-labelledby=password]")
+    assert (await stranger.press(page, "Disconnect")).status_code == 403
+    assert len(await identities(resources)) == 1
+
+
+async def test_the_record_says_what_happened_without_addresses_or_secrets(resources: Resources, stranger: Browser) -> None:
+    await sign_in(stranger)
+    async with open_read(resources.engine) as tx:
+        rows = await tx.rows(text("SELECT action, details::text AS details FROM audit_events ORDER BY at, id"))
+    assert [row.action for row in rows] == ["user.created", "user.identity_connected", "session.opened"]
+    told = " ".join(row.details for row in rows)
+    assert '"by": "provider"' in told
+    assert not [secret for secret in ("ada@", "248289761001", CLIENT_SECRET) if secret in told]
