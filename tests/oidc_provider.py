@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import uvicorn
@@ -34,6 +35,11 @@ def person(subject: str = "248289761001", **more: Any) -> Claims:
     return {"sub": subject, "email": "ada@example.org", "email_verified": True, "name": "Ada of the Provider"} | more
 
 
+@cache
+def _key(name: str) -> RSAKey:
+    return RSAKey.generate_key(2048, {"kid": name, "use": "sig", "alg": "RS256"})
+
+
 @dataclass
 class TestProvider:
     """What it says, and how a test makes it say something else."""
@@ -52,12 +58,18 @@ class TestProvider:
     asked: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.turn_keys("first")
+        self.key = _key("first")
         self.server = _Server(self)
+
+    def tell_the_truth(self) -> None:
+        """As at the beginning, for the next test: a new one would need a new key, which takes long to make."""
+        told = TestProvider(self.issuer, list(self.redirect_uris))
+        vars(self).update({name: value for name, value in vars(told).items() if name != "server"})
+        self.server.codes.clear()
 
     def turn_keys(self, name: str) -> None:
         """A new key in place of the one before, as providers do now and then."""
-        self.key = RSAKey.generate_key(2048, {"kid": name, "use": "sig", "alg": "RS256"})
+        self.key = _key(name)
 
     def signed(self, claims: Claims) -> str:
         self.tamper(claims)
@@ -250,10 +262,10 @@ def _application(provider: TestProvider) -> Starlette:
 
 
 @contextmanager
-def providing() -> Iterator[TestProvider]:
-    """A provider until the end of the block."""
+def providing(redirect_uri: str) -> Iterator[TestProvider]:
+    """A provider until the end of the block, which sends people back to this address."""
     port = free_port()
-    provider = TestProvider(f"http://127.0.0.1:{port}")
+    provider = TestProvider(f"http://127.0.0.1:{port}", [redirect_uri])
     server = uvicorn.Server(uvicorn.Config(_application(provider), host="127.0.0.1", port=port, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
