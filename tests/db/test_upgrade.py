@@ -80,6 +80,20 @@ async def test_a_database_of_before_gets_the_guard_of_option_sets(login: AsyncEn
     assert await schema.check(login) == ()
     with pytest.raises(GuardRefused, match="never gets another option set"):
         await _run(superuser_engine, f"{forged} LIMIT 1")
+async def test_users_and_sessions_of_before_go_on_with_accounts(empty: AsyncEngine) -> None:
+    """And the release before, which knows nothing of the new columns, still signs people in."""
+    await schema.upgrade(empty, to="0002_signing_in")
+    user = "INSERT INTO users (id, email, name, role, created_at) VALUES ('{}', '{}@example.org', 'Ada', 'admin', now())"
+    session = "INSERT INTO sessions (digest, user_id, created_at, used_at, expires_at) VALUES (sha256('{}'), '{}', now(), now(), now())"
+    ids = [new_id(), new_id()]
+    await _run(empty, user.format(ids[0], "old"), session.format("old", ids[0]))
+    await schema.upgrade(empty)
+    await _run(empty, user.format(ids[1], "new"), session.format("new", ids[1]))
+    async with open_read(empty) as read:
+        rows = await read.rows(
+            text("SELECT u.id::text, u.language, s.device FROM users u JOIN sessions s ON s.user_id = u.id ORDER BY u.email")
+        )
+    assert [tuple(row) for row in rows] == [(ids[1], None, ""), (ids[0], None, "")]
 
 
 async def test_upgrading_what_is_there_already_changes_nothing_and_waits_for_nobody(login: AsyncEngine, engine: AsyncEngine) -> None:
