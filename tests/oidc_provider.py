@@ -262,10 +262,10 @@ def _application(provider: TestProvider) -> Starlette:
 
 
 @contextmanager
-def providing(redirect_uri: str) -> Iterator[TestProvider]:
-    """A provider until the end of the block, which sends people back to this address."""
+def providing(redirect_uri: str, *, host: str = "127.0.0.1") -> Iterator[TestProvider]:
+    """A provider until the end of the block, which sends people back to this address. `host`: how it calls itself."""
     port = free_port()
-    provider = TestProvider(f"http://127.0.0.1:{port}", [redirect_uri])
+    provider = TestProvider(f"http://{host}:{port}", [redirect_uri])
     server = uvicorn.Server(uvicorn.Config(_application(provider), host="127.0.0.1", port=port, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -44,11 +44,12 @@ async def audit_run(ctx: Context, tx: Write, action: str, run: tuple[str, str], 
 
 async def audit_user(ctx: Context, tx: Write, action: str, user_id: str, **details: Any) -> None:
     """An event on a user. Who has no session yet, because they are signing in or setting a password, acts as themselves."""
+    is_signing_in = ctx.actor is SYSTEM
     event = Event(
         id=ctx.make_id(),
         at=ctx.now,
-        actor=ctx.actor.id if ctx.actor is not SYSTEM else user_id,
-        channel="web",
+        actor=user_id if is_signing_in else ctx.actor.id,
+        channel="web" if is_signing_in else ctx.actor.channel,
         action=action,
         subject_kind="user",
         subject_id=user_id,

@@ -19,6 +19,7 @@ from keepstep.db.tables import oidc_requests, password_links, user_identities
 from keepstep.db.transaction import Write
 from keepstep.errors import Forbidden, RequestInvalid, SignInRefused
 from keepstep.queries.accounts import User, find_user_by_email, get_user
+from keepstep.queries.sessions import has_users
 from keepstep.queries.sign_in import Identity, find_identity, has_password, is_unused, list_identities
 
 # Signing in there may need a second device, or a form of its own.
@@ -135,6 +136,9 @@ async def _unused(tx: Write, user: User) -> User:
 async def _new_user(ctx: Context, tx: Write, claimed: Claimed, email: str, admission: Admission) -> User:
     if admission.role is None:
         raise SignInRefused("Nobody has added you here yet. Ask an admin.")
+    if not await has_users(tx):
+        # Once there is a user, the set-up page is closed, and the first one has to be an admin.
+        raise SignInRefused("This Keepstep has no admin yet. Whoever started it makes the first account.")
     user, _ = await create_user(ctx, tx, NewUser(email, admission.role, claimed.name))
     return user
 

@@ -15,6 +15,7 @@ from tests.pages_kit import PASSWORD, Browser, Page
 
 from keepstep.actions.accounts import NewUser, UserChange, change_user, create_user
 from keepstep.actions.password_links import make_password_link
+from keepstep.actions.sessions import setup_token
 from keepstep.config import OidcSettings, Resources
 from keepstep.core.permissions import SYSTEM
 from keepstep.db.tables import user_identities, users
@@ -242,6 +243,12 @@ async def test_another_domain_is_not_let_in(resources: Resources, provider: Test
 async def test_whom_nobody_added_is_refused_where_the_settings_say_so(app: FastAPI, oidc: OidcSettings, stranger: Browser) -> None:
     app.state.provider.settings = replace(oidc, role=None)
     await refused(stranger, await sign_in(stranger), "Nobody has added you")
+
+
+async def test_nobody_is_made_by_the_provider_before_there_is_an_admin(resources: Resources, stranger: Browser) -> None:
+    await refused(stranger, await sign_in(stranger), "has no admin yet")
+    setup = await stranger.client.get("/setup", params={"token": setup_token(resources.secret)})
+    assert setup.status_code == 200
 
 
 async def test_a_disabled_user_is_refused(resources: Resources, stranger: Browser) -> None:
