@@ -81,3 +81,20 @@ def test_an_account_with_a_password_is_connected_by_its_owner(
     page.goto("/login?next=/admin")
     page.get_by_role("link", name="Sign in with House Account").click()
     expect(page.get_by_role("heading", name="Health")).to_be_visible()
+
+
+def test_what_waits_in_a_page_is_sent_after_signing_in_in_another_window(page: Page, provider: tuple[TestProvider, int]) -> None:
+    provider[0].person = person("grace", email="grace@example.org", name="Grace Hopper")
+    page.goto("/login")
+    page.get_by_role("link", name="Sign in with House Account").click()
+    page.wait_for_url(re.compile(r"/$"))
+    page.context.clear_cookies()
+    page.get_by_label("Search wizards").fill("nothing")
+    dialog = page.get_by_role("dialog")
+    with page.context.expect_page() as opened:
+        dialog.get_by_role("link", name="in a new window").click()
+    opened.value.wait_for_url(re.compile(r"/$"))
+    dialog.get_by_role("button", name="go on").click()
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_label("Search wizards")).to_have_value("nothing")
+    expect(page.locator("#wizards")).to_contain_text("No wizard is called that")

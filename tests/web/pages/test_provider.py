@@ -10,8 +10,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.oidc_provider import CLIENT_ID, CLIENT_SECRET, TestProvider, person, providing
-from tests.pages_kit import PASSWORD, Browser, Page
+from tests.pages_kit import HTMX, PASSWORD, Browser, Page
 
 from keepstep.actions.accounts import NewUser, UserChange, change_user, create_user
 from keepstep.actions.password_links import make_password_link
@@ -59,6 +60,12 @@ async def add_user(resources: Resources, email: str = "ada@example.org", **more:
     async with open_write(resources.engine) as tx:
         user, _ = await create_user(resources.context(SYSTEM), tx, NewUser(email, more.pop("role", "editor"), "Ada", **more))
     return user.id
+
+
+@pytest.fixture(autouse=True)
+async def root(resources: Resources) -> str:
+    """The admin without whom the provider makes nobody."""
+    return await add_user(resources, "root@example.org", role="admin", password=PASSWORD)
 
 
 async def at_the_provider(browser: Browser, path: str = "/login/provider") -> str:
@@ -114,7 +121,7 @@ async def test_the_request_has_a_challenge_a_state_and_a_nonce_of_its_own(strang
 async def test_somebody_of_the_domain_becomes_what_the_settings_say(resources: Resources, stranger: Browser) -> None:
     assert (await sign_in(stranger)).status_code == 303
     async with open_read(resources.engine) as tx:
-        row = await tx.row(select(users))
+        row = await tx.row(select(users).where(users.c.email != "root@example.org"))
     assert (row.email, row.name, row.role, row.password_hash) == ("ada@example.org", "Ada of the Provider", "analyst", None)
 
 
@@ -245,7 +252,11 @@ async def test_whom_nobody_added_is_refused_where_the_settings_say_so(app: FastA
     await refused(stranger, await sign_in(stranger), "Nobody has added you")
 
 
-async def test_nobody_is_made_by_the_provider_before_there_is_an_admin(resources: Resources, stranger: Browser) -> None:
+async def test_nobody_is_made_by_the_provider_before_there_is_an_admin(
+    resources: Resources, stranger: Browser, superuser_engine: AsyncEngine
+) -> None:
+    async with open_write(superuser_engine) as tx:
+        await tx.execute(text("DELETE FROM users"))
     await refused(stranger, await sign_in(stranger), "has no admin yet")
     setup = await stranger.client.get("/setup", params={"token": setup_token(resources.secret)})
     assert setup.status_code == 200
@@ -337,7 +348,32 @@ async def test_the_record_says_what_happened_without_addresses_or_secrets(resour
     await sign_in(stranger)
     async with open_read(resources.engine) as tx:
         rows = await tx.rows(text("SELECT action, details::text AS details FROM audit_events ORDER BY at, id"))
-    assert [row.action for row in rows] == ["user.created", "user.identity_connected", "session.opened"]
+    assert [row.action for row in rows] == ["user.created", "user.created", "user.identity_connected", "session.opened"]
     told = " ".join(row.details for row in rows)
     assert '"by": "provider"' in told
     assert not [secret for secret in ("ada@", "248289761001", CLIENT_SECRET) if secret in told]
+
+
+async def test_what_was_typed_waits_while_somebody_signs_in_in_another_window(resources: Resources, stranger: Browser) -> None:
+    await sign_in(stranger)
+    page = await stranger.open("/account")
+    del stranger.client.cookies[COOKIE]
+    late = Page(await stranger.press(page, "Save", {"name": "Typed in vain?"}))
+    assert (late.answer.status_code, late.one("a[target=_blank]")["href"]) == (401, "/login/provider")
+    _, held = late.form_of("I have signed in there: go on")
+    early = await stranger.client.post("/login/again", data=held)
+    assert "not signed in in any other window" in Page(early).text("[role=alert]")
+    await sign_in(stranger)
+    _, held = Page(early).form_of("I have signed in there: go on")
+    kept = Page(await stranger.client.post("/login/again", data=held))
+    assert (await stranger.press(kept, "Send what I typed")).headers["location"] == "/account?done=profile"
+    assert (await stranger.open("/account")).labelled("Name")["value"] == "Typed in vain?"
+
+
+async def test_the_dialog_of_a_page_goes_on_with_the_session_of_the_other_window(stranger: Browser) -> None:
+    await sign_in(stranger)
+    answer = await stranger.client.post("/login/again", headers=HTMX)
+    token = (await stranger.open("/account")).one("meta[name=csrf-token]")["content"]
+    assert (answer.status_code, answer.headers["x-csrf-token"]) == (204, token)
+    strange = {**HTMX, "Sec-Fetch-Site": "cross-site"}
+    assert (await stranger.client.post("/login/again", headers=strange)).status_code == 403

@@ -1,7 +1,7 @@
 """Signing in and out. What somebody had typed when their session ended is kept through the sign-in and sent afterwards."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Query
 from starlette.requests import Request
@@ -27,6 +27,7 @@ router = page_router()
 
 # In the words of one sentence for everything that can be wrong, so that nobody learns who has an account.
 _WRONG: Final = message("This e-mail address and password do not belong together.")
+_NOT_YET: Final = message("You are not signed in in any other window yet.")
 
 
 @router.get("/login", name="page:login")
@@ -48,9 +49,20 @@ async def login(request: Request, resources: ResourcesDep) -> Response:
     tried = await _signed_in(request, resources, fields.get("email", ""))
     if isinstance(tried, Refused):
         return _refused(request, fields, tried)
-    answer = _going_on(request, resources, fields, tried)
+    answer = _going_on(request, fields, csrf_token_of(token_digest(tried), resources.secret))
     keep_cookie(answer, resources.settings.base_url, tried)
     return answer
+
+
+@router.post("/login/again", name="page:signed-in-elsewhere")
+async def go_on(request: Request, resources: ResourcesDep) -> Response:
+    """For whoever signed in in another window meanwhile, as at the provider: what waits in this one is sent on in that session."""
+    require_own_origin(request, resources.settings.base_url)
+    fields = await fields_of(request)
+    visitor = await find_visitor(request)
+    if visitor is None:
+        return _form_again(request, fields, status=401, error=_NOT_YET)
+    return _going_on(request, fields, visitor.csrf_token)
 
 
 @router.post("/logout", name="page:sign-out")
@@ -80,14 +92,20 @@ async def _signed_in(request: Request, resources: Resources, email: str) -> str 
 
 def _refused(request: Request, fields: Mapping[str, str], refused: Refused) -> Response:
     wait = refused.minutes
-    values = {"error": "" if refused.wait else _WRONG, "wait": wait, "kept": fields.get("kept"), "is_new": False}
-    status, headers = (429, {"Retry-After": str(wait * 60)}) if refused.wait else (401, {})
-    next_ = local_path(fields.get("next"))
-    return page(request, "login.html", block="form", status=status, headers=headers, next=next_, email=fields.get("email", ""), **values)
+    headers = {"Retry-After": str(wait * 60)} if wait else {}
+    return _form_again(request, fields, status=429 if wait else 401, error="" if wait else _WRONG, wait=wait, headers=headers)
 
 
-def _going_on(request: Request, resources: Resources, fields: Mapping[str, str], secret: str) -> Response:
-    token = csrf_token_of(token_digest(secret), resources.secret)
+def _form_again(
+    request: Request, fields: Mapping[str, str], *, status: int, error: str, wait: int = 0, headers: Mapping[str, str] | None = None
+) -> Response:
+    values: dict[str, Any] = {"next": local_path(fields.get("next")), "email": fields.get("email", ""), "kept": fields.get("kept")}
+    more: dict[str, Any] = {"over": True} if "over" in fields else {}
+    return page(request, "login.html", block="form", status=status, headers=headers, error=error, wait=wait, is_new=False, **values, **more)
+
+
+def _going_on(request: Request, fields: Mapping[str, str], token: str) -> Response:
+    """With `token`, that of the session: what was kept is sent with it."""
     if is_htmx(request):
         return Response(status_code=204, headers={"X-CSRF-Token": token})
     kept = fields_kept(fields.get("kept"))
