@@ -80,6 +80,8 @@ async def test_a_database_of_before_gets_the_guard_of_option_sets(login: AsyncEn
     assert await schema.check(login) == ()
     with pytest.raises(GuardRefused, match="never gets another option set"):
         await _run(superuser_engine, f"{forged} LIMIT 1")
+
+
 async def test_users_and_sessions_of_before_go_on_with_accounts(empty: AsyncEngine) -> None:
     """And the release before, which knows nothing of the new columns, still signs people in."""
     await schema.upgrade(empty, to="0002_signing_in")

@@ -33,7 +33,7 @@ def languages() -> tuple[str, ...]:
 @cache
 def language_names() -> Mapping[str, str]:
     """Each of `languages` by what its speakers call it."""
-    return {code: (Locale.parse(code).get_display_name(code) or code).capitalize() for code in languages()}
+    return {code: language_name(code) for code in languages()}
 
 
 def language_of(header: str | None) -> str:

@@ -127,7 +127,7 @@ async def test_the_facts_are_those_of_this_installation(admin_browser: Browser, 
     facts = (await admin_browser.open("/admin")).text("section[aria-labelledby=system]")
     async with open_read(resources.engine) as tx:
         server = str(await tx.scalar(text("SHOW server_version"))).split()[0]
-    for fact in (str(resources.settings.home), f"PostgreSQL {server}, embedded", "0003_accounts", "Wizards 1", "Runs 3"):
+    for fact in (str(resources.settings.home), f"PostgreSQL {server}, embedded", "0004_accounts", "Wizards 1", "Runs 3"):
         assert fact in facts
     assert resources.secret.decode() not in facts
 

@@ -6,8 +6,8 @@ Guards, views and privileges are no part of a revision: upgrade.py puts them in 
 
 from alembic import op
 
-revision = "0003_accounts"
-down_revision = "0002_signing_in"
+revision = "0004_accounts"
+down_revision = "0003_guard_option_sets"
 
 STEPS = (
     "ALTER TABLE users ADD COLUMN language text",
