@@ -6,7 +6,6 @@ from keepstep.actions.context import Context
 from keepstep.core.permissions import require
 from keepstep.db.audit import Event, append_event
 from keepstep.db.transaction import Write
-from keepstep.queries.health import CHECKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +29,7 @@ async def record_check(ctx: Context, tx: Write, wizard_id: str | None, counted: 
         at=ctx.now,
         actor=ctx.actor.id,
         channel=ctx.actor.channel,
-        action=CHECKED,
+        action="integrity.checked",
         subject_kind="integrity",
         subject_id=wizard_id or "everything",
         wizard_id=wizard_id,

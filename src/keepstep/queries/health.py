@@ -11,7 +11,6 @@ from keepstep.db.tables import audit_events, users, wizard_runs, wizards
 from keepstep.db.transaction import Read
 from keepstep.db.upgrade import head
 
-CHECKED: Final = "integrity.checked"
 _COUNTS: Final = ("versions", "runs", "revisions", "altered", "answers", "unshown")
 
 
