@@ -47,9 +47,11 @@ def token_of_admin(environment: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def serving(environment: Mapping[str, str], token: str, log: Path, options: Sequence[str] = ()) -> Iterator[Served]:
+def serving(
+    environment: Mapping[str, str], token: str, log: Path, options: Sequence[str] = (), *, port: int | None = None
+) -> Iterator[Served]:
     """A server until the end of the block, where it is stopped if it still runs."""
-    port = free_port()
+    port = port or free_port()
     with log.open("ab") as written:
         command = [COMMAND, "serve", "--port", str(port), *options]
         process = subprocess.Popen(command, env={**os.environ, **environment}, stderr=written, stdout=written)

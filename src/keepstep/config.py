@@ -17,7 +17,7 @@ import platformdirs
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from keepstep.actions.context import Context
-from keepstep.core.permissions import Actor
+from keepstep.core.permissions import Actor, Role
 from keepstep.db.blobs import BlobStore
 from keepstep.errors import SettingInvalid
 
@@ -35,7 +35,29 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "KEEPSTEP_MAX_BODY": "10",
     "KEEPSTEP_MAX_FILE": "50",
     "KEEPSTEP_POOL_SIZE": "5",
+    "KEEPSTEP_OIDC_ISSUER": "",
+    "KEEPSTEP_OIDC_CLIENT_ID": "",
+    "KEEPSTEP_OIDC_CLIENT_SECRET": "",
+    "KEEPSTEP_OIDC_NAME": "Single sign-on",
+    "KEEPSTEP_OIDC_DOMAINS": "",
+    "KEEPSTEP_OIDC_ROLE": "none",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class OidcSettings:
+    """An OpenID Connect provider, and whom it lets in.
+
+    `domains` are those of the e-mail addresses that may be connected, None for any; `role` what somebody becomes whom no admin
+    has added, None to refuse them.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str | None = field(repr=False)
+    name: str
+    domains: frozenset[str] | None
+    role: Role | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +72,7 @@ class Settings:
     max_body: int
     max_file: int
     pool_size: int
+    oidc: OidcSettings | None = None
 
     @property
     def files(self) -> Path:
@@ -95,6 +118,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         max_body=_whole("KEEPSTEP_MAX_BODY", given["KEEPSTEP_MAX_BODY"], most=1024) * MEGABYTE,
         max_file=_whole("KEEPSTEP_MAX_FILE", given["KEEPSTEP_MAX_FILE"], most=10_240) * MEGABYTE,
         pool_size=_whole("KEEPSTEP_POOL_SIZE", given["KEEPSTEP_POOL_SIZE"], most=1000),
+        oidc=_oidc(given),
     )
 
 
@@ -158,6 +182,47 @@ def _zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise SettingInvalid(f"KEEPSTEP_ZONE must be the name of a time zone, such as Europe/Berlin; {name!r} is none.") from error
     return name
+
+
+def _oidc(given: Mapping[str, str]) -> OidcSettings | None:
+    issuer = given["KEEPSTEP_OIDC_ISSUER"]
+    if not issuer:
+        return None
+    if not is_safe_address(issuer):
+        raise SettingInvalid("KEEPSTEP_OIDC_ISSUER must be the https address of the provider, as the provider itself writes it.")
+    if not given["KEEPSTEP_OIDC_CLIENT_ID"]:
+        raise SettingInvalid("KEEPSTEP_OIDC_CLIENT_ID is missing: the name under which the provider knows this installation.")
+    domains = frozenset(part.strip().lower().lstrip("@") for part in given["KEEPSTEP_OIDC_DOMAINS"].split(",") if part.strip())
+    role = _oidc_role(given["KEEPSTEP_OIDC_ROLE"])
+    if role is not None and not domains:
+        # With a provider that gives everybody an account, everybody would get one here.
+        raise SettingInvalid("KEEPSTEP_OIDC_ROLE lets in people whom nobody added: say of which KEEPSTEP_OIDC_DOMAINS, or * for all.")
+    return OidcSettings(
+        issuer=issuer,
+        client_id=given["KEEPSTEP_OIDC_CLIENT_ID"],
+        client_secret=given["KEEPSTEP_OIDC_CLIENT_SECRET"] or None,
+        name=given["KEEPSTEP_OIDC_NAME"],
+        domains=None if not domains or "*" in domains else domains,
+        role=role,
+    )
+
+
+def is_safe_address(address: str) -> bool:
+    """Whether secrets may be sent there: by https, or without leaving this machine."""
+    parts = urlsplit(address)
+    if not parts.hostname or parts.fragment or parts.username:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"})
+
+
+def _oidc_role(text: str) -> Role | None:
+    match text:
+        case "none":
+            return None
+        case "analyst" | "editor":
+            return text
+        case _:
+            raise SettingInvalid("KEEPSTEP_OIDC_ROLE must be none, analyst or editor. Admins are made by admins.")
 
 
 def _whole(name: str, text: str, *, most: int) -> int:

@@ -121,6 +121,12 @@ class CrossSite(Problem):
     kind, code, title = "forbidden", "cross-site", "This did not come from a page of ours"
 
 
+class SignInRefused(Problem):
+    """The provider said who you are, but nobody here belongs to that, or what it said could not be trusted. The detail says which."""
+
+    kind, code, title = "forbidden", "sign-in-refused", "You could not be signed in"
+
+
 class AlreadySetUp(Problem):
     """The first user has been made, so the set-up page is closed. Sign in, or ask an admin for an account."""
 
@@ -322,6 +328,12 @@ class RunErased(Problem):
     kind, code, title = "gone", "run-erased", "This run was erased"
 
 
+class LinkOver(Problem):
+    """The link to set a password was used, replaced by a newer one, or is too old. An admin makes a new one on the page of the user."""
+
+    kind, code, title = "gone", "link-over", "This link is of no use any more"
+
+
 class Stale(Problem):
     """Someone changed this since you read it. `changed` says what and by whom; read it again and repeat."""
 
@@ -344,6 +356,12 @@ class DatabaseUnavailable(Problem):
     """The database cannot be reached or started. The detail says what to check."""
 
     kind, code, title = "unavailable", "database-unavailable", "The database is not available"
+
+
+class ProviderUnavailable(Problem):
+    """The provider that signs people in could not be reached, or did not answer as its standard says. The log holds the reason."""
+
+    kind, code, title = "unavailable", "provider-unavailable", "The sign-in provider does not answer"
 
 
 class TooLarge(Problem):

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import get_args
 
 import httpx
+import psycopg
 import pytest
 from sqlalchemy import text
 from tests.db_fixtures import Database
@@ -106,6 +108,16 @@ def test_what_goes_wrong_is_said_with_its_exit_code(run: Run, words: list[str], 
     ended = run(*words)
     assert (ended.exit_code, ended.stdout) == (code, "")
     assert said in ended.stderr
+
+
+def test_a_link_to_set_a_password_stands_alone_and_is_on_record(run: Run, database: Database) -> None:
+    run("user", "add", "ada@example.org", "--role", "admin")
+    made = run("user", "link", "Ada@Example.org ")
+    assert re.fullmatch(r"http://127\.0\.0\.1:8000/password\?token=[\w-]{43}", made.stdout.strip())
+    assert run("user", "link", "nobody@example.org").exit_code == EXIT_CODES["not_found"]
+    with psycopg.connect(database.superuser_url) as connection:
+        rows = connection.execute("SELECT action, channel, actor FROM audit_events ORDER BY at, id").fetchall()
+    assert rows == [("user.created", "cli", None), ("user.invited", "cli", None)]
 
 
 def test_unknown_scopes_are_named(run: Run) -> None:

@@ -38,9 +38,44 @@ def test_a_value_that_cannot_be_used_names_its_setting(name: str, value: str) ->
         settings_from({name: value})
 
 
+OIDC = {"KEEPSTEP_OIDC_ISSUER": "https://accounts.example.org", "KEEPSTEP_OIDC_CLIENT_ID": "keepstep"}
+
+
+def test_without_an_issuer_there_is_no_provider_and_with_one_nobody_is_let_in_whom_no_admin_added() -> None:
+    assert settings_from({"KEEPSTEP_OIDC_ROLE": "editor"}).oidc is None
+    found = settings_from(OIDC).oidc
+    assert found is not None
+    assert (found.client_secret, found.name, found.domains, found.role) == (None, "Single sign-on", None, None)
+
+
+def test_the_domains_of_a_provider_are_a_list_or_a_star() -> None:
+    given = settings_from({**OIDC, "KEEPSTEP_OIDC_DOMAINS": " Example.org, @sub.example.org ,", "KEEPSTEP_OIDC_ROLE": "analyst"}).oidc
+    every = settings_from({**OIDC, "KEEPSTEP_OIDC_DOMAINS": "*", "KEEPSTEP_OIDC_ROLE": "editor"}).oidc
+    assert given is not None
+    assert every is not None
+    assert (given.domains, given.role, every.domains) == (frozenset({"example.org", "sub.example.org"}), "analyst", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KEEPSTEP_OIDC_ISSUER", "http://accounts.example.org"),
+        ("KEEPSTEP_OIDC_ISSUER", "accounts.example.org"),
+        ("KEEPSTEP_OIDC_ISSUER", "https://user@accounts.example.org"),
+        ("KEEPSTEP_OIDC_CLIENT_ID", ""),
+        ("KEEPSTEP_OIDC_ROLE", "admin"),
+        ("KEEPSTEP_OIDC_ROLE", "analyst"),
+    ],
+)
+def test_a_provider_that_is_set_badly_names_its_setting(name: str, value: str) -> None:
+    with pytest.raises(SettingInvalid, match=name):
+        settings_from({**OIDC, name: value})
+
+
 def test_what_is_secret_is_not_shown() -> None:
     settings = settings_from({"KEEPSTEP_SECRET_KEY": "s" * 40, "KEEPSTEP_DATABASE_URL": "postgresql://u:hidden@h/d"})
     assert "hidden" not in repr(settings)
+    assert "hidden" not in repr(settings_from({**OIDC, "KEEPSTEP_OIDC_CLIENT_SECRET": "hidden"}))
     assert "sss" not in repr(settings)
 
 

@@ -67,19 +67,37 @@ async def test_every_released_schema_is_upgraded(empty: AsyncEngine, revision: s
     assert await schema.check(empty) == ()
 
 
-async def test_a_database_of_before_gets_the_guard_of_option_sets(login: AsyncEngine, superuser_engine: AsyncEngine) -> None:
-    """Its tables are as they were, so the schema revision alone tells that something is to be done."""
+async def test_a_database_of_before_gets_the_guard_of_option_sets(empty: AsyncEngine, empty_database: Database) -> None:
+    """Before, one could be added to a version that was published; afterwards nobody can."""
     forged = (
         "INSERT INTO version_option_sets SELECT version_id, gen_random_uuid(), step_id, 9, 'forged', '{}', '{}' FROM version_option_sets"
     )
-    async with open_write(login) as write:
+    await schema.upgrade(empty, to="0002_signing_in")
+    async with open_write(empty) as write:
         await add_world(write)
-    await _run(superuser_engine, "DROP TRIGGER keepstep_guard ON version_option_sets", "DROP FUNCTION keepstep_guard_option_set")
-    await _run(superuser_engine, "UPDATE alembic_version SET version_num = '0002_signing_in'")
-    await schema.upgrade(login)
-    assert await schema.check(login) == ()
+    superuser = open_engine(empty_database.superuser_url, role=None)
+    await _run(superuser, forged.replace("9, 'forged'", "8, 'before'") + " LIMIT 1")
+    await schema.upgrade(empty)
+    assert await schema.check(empty) == ()
     with pytest.raises(GuardRefused, match="never gets another option set"):
-        await _run(superuser_engine, f"{forged} LIMIT 1")
+        await _run(superuser, f"{forged} LIMIT 1")
+    await superuser.dispose()
+
+
+async def test_users_and_sessions_of_before_go_on_with_accounts(empty: AsyncEngine) -> None:
+    """And the release before, which knows nothing of the new columns, still signs people in."""
+    await schema.upgrade(empty, to="0002_signing_in")
+    user = "INSERT INTO users (id, email, name, role, created_at) VALUES ('{}', '{}@example.org', 'Ada', 'admin', now())"
+    session = "INSERT INTO sessions (digest, user_id, created_at, used_at, expires_at) VALUES (sha256('{}'), '{}', now(), now(), now())"
+    ids = [new_id(), new_id()]
+    await _run(empty, user.format(ids[0], "old"), session.format("old", ids[0]))
+    await schema.upgrade(empty)
+    await _run(empty, user.format(ids[1], "new"), session.format("new", ids[1]))
+    async with open_read(empty) as read:
+        rows = await read.rows(
+            text("SELECT u.id::text, u.language, s.device FROM users u JOIN sessions s ON s.user_id = u.id ORDER BY u.email")
+        )
+    assert [tuple(row) for row in rows] == [(ids[1], None, ""), (ids[0], None, "")]
 
 
 async def test_upgrading_what_is_there_already_changes_nothing_and_waits_for_nobody(login: AsyncEngine, engine: AsyncEngine) -> None:

@@ -17,6 +17,9 @@ ITS_OWN_RECORD = {
     "register": "a part of every edit, which leaves its event",
     "count_try": "a try is counted and logged; an event for each would let a stranger fill the record",
     "see_session": "opening and ending a session are on record, each use of it is not",
+    "depart": "whoever goes to the provider is nobody yet; an event for each would let a stranger fill the record",
+    "arrive": "as for `depart`; being signed in by it is on record",
+    "store_password": "a part of every act that sets a password, which leaves its event",
     "draft_to_edit": "a part of every edit: it locks and reads",
 }
 

@@ -17,7 +17,7 @@ from sqlalchemy import delete, insert, select, update
 from keepstep.actions.context import Context
 from keepstep.core.permissions import SCOPED, Actor, Permission, Role, Scope, may, require
 from keepstep.db.audit import Event, append_event
-from keepstep.db.tables import api_tokens, grants, sessions, users
+from keepstep.db.tables import api_tokens, grants, password_links, sessions, users
 from keepstep.db.transaction import Write
 from keepstep.errors import Forbidden, IdConflict, LastAdmin, LastGrant, RequestInvalid, TokenNotFound, WizardNotFound
 from keepstep.queries import accounts as queries
@@ -52,11 +52,12 @@ class UserChange:
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token to make: what it is for, what it may do, and until when."""
+    """A token to make: what it is for, what it may do, and until when. `id` is the client's own: sent twice, it is made once."""
 
     name: str
     scopes: frozenset[Scope]
     expires_at: datetime | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class MadeToken:
 async def create_user(ctx: Context, tx: Write, new: NewUser) -> tuple[User, bool]:
     """The user, and whether this request made them. Raises EmailTaken, IdConflict, RequestInvalid."""
     require(ctx.actor, "administer")
-    email = _address(new.email)
+    email = address_of(new.email)
     name = new.name.strip() or email.partition("@")[0]
     known = await queries.find_user(tx, new.id) if new.id else None
     if known is not None:
@@ -95,6 +96,10 @@ async def change_user(ctx: Context, tx: Write, user_id: str, change: UserChange)
     if "role" in values or values.get("disabled_at"):
         await _require_other_admin(tx, user)
     await tx.execute(update(users).where(users.c.id == user_id).values(**values))
+    if values.get("disabled_at"):
+        # Enabled again one day, they sign in anew: what lay open meanwhile may be in anybody's hands.
+        await tx.execute(delete(sessions).where(sessions.c.user_id == user_id))
+        await tx.execute(delete(password_links).where(password_links.c.user_id == user_id))
     # The name is a person's, and the record cannot be erased: it says that it changed and not to what.
     await _record(ctx, tx, "user.changed", user_id, changed=sorted(values), role=change.role or user.role)
     return await queries.get_user(tx, user_id)
@@ -103,10 +108,15 @@ async def change_user(ctx: Context, tx: Write, user_id: str, change: UserChange)
 async def set_password(ctx: Context, tx: Write, user_id: str, password: str, *, present: str | None = None) -> None:
     """An admin sets anybody's; others their own, giving the `present` one. Raises Forbidden, RequestInvalid."""
     await queries.get_user(tx, user_id) if may(ctx.actor, "administer") else await _require_own(ctx, tx, user_id, present)
-    await tx.execute(update(users).where(users.c.id == user_id).values(password_hash=await _hashed(ctx, password)))
-    # Whoever knew the old one is signed in no longer.
-    await tx.execute(delete(sessions).where(sessions.c.user_id == user_id))
+    await store_password(ctx, tx, user_id, password)
     await _record(ctx, tx, "user.password_set", user_id)
+
+
+async def store_password(ctx: Context, tx: Write, user_id: str, password: str) -> None:
+    """A part of every act that sets one: whoever knew the old one is signed in no longer, and a link to set one is over."""
+    await tx.execute(update(users).where(users.c.id == user_id).values(password_hash=await _hashed(ctx, password)))
+    await tx.execute(delete(sessions).where(sessions.c.user_id == user_id))
+    await tx.execute(delete(password_links).where(password_links.c.user_id == user_id))
 
 
 async def create_token(ctx: Context, tx: Write, user_id: str, new: NewToken) -> MadeToken:
@@ -117,9 +127,8 @@ async def create_token(ctx: Context, tx: Write, user_id: str, new: NewToken) -> 
         raise Forbidden("This user is disabled; enable them first.")
     if new.expires_at is not None and new.expires_at <= ctx.now:
         raise _invalid("/expires_at", "past", "The expiry must be in the future.")
-    # 32 random bytes: too many to guess, so that a fast digest is enough to keep them by.
-    secret = TOKEN_PREFIX + base64.urlsafe_b64encode(ctx.make_salt() + ctx.make_salt()).rstrip(b"=").decode()
-    row: dict[str, Any] = {"id": ctx.make_id(), "user_id": user_id, "name": new.name, "scopes": sorted(new.scopes)}
+    secret = TOKEN_PREFIX + random_secret(ctx)
+    row: dict[str, Any] = {"id": new.id or ctx.make_id(), "user_id": user_id, "name": new.name, "scopes": sorted(new.scopes)}
     row |= {"created_at": ctx.now, "created_by": ctx.actor.id, "expires_at": new.expires_at}
     await tx.execute(insert(api_tokens).values(**row, digest=token_digest(secret)))
     await _record(ctx, tx, "token.created", row["id"], user_id=user_id, scopes=row["scopes"])
@@ -171,6 +180,11 @@ async def withdraw_grant(ctx: Context, tx: Write, user_id: str, wizard_id: str, 
         raise LastGrant(f"Without this grant {user.name} would be {user.role} of every wizard.")
     if await tx.execute(delete(grants).where(grants.c.user_id == user_id, grants.c.wizard_id == wizard_id)):
         await _record(ctx, tx, "grant.withdrawn", user_id, wizard_id=wizard_id)
+
+
+def random_secret(ctx: Context) -> str:
+    """32 random bytes as text: too many to guess, so that a fast digest is enough to keep them by."""
+    return base64.urlsafe_b64encode(ctx.make_salt() + ctx.make_salt()).rstrip(b"=").decode()
 
 
 def token_digest(secret: str) -> bytes:
@@ -240,7 +254,8 @@ async def _hashed(ctx: Context, password: str) -> str:
     return await asyncio.to_thread(_hasher.hash, password, salt=ctx.make_salt())
 
 
-def _address(text: str) -> str:
+def address_of(text: str) -> str:
+    """An e-mail address as it is stored. Raises RequestInvalid."""
     try:
         # Not looked up in the DNS: a test address or one of an intranet is as good.
         return validate_email(text.strip(), check_deliverability=False, globally_deliverable=False).normalized.lower()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from keepstep.actions.context import Context
+from keepstep.core.permissions import SYSTEM
 from keepstep.db.audit import Event, append_event
 from keepstep.db.transaction import Write
 
@@ -36,6 +37,23 @@ async def audit_run(ctx: Context, tx: Write, action: str, run: tuple[str, str], 
         subject_id=run_id,
         wizard_id=wizard_id,
         run_id=run_id,
+        details=details,
+    )
+    await append_event(tx, event)
+
+
+async def audit_user(ctx: Context, tx: Write, action: str, user_id: str, **details: Any) -> None:
+    """An event on a user. Who has no session yet, because they are signing in or setting a password, acts as themselves."""
+    is_signing_in = ctx.actor is SYSTEM
+    event = Event(
+        id=ctx.make_id(),
+        at=ctx.now,
+        actor=user_id if is_signing_in else ctx.actor.id,
+        channel="web" if is_signing_in else ctx.actor.channel,
+        action=action,
+        subject_kind="user",
+        subject_id=user_id,
+        wizard_id=None,
         details=details,
     )
     await append_event(tx, event)

@@ -8,16 +8,17 @@ import asyncio
 import base64
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final, Literal
 
 from sqlalchemy import case, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from keepstep.actions.accounts import NewUser, check_password, create_user, token_digest
+from keepstep.actions.accounts import NewUser, check_password, create_user, random_secret, token_digest
+from keepstep.actions.audit import audit_user
 from keepstep.actions.context import Context
-from keepstep.core.permissions import SYSTEM, require
-from keepstep.db.audit import Event, append_event
+from keepstep.core.permissions import require
 from keepstep.db.tables import sessions, sign_in_tries
 from keepstep.db.transaction import Write
 from keepstep.errors import AlreadySetUp, Forbidden
@@ -37,12 +38,14 @@ TRIES: Final[Mapping[str, int]] = {"account": 10, "address": 100}
 _FIRST_USER: Final = 0x66727374
 
 
-async def count_try(ctx: Context, tx: Write, *, email: str, address: str) -> timedelta | None:
-    """How long to wait; None while there are tries left. `address` is where the request comes from.
+async def count_try(ctx: Context, tx: Write, *, email: str | None, address: str) -> timedelta | None:
+    """How long to wait; None while there are tries left. `address` is where the request comes from; `email` None without an account.
 
     In the database, so that several processes and a restart count as one. An address that nobody has is counted alike.
     """
-    keys = {_key(ctx, "account", email): TRIES["account"], _key(ctx, "address", address): TRIES["address"]}
+    keys = {_key(ctx, "address", address): TRIES["address"]}
+    if email is not None:
+        keys[_key(ctx, "account", email)] = TRIES["account"]
     waits = []
     # Always in the same order: two tries at once would else wait for each other.
     for key in sorted(keys):
@@ -67,16 +70,30 @@ async def is_password_of(stored: str | None, given: str) -> bool:
     return await asyncio.to_thread(check_password, stored, given)
 
 
-async def open_session(ctx: Context, tx: Write, user_id: str, *, email: str, replacing: bytes | None) -> str:
-    """The secret of a new session, for the cookie. `replacing` is the digest of the one that the browser had, which ends."""
-    ends = or_(sessions.c.digest == replacing, sessions.c.expires_at <= ctx.now, sessions.c.used_at <= ctx.now - IDLE)
-    await tx.execute(delete(sessions).where(sessions.c.user_id == user_id, ends))
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Whom to sign in, and where: `device` is what the browser calls itself, `by` how they showed who they are.
+
+    `replacing` is the digest of the session that the browser had, which ends.
+    """
+
+    user_id: str
+    email: str
+    device: str = ""
+    by: Literal["password", "set-up", "link", "provider"] = "password"
+    replacing: bytes | None = None
+
+
+async def open_session(ctx: Context, tx: Write, new: Opening) -> str:
+    """The secret of a new session, for the cookie."""
+    ends = or_(sessions.c.digest == new.replacing, sessions.c.expires_at <= ctx.now, sessions.c.used_at <= ctx.now - IDLE)
+    await tx.execute(delete(sessions).where(sessions.c.user_id == new.user_id, ends))
     # Whoever signed in has shown that the tries were theirs; those of the address go on counting.
-    await tx.execute(delete(sign_in_tries).where(sign_in_tries.c.key == _key(ctx, "account", email)))
-    secret = base64.urlsafe_b64encode(ctx.make_salt() + ctx.make_salt()).rstrip(b"=").decode()
-    row = {"digest": token_digest(secret), "user_id": user_id, "created_at": ctx.now, "used_at": ctx.now}
+    await tx.execute(delete(sign_in_tries).where(sign_in_tries.c.key == _key(ctx, "account", new.email)))
+    secret = random_secret(ctx)
+    row = {"digest": token_digest(secret), "user_id": new.user_id, "created_at": ctx.now, "used_at": ctx.now, "device": new.device}
     await tx.execute(insert(sessions).values(**row, expires_at=ctx.now + ABSOLUTE))
-    await _record(ctx, tx, "session.opened", user_id)
+    await audit_user(ctx, tx, "session.opened", new.user_id, by=new.by)
     return secret
 
 
@@ -86,9 +103,10 @@ async def see_session(ctx: Context, tx: Write, digest: bytes) -> None:
 
 
 async def end_session(ctx: Context, tx: Write, digest: bytes) -> None:
-    """Signs out this browser. Ending it again changes nothing."""
-    if await tx.execute(delete(sessions).where(sessions.c.digest == digest)):
-        await _record(ctx, tx, "session.ended", str(ctx.actor.id))
+    """Signs out one browser of one's own: this one, or another. Ending it again changes nothing."""
+    assert ctx.actor.id is not None  # somebody with a session is a user
+    if await tx.execute(delete(sessions).where(sessions.c.digest == digest, sessions.c.user_id == ctx.actor.id)):
+        await audit_user(ctx, tx, "session.ended", ctx.actor.id)
 
 
 async def end_sessions(ctx: Context, tx: Write, user_id: str) -> int:
@@ -96,7 +114,7 @@ async def end_sessions(ctx: Context, tx: Write, user_id: str) -> int:
     if user_id != ctx.actor.id:
         require(ctx.actor, "administer")
     ended = await tx.execute(delete(sessions).where(sessions.c.user_id == user_id))
-    await _record(ctx, tx, "session.ended_everywhere", user_id, sessions=ended)
+    await audit_user(ctx, tx, "session.ended_everywhere", user_id, sessions=ended)
     return ended
 
 
@@ -125,18 +143,3 @@ async def create_first_admin(ctx: Context, tx: Write, new: NewUser, *, token: st
 
 def _key(ctx: Context, kind: str, text: str) -> bytes:
     return hmac.digest(ctx.secret, f"sign-in:{kind}:{text.strip().lower()}".encode(), "sha256")
-
-
-async def _record(ctx: Context, tx: Write, action: str, user_id: str, **details: Any) -> None:
-    event = Event(
-        id=ctx.make_id(),
-        at=ctx.now,
-        actor=ctx.actor.id if ctx.actor is not SYSTEM else user_id,
-        channel="web",
-        action=action,
-        subject_kind="user",
-        subject_id=user_id,
-        wizard_id=None,
-        details=details,
-    )
-    await append_event(tx, event)

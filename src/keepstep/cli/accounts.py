@@ -3,10 +3,12 @@
 import sys
 from datetime import timedelta
 from typing import Annotated, Final
+from urllib.parse import urlencode
 
 import typer
 
 from keepstep.actions.accounts import NewToken, NewUser, create_token, create_user
+from keepstep.actions.password_links import make_password_link
 from keepstep.cli.opening import operator, with_resources
 from keepstep.cli.printing import AsJson, print_json, print_table
 from keepstep.config import Resources
@@ -43,6 +45,21 @@ def add_user(
         print_json(made)
     else:
         print(f"{made.email} is now an {made.role}. A token: keepstep token add {made.email}")
+
+
+@user.command("link")
+def make_link(email: str) -> None:
+    """Print a link with which a user sets a password, once: an invitation, or a way back for an admin who forgot theirs."""
+
+    async def work(resources: Resources) -> str:
+        async with open_write(resources.engine) as tx:
+            found = await find_user_by_email(tx, email.strip().lower())
+            if found is None:
+                raise UserNotFound(f"There is no user {email}. Make one: keepstep user add {email}")
+            made = await make_password_link(operator(resources), tx, found.id)
+        return f"{resources.settings.base_url}/password?{urlencode({'token': made.secret})}"
+
+    print(with_resources(work))
 
 
 @user.command("list")

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, get_args
 Deed = Mapping[str, Any]
 """The details of an entry, with `about`: the name of the person or run that it is about, where there is one."""
 
-Subject = Literal["draft", "wizard", "run", "user", "token", "grant", "session", "checkpoint"]
+Subject = Literal["draft", "wizard", "run", "user", "token", "grant", "session", "checkpoint", "integrity"]
 SUBJECTS: Final[tuple[Subject, ...]] = get_args(Subject)
 """What actions are named after, in the order in which a filter offers them."""
 
@@ -60,8 +60,17 @@ def _erased(deed: Deed) -> str:
 
 def _user_changed(deed: Deed) -> str:
     words = {"role": f"role, now {deed.get('role')}", "name": "name", "email": "e-mail address", "disabled_at": "whether they may sign in"}
+    words["language"] = "language"
     told = ", ".join(words.get(name, name) for name in deed.get("changed", ()))
     return f"Changed {deed['about']}: {told}."
+
+
+_WAYS: Final[Mapping[Any, str]] = {"provider": " through the provider", "link": " with a link", "set-up": " for the first time"}
+
+
+def _checked(deed: Deed) -> str:
+    found = f"{_count(deed.get('altered'), 'alteration')}, {_count(deed.get('unshown'), 'answer')} that cannot be shown"
+    return f"Checked what is stored: {_count(deed.get('runs'), 'run')}{'' if deed.get('whole') else ' so far'}, {found}."
 
 
 _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
@@ -87,12 +96,18 @@ _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     "user.created": lambda deed: f"Made an account for {deed['about']} ({deed.get('role')}).",
     "user.changed": _user_changed,
     "user.password_set": lambda deed: f"Set a password for {deed['about']}.",
+    "user.invited": lambda deed: f"Made an invitation link for {deed['about']}.",
+    "user.reset_link_made": lambda deed: f"Made a link for {deed['about']} to set a new password.",
+    "user.link_withdrawn": lambda deed: f"Withdrew the open link of {deed['about']}.",
+    "user.identity_connected": lambda deed: f"Connected {deed['about']} with {deed.get('issuer')}.",
+    "user.identity_disconnected": lambda deed: f"Disconnected {deed['about']} from {deed.get('issuer')}.",
     "token.created": lambda deed: f"Made an API token for {deed['about']} ({', '.join(deed.get('scopes', ()))}).",
     "token.revoked": lambda deed: f"Revoked an API token of {deed['about']}.",
     "grant.given": lambda deed: f"Made {deed['about']} {deed.get('role')} of this wizard.",
     "grant.withdrawn": lambda deed: f"Took the role of {deed['about']} on this wizard away.",
-    "session.opened": lambda deed: f"{deed['about']} signed in.",
+    "session.opened": lambda deed: f"{deed['about']} signed in{_WAYS.get(deed.get('by'), '')}.",
     "session.ended": lambda deed: f"{deed['about']} signed out.",
     "session.ended_everywhere": lambda deed: f"{deed['about']} signed out everywhere ({_count(deed.get('sessions'), 'session')}).",
+    "integrity.checked": _checked,
     "checkpoint.made": lambda deed: f"Made a signed checkpoint ({deed.get('cause')}).",
 }

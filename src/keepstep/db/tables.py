@@ -394,6 +394,8 @@ users: Final = Table(
     Column("password_hash", Text),
     _at("created_at"),
     _at("disabled_at", nullable=True),
+    # In which the pages speak to them; NULL: as their browser asks.
+    Column("language", Text),
     CheckConstraint("email = lower(email)", name="email"),
     _one_of("role", "admin", "editor", "analyst"),
 )
@@ -406,6 +408,8 @@ sessions: Final = Table(
     _at("created_at"),
     _at("used_at"),
     _at("expires_at"),
+    # What the browser calls itself, in a few words; empty for one that does not say.
+    Column("device", Text, nullable=False, server_default=text("''")),
     _is_digest("digest"),
     Index(None, "user_id"),
     Index(None, "expires_at"),
@@ -421,6 +425,43 @@ sign_in_tries: Final = Table(
     _is_digest("key"),
     CheckConstraint("tries >= 1", name="tries"),
     Index(None, "since"),
+)
+
+# Who an OpenID Connect provider says somebody is: its issuer and its own, unchanging name for them.
+user_identities: Final = Table(
+    "user_identities",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    _at("linked_at"),
+    Index(None, "user_id"),
+)
+
+# Links with which somebody sets a password once: at most one for each user.
+password_links: Final = Table(
+    "password_links",
+    metadata,
+    Column("digest", BYTEA, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, unique=True),
+    _at("created_at"),
+    _at("expires_at"),
+    _is_digest("digest"),
+)
+
+# Who went to the provider and has not come back yet; each row is used once.
+oidc_requests: Final = Table(
+    "oidc_requests",
+    metadata,
+    Column("digest", BYTEA, primary_key=True),
+    Column("browser", BYTEA, nullable=False),
+    Column("nonce", Text, nullable=False),
+    Column("verifier", Text, nullable=False),
+    Column("next", Text, nullable=False),
+    _at("expires_at"),
+    _is_digest("digest"),
+    _is_digest("browser"),
+    Index(None, "expires_at"),
 )
 
 api_tokens: Final = Table(
@@ -473,4 +514,6 @@ audit_events: Final = Table(
     Index(None, "wizard_id", "at", "id"),
     Index(None, "run_id", "at", "id"),
     Index(None, "at", "id"),
+    # The last check is asked for by pages that everybody opens, and may lie behind millions of other events.
+    Index("ix_audit_events_checked", "at", "id", postgresql_where=text("action = 'integrity.checked'")),
 )

@@ -181,6 +181,12 @@ async def find_grant(tx: Read, user_id: str, wizard_id: str) -> Grant | None:
     return Grant(**row._asdict()) if row else None
 
 
+async def granted_roles(tx: Read, user_id: str, wizard_ids: Sequence[str]) -> dict[str, str]:
+    """The roles of a user's grants on these wizards, by wizard id; without a grant there is no entry."""
+    mine = (grants.c.user_id == user_id, grants.c.wizard_id.in_(wizard_ids))
+    return {row.wizard_id: row.role for row in await tx.rows(select(grants.c.wizard_id, grants.c.role).where(*mine))}
+
+
 async def is_wizard(tx: Read, wizard_id: str) -> bool:
     """Whether there is, or was before its removal, a wizard with this id."""
     return bool(await tx.scalar(select(wizards.c.id).where(wizards.c.id == wizard_id)))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import bindparam, exists, func, select
 from sqlalchemy.dialects.postgresql import JSONB
@@ -22,6 +22,7 @@ class BrowserSession:
     email: str
     used_at: datetime
     expires_at: datetime
+    language: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ _SESSION: Final = (
         users.c.email,
         users.c.name,
         users.c.role,
+        users.c.language,
         func.coalesce(_GRANTS, func.jsonb_build_object(), type_=JSONB).label("grants"),
     )
     .join_from(sessions, users)
@@ -61,7 +63,7 @@ async def find_session(tx: Read, digest: bytes, *, now: datetime, idle_since: da
     if row is None:
         return None
     actor = Actor(id=row.id, name=row.name, role=row.role, channel="web", grants=row.grants)
-    return BrowserSession(row.digest, actor, row.email, row.used_at, row.expires_at)
+    return BrowserSession(row.digest, actor, row.email, row.used_at, row.expires_at, row.language)
 
 
 async def find_credentials(tx: Read, email: str) -> Credentials | None:
@@ -76,8 +78,20 @@ async def has_users(tx: Read) -> bool:
     return bool(await tx.scalar(select(exists(select(users.c.id)))))
 
 
-async def list_sessions(tx: Read, user_id: str, *, now: datetime, idle_since: datetime) -> Sequence[Any]:
-    """The sessions of a user that hold, the last used first: rows of `digest`, `created_at`, `used_at`, `expires_at`."""
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session as its owner knows it: `device` is what the browser called itself when they signed in."""
+
+    digest: bytes
+    device: str
+    created_at: datetime
+    used_at: datetime
+    expires_at: datetime
+
+
+async def list_sessions(tx: Read, user_id: str, *, now: datetime, idle_since: datetime) -> Sequence[OpenSession]:
+    """The sessions of a user that hold, the last used first."""
     holds = (sessions.c.user_id == user_id, sessions.c.expires_at > now, sessions.c.used_at > idle_since)
-    columns = (sessions.c.digest, sessions.c.created_at, sessions.c.used_at, sessions.c.expires_at)
-    return await tx.rows(select(*columns).where(*holds).order_by(sessions.c.used_at.desc()))
+    columns = (sessions.c.digest, sessions.c.device, sessions.c.created_at, sessions.c.used_at, sessions.c.expires_at)
+    rows = await tx.rows(select(*columns).where(*holds).order_by(sessions.c.used_at.desc(), sessions.c.digest))
+    return [OpenSession(bytes(row.digest), row.device, row.created_at, row.used_at, row.expires_at) for row in rows]

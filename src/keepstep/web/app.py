@@ -15,7 +15,9 @@ from keepstep.web.api import accounts, drafts, exports, files, imports, nodes, r
 from keepstep.web.api import versions as versions_api
 from keepstep.web.edge import Edge
 from keepstep.web.metrics import Metrics
+from keepstep.web.oidc import Provider
 from keepstep.web.pages import (
+    account,
     appearance,
     assets,
     audit,
@@ -24,6 +26,8 @@ from keepstep.web.pages import (
     build_options,
     conditions,
     first_run,
+    grants,
+    health,
     home,
     impact_change,
     impact_delete,
@@ -31,12 +35,18 @@ from keepstep.web.pages import (
     languages,
     preview,
     problems_page,
+    provider,
     review,
     rollback,
+    set_password,
     signing_in,
+    tokens,
+    user,
+    users,
     version,
     versions,
 )
+from keepstep.web.pages.provider import CALLBACK
 from keepstep.web.problems import answer_problems
 from keepstep.web.session import SignedInCache
 
@@ -71,7 +81,15 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     rollback.router,
     audit.router,
     signing_in.router,
+    provider.router,
+    set_password.router,
     first_run.router,
+    account.router,
+    tokens.router,
+    users.router,
+    user.router,
+    grants.router,
+    health.router,
     appearance.router,
     assets.router,
 )
@@ -107,12 +125,21 @@ def create_app(resources: Resources, *, close: Close | None = None) -> FastAPI:
     app.state.resources = resources
     app.state.metrics = metrics
     app.state.signed_in_cache = SignedInCache()
+    app.state.provider = _provider_of(resources)
     app.state.password_checks = asyncio.Semaphore(PASSWORD_CHECKS)
     answer_problems(app)
     # Flat, since routers inside routers are matched three times over, which took a third of the time of a small request.
     # Each route has its router's tags, class and responses since it was declared.
     app.router.routes.extend(route for router in ROUTERS for route in router.routes)
     return app
+
+
+def _provider_of(resources: Resources) -> Provider | None:
+    """The provider that signs people in, where one is set. Nothing is asked of it yet: it may start later than this server."""
+    settings = resources.settings
+    if settings.oidc is None:
+        return None
+    return Provider(settings.oidc, redirect_uri=f"{settings.base_url}{CALLBACK}", now=resources.now)
 
 
 def _ending_with(close: Close | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

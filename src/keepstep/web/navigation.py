@@ -22,6 +22,7 @@ NAVIGATION: Final[Sequence[Entry]] = (
     Entry("exports", message("Exports")),
     Entry("users", message("Users"), "administer"),
     Entry("audit", message("Audit trail"), "administer"),
+    Entry("health", message("Health"), "administer"),
 )
 # The tabs of one wizard: each of these routes has the one path parameter `wizard_ref`.
 WIZARD_TABS: Final[Sequence[Entry]] = (

@@ -23,7 +23,7 @@ from keepstep.core.change_groups import family_of
 from keepstep.web.assets import assets_in
 from keepstep.web.icons import ICONS
 from keepstep.web.navigation import NAVIGATION, WIZARD_TABS
-from keepstep.web.texts import Wording, language_name, language_of, plain, translations
+from keepstep.web.texts import Wording, language_name, language_of, languages, plain, translations
 
 TOKEN_FIELD: Final = "csrf_token"  # noqa: S105 - the name of a field
 THEME_COOKIE: Final = "keepstep_theme"
@@ -68,7 +68,7 @@ def page(
 ) -> HTMLResponse:
     """The page, or its `block` alone where htmx asks for a part. `values` are what the template names."""
     resources: Resources = request.app.state.resources
-    environment = environment_of(language_of(request.headers.get("accept-language")), resources.settings.zone)
+    environment = environment_of(_language_for(request), resources.settings.zone)
     given = _always(request) | values
     body = _part(environment, template, block, given) if wants_part(request) else environment.get_template(template).render(given)
     return HTMLResponse(body, status_code=status, headers={**PAGE_HEADERS, **(headers or {})})
@@ -82,15 +82,24 @@ def _part(environment: Environment, template: str, block: str, given: Mapping[st
         return environment.get_template(template).render(given, layout="part.html")
 
 
+def _language_for(request: Request) -> str:
+    """As somebody chose for their account, else as their browser asks."""
+    visitor = getattr(request.state, "visitor", None)
+    chosen = visitor.language if visitor else None
+    return chosen if chosen in languages() else language_of(request.headers.get("accept-language"))
+
+
 def _always(request: Request) -> dict[str, Any]:
-    """What every template may name. `visitor` is None while nobody is signed in."""
+    """What every template may name. `visitor` is None while nobody is signed in, `provider` without one to sign in with."""
     theme = request.cookies.get(THEME_COOKIE)
+    resources: Resources = request.app.state.resources
     return {
         "request": request,
         "layout": "shell.html",
         "path": request.url.path,
         "visitor": getattr(request.state, "visitor", None),
         "theme": theme if theme in THEMES else "auto",
+        "provider": resources.settings.oidc.name if resources.settings.oidc else None,
     }
 
 
@@ -115,6 +124,7 @@ def environment_of(language: str, zone: str) -> Environment:
         "moment": wording.moment,
         "language_name": language_name,
         "query": _query,
+        "size": wording.size,
     }
     made.globals |= {
         "as_text": plain,

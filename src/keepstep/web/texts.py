@@ -1,5 +1,6 @@
 """In which language a page speaks, and how it writes numbers and times. English is the source; others come from locale/."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from keepstep.core.jsonvalue import dumps
 
 FOLDER: Final = Path(__file__).parent / "locale"
 SOURCE: Final = "en"
+_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
 
 def message(text: str) -> str:
@@ -26,6 +28,12 @@ def message(text: str) -> str:
 def languages() -> tuple[str, ...]:
     """The source and every language with a catalogue."""
     return (SOURCE, *sorted(path.parents[1].name for path in FOLDER.glob("*/LC_MESSAGES/keepstep.mo")))
+
+
+@cache
+def language_names() -> Mapping[str, str]:
+    """Each of `languages` by what its speakers call it."""
+    return {code: language_name(code) for code in languages()}
 
 
 def language_of(header: str | None) -> str:
@@ -84,3 +92,8 @@ class Wording:
     def moment(self, at: datetime) -> str:
         """`28 Apr 2026, 12:04`."""
         return str(format_datetime(at, "d MMM y, HH:mm", tzinfo=self._zone, locale=self._locale))
+
+    def size(self, count: int) -> str:
+        """`12.4 MB`, in units of 1,024 bytes."""
+        power = min(max(count.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
+        return f"{format_decimal(round(count / 1024**power, 1), locale=self._locale)} {_UNITS[power]}"

@@ -4,6 +4,7 @@ A request that changes something is checked here for its origin and token, so th
 """
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -26,12 +27,13 @@ _COOKIE: Final = "keepstep_session"
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody signed in. `ctx` is what actions get; `csrf_token` is what their forms hold."""
+    """Somebody signed in. `ctx` is what actions get; `csrf_token` is what their forms hold; `language` None: as the browser asks."""
 
     ctx: Context
     email: str
     digest: bytes
     csrf_token: str
+    language: str | None
 
     @property
     def actor(self) -> Actor:
@@ -95,7 +97,8 @@ async def find_visitor(request: Request) -> Visitor | None:
 
 
 def visitor_of(session: BrowserSession, resources: Resources) -> Visitor:
-    return Visitor(resources.context(session.actor), session.email, session.digest, csrf_token_of(session.digest, resources.secret))
+    token = csrf_token_of(session.digest, resources.secret)
+    return Visitor(resources.context(session.actor), session.email, session.digest, token, session.language)
 
 
 async def current_visitor(request: Request) -> Visitor:
@@ -121,11 +124,18 @@ async def page_read(request: Request, _visitor: CurrentVisitor) -> AsyncIterator
         yield tx
 
 
-async def page_write(request: Request, _visitor: CurrentVisitor) -> AsyncIterator[Write]:
+@asynccontextmanager
+async def writing(request: Request) -> AsyncIterator[Write]:
+    """A write of a page that goes on after a problem: what the form shows again is read when this has ended."""
     async with open_write(request.app.state.resources.engine) as tx:
         yield tx
     # A page may have changed users or grants; tokens are looked up anew then, which costs a statement.
     request.app.state.signed_in_cache.forget()
+
+
+async def page_write(request: Request, _visitor: CurrentVisitor) -> AsyncIterator[Write]:
+    async with writing(request) as tx:
+        yield tx
 
 
 # scope="function": committed before the answer is sent (web/deps.py).

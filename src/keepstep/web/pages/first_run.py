@@ -8,13 +8,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keepstep.actions.accounts import NewUser
-from keepstep.actions.sessions import create_first_admin, open_session, require_setup
+from keepstep.actions.sessions import Opening, create_first_admin, open_session, require_setup
 from keepstep.core.permissions import SYSTEM
 from keepstep.db.transaction import open_write
 from keepstep.errors import AlreadySetUp, RequestInvalid
 from keepstep.web.deps import ResourcesDep
+from keepstep.web.device import device_of
 from keepstep.web.origin import require_own_origin
 from keepstep.web.pages.route import fields_of, page_router, see_other
+from keepstep.web.passwords import typed_password
 from keepstep.web.rendering import page
 from keepstep.web.visitor import keep_cookie
 
@@ -37,13 +39,13 @@ async def set_up(request: Request, resources: ResourcesDep) -> Response:
     """Makes the admin and signs them in, or none of both."""
     require_own_origin(request, resources.settings.base_url)
     fields = await fields_of(request)
-    password = str((await request.form()).get("password", ""))
+    password = await typed_password(request)
     new = NewUser(fields.get("email", ""), "admin", fields.get("name", ""), password=password)
     ctx = resources.context(SYSTEM)
     try:
         async with open_write(resources.engine) as tx:
             user = await create_first_admin(ctx, tx, new, token=fields.get("token", ""))
-            secret = await open_session(ctx, tx, user.id, email=user.email, replacing=None)
+            secret = await open_session(ctx, tx, Opening(user.id, user.email, device_of(request), by="set-up"))
     except RequestInvalid as invalid:
         return page(request, "setup.html", status=422, token=fields.get("token", ""), fields=fields, errors=_by_field(invalid))
     answer = see_other(request, "/")

@@ -1,41 +1,33 @@
 """Signing in and out. What somebody had typed when their session ended is kept through the sign-in and sent afterwards."""
 
-import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keepstep.actions.accounts import LONGEST_PASSWORD, token_digest
-from keepstep.actions.sessions import count_try, end_session, end_sessions, is_password_of, open_session
+from keepstep.actions.accounts import token_digest
+from keepstep.actions.sessions import Opening, end_session, end_sessions, open_session
 from keepstep.config import Resources
 from keepstep.core.permissions import SYSTEM
 from keepstep.db.transaction import open_read, open_write
-from keepstep.queries.sessions import find_credentials, has_users
+from keepstep.queries.sessions import has_users
 from keepstep.web.deps import ResourcesDep
+from keepstep.web.device import device_of
 from keepstep.web.kept import fields_kept
 from keepstep.web.origin import csrf_token_of, require_own_origin
 from keepstep.web.pages.route import fields_of, local_path, page_router, see_other
+from keepstep.web.passwords import Refused, checked_password, typed_password
 from keepstep.web.rendering import TOKEN_FIELD, is_htmx, page
 from keepstep.web.texts import message
 from keepstep.web.visitor import CurrentVisitor, PageWrite, drop_cookie, find_visitor, keep_cookie, session_secret
 
 router = page_router()
-log = logging.getLogger("keepstep.web")
 
 # In the words of one sentence for everything that can be wrong, so that nobody learns who has an account.
 _WRONG: Final = message("This e-mail address and password do not belong together.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """Nobody was signed in. `wait` is how long no further try is looked at."""
-
-    wait: timedelta | None = None
+_NOT_YET: Final = message("You are not signed in in any other window yet.")
 
 
 @router.get("/login", name="page:login")
@@ -54,12 +46,23 @@ async def login(request: Request, resources: ResourcesDep) -> Response:
     """Signs in and goes on; or sends on what was kept. For the dialog of a page (htmx): 204 with the new session's token."""
     require_own_origin(request, resources.settings.base_url)
     fields = await fields_of(request)
-    tried = await _signed_in(request, resources, fields.get("email", ""), (await _password(request))[:LONGEST_PASSWORD])
-    if isinstance(tried, _Refused):
+    tried = await _signed_in(request, resources, fields.get("email", ""))
+    if isinstance(tried, Refused):
         return _refused(request, fields, tried)
-    answer = _going_on(request, resources, fields, tried)
+    answer = _going_on(request, fields, csrf_token_of(token_digest(tried), resources.secret))
     keep_cookie(answer, resources.settings.base_url, tried)
     return answer
+
+
+@router.post("/login/again", name="page:signed-in-elsewhere")
+async def go_on(request: Request, resources: ResourcesDep) -> Response:
+    """For whoever signed in in another window meanwhile, as at the provider: what waits in this one is sent on in that session."""
+    require_own_origin(request, resources.settings.base_url)
+    fields = await fields_of(request)
+    visitor = await find_visitor(request)
+    if visitor is None:
+        return _form_again(request, fields, status=401, error=_NOT_YET)
+    return _going_on(request, fields, visitor.csrf_token)
 
 
 @router.post("/logout", name="page:sign-out")
@@ -75,42 +78,34 @@ async def logout(request: Request, visitor: CurrentVisitor, tx: PageWrite, resou
     return answer
 
 
-async def _password(request: Request) -> str:
-    """As typed: space at its ends belongs to it."""
-    given = (await request.form()).get("password", "")
-    return given if isinstance(given, str) else ""
-
-
-async def _signed_in(request: Request, resources: Resources, email: str, password: str) -> str | _Refused:
-    """The secret of the new session. Three short transactions, since the check of a password would hold a connection for long."""
-    ctx, email = resources.context(SYSTEM), email.lower()
-    address = request.client.host if request.client else "unknown"
-    async with open_write(resources.engine) as tx:
-        wait = await count_try(ctx, tx, email=email, address=address)
-        found = await find_credentials(tx, email)
-    if wait is not None:
-        log.warning("sign-in throttled")
-        return _Refused(wait)
-    async with request.app.state.password_checks:
-        is_right = await is_password_of(found.password_hash if found else None, password)
-    if found is None or not is_right:
-        log.info("sign-in refused")
-        return _Refused()
+async def _signed_in(request: Request, resources: Resources, email: str) -> str | Refused:
+    """The secret of the new session."""
+    email = email.lower()
+    found = await checked_password(request, email, await typed_password(request))
+    if isinstance(found, Refused):
+        return found
     before = session_secret(request)
+    opening = Opening(found.user_id, email, device_of(request), replacing=token_digest(before) if before else None)
     async with open_write(resources.engine) as tx:
-        return await open_session(ctx, tx, found.user_id, email=email, replacing=token_digest(before) if before else None)
+        return await open_session(resources.context(SYSTEM), tx, opening)
 
 
-def _refused(request: Request, fields: Mapping[str, str], refused: _Refused) -> Response:
-    wait = -(-int(refused.wait.total_seconds()) // 60) if refused.wait else 0
-    values = {"error": "" if refused.wait else _WRONG, "wait": wait, "kept": fields.get("kept"), "is_new": False}
-    status, headers = (429, {"Retry-After": str(wait * 60)}) if refused.wait else (401, {})
-    next_ = local_path(fields.get("next"))
-    return page(request, "login.html", block="form", status=status, headers=headers, next=next_, email=fields.get("email", ""), **values)
+def _refused(request: Request, fields: Mapping[str, str], refused: Refused) -> Response:
+    wait = refused.minutes
+    headers = {"Retry-After": str(wait * 60)} if wait else {}
+    return _form_again(request, fields, status=429 if wait else 401, error="" if wait else _WRONG, wait=wait, headers=headers)
 
 
-def _going_on(request: Request, resources: Resources, fields: Mapping[str, str], secret: str) -> Response:
-    token = csrf_token_of(token_digest(secret), resources.secret)
+def _form_again(
+    request: Request, fields: Mapping[str, str], *, status: int, error: str, wait: int = 0, headers: Mapping[str, str] | None = None
+) -> Response:
+    values: dict[str, Any] = {"next": local_path(fields.get("next")), "email": fields.get("email", ""), "kept": fields.get("kept")}
+    more: dict[str, Any] = {"over": True} if "over" in fields else {}
+    return page(request, "login.html", block="form", status=status, headers=headers, error=error, wait=wait, is_new=False, **values, **more)
+
+
+def _going_on(request: Request, fields: Mapping[str, str], token: str) -> Response:
+    """With `token`, that of the session: what was kept is sent with it."""
     if is_htmx(request):
         return Response(status_code=204, headers={"X-CSRF-Token": token})
     kept = fields_kept(fields.get("kept"))

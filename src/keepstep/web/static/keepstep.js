@@ -73,14 +73,14 @@
     dialog.replaceChildren(form);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      signIn(form);
+      signIn(form, event.submitter?.getAttribute("formaction") ?? form.getAttribute("action"));
     });
     openDialog();
     (form.querySelector("[autofocus]") ?? form.querySelector("input:not([type=hidden])"))?.focus();
   }
 
-  async function signIn(form) {
-    const answer = await fetch(form.getAttribute("action"), {
+  async function signIn(form, address) {
+    const answer = await fetch(address, {
       method: "POST",
       headers: { "HX-Request": "true", "HX-Request-Type": "partial", Accept: "text/html" },
       body: new URLSearchParams(new FormData(form)),
