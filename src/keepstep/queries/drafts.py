@@ -3,6 +3,7 @@
 Must not know how an edit is made: that is `core.edit`.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,7 +75,8 @@ async def get_draft(tx: Read, actor: Actor, ref: str, permission: Permission = "
     if row is None:
         raise no_wizard(ref)
     wizard = not_removed(admitted(wizard_of_row(row), actor, ref, permission))
-    return WizardDraft(wizard, draft_of_row(row))
+    # In a thread, as it may be of any size.
+    return WizardDraft(wizard, await asyncio.to_thread(draft_of_row, row))
 
 
 async def get_draft_locked(tx: Read, actor: Actor, ref: str) -> WizardDraft:
