@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
-from keepstep.core.flow import ASKED, Answers, Evaluation, is_answered, same_value
+from keepstep.core.flow import ASKED, Answers, Evaluation, flow_of, is_answered, same_value
 from keepstep.core.issue import Issue, pointer
 from keepstep.core.jsonvalue import unstorable
 from keepstep.core.logic import Compiled, Scope, answered, compile_expression, truth
@@ -69,6 +69,8 @@ def find_option_set(structure: Structure, key: str) -> OptionSet | None:
 
 
 _MEMBERS: Final = frozenset({"value", "other"})
+MAX_VALUES: Final = 10_000
+"""Of one answer. An option set has at most 5,000 options."""
 _NEVER_GIVEN: Final = (Statement, Calculated)
 
 
@@ -84,6 +86,9 @@ def _envelope(item: Any, option_set: OptionSet, source: str) -> tuple[dict[str, 
     if not given:
         # Emptied by an oversight or by null on purpose are two things, and only the second may clear an answer.
         return {"value": None}, (Issue("", "member-missing", "An answer object holds a value, or other text; null clears an answer."),)
+    if isinstance(given.get("value"), list) and len(given["value"]) > MAX_VALUES:
+        # Before it is walked through: no question takes as many.
+        return {"value": None}, (Issue("", "too-many-values", f"An answer has at most {MAX_VALUES:,} values."),)
     reason = unstorable(given)
     if reason:
         return {"value": None}, (Issue("", "value-unstorable", reason),)
@@ -107,6 +112,13 @@ def same_answer(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) 
     """Whether two envelopes say the same: value and "other" text. Absent and empty are the same here."""
     first, second = one or {}, other or {}
     return same_value(first.get("value"), second.get("value")) and (first.get("other") or None) == (second.get("other") or None)
+
+
+def prepare(structure: Structure) -> None:
+    """Compiles every condition, calculation and rule now; else the first run would wait for it."""
+    flow_of(structure)
+    for option_set in structure.option_sets:
+        _logic_of(option_set)
 
 
 # --- findings ------------------------------------------------------------------------------------------------------

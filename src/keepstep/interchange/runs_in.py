@@ -18,7 +18,17 @@ from keepstep.errors import FileUnreadable
 from keepstep.interchange.cells import unguarded
 from keepstep.interchange.columns import duplicate_names
 from keepstep.interchange.receipt import Line, Place
-from keepstep.interchange.runs_in_file import MAX_COLUMNS, MAX_HEADING, Form, Record, encoding_of, form_of, records_in, stream_of
+from keepstep.interchange.runs_in_file import (
+    MAX_COLUMNS,
+    MAX_HEADING,
+    Form,
+    Record,
+    Understood,
+    encoding_of,
+    form_of,
+    records_in,
+    stream_of,
+)
 from keepstep.interchange.runs_in_heading import Heading, headings_of, is_own
 from keepstep.interchange.runs_in_receipt import RunsReceipt, Tally
 from keepstep.interchange.runs_in_row import CellReader, CellSettings, Envelope
@@ -78,10 +88,15 @@ class ImportedRun:
     revision: int | None = None
     updated_at: datetime | None = None
     cells: int = 0
+    account: Tally = field(default_factory=Tally, repr=False, compare=False)
+    """What reading it found, for the receipt."""
 
 
 class RunsReading:
-    """A file under reading: iterate it once for its runs; then `receipt` tells what became of every cell."""
+    """A file under reading: iterate it once for its runs; then `receipt` tells what became of every cell.
+
+    Whoever finds out first whether a run is stored already goes through `unsettled` and settles each one.
+    """
 
     def __init__(self, runs: Iterator[ImportedRun], headings: tuple[Heading, ...], tally: Tally) -> None:
         self.headings = headings
@@ -89,7 +104,17 @@ class RunsReading:
         self._tally = tally
 
     def __iter__(self) -> Iterator[ImportedRun]:
+        for run in self._runs:
+            self.settle(run)
+            yield run
+
+    def unsettled(self) -> Iterator[ImportedRun]:
+        """The runs, none of which is in the receipt before it is settled."""
         return self._runs
+
+    def settle(self, run: ImportedRun, *, there: bool = False) -> None:
+        """Takes a run into the receipt. `there`: it is stored already, so what reading it found is not what became of it."""
+        self._tally.absorb(run.account, there=there)
 
     @property
     def receipt(self) -> RunsReceipt:
@@ -106,7 +131,8 @@ def read_runs_csv(
     """
     stream = stream_of(source)
     encoding = encoding_of(stream, options.encoding)
-    form = form_of(stream, encoding, options.delimiter, lambda names: _recognised(_stripped(names), structure, older))
+    understood = Understood(lambda names: is_own(_stripped(names)), lambda names: _known(_stripped(names), structure, older))
+    form = form_of(stream, encoding, options.delimiter, understood)
     tally = Tally()
     names = _header(stream, form, options, tally)
     headings = headings_of(names, structure, older)
@@ -125,8 +151,9 @@ def _stripped(names: Sequence[str]) -> list[str]:
     return [name.strip() for name in names]
 
 
-def _recognised(names: list[str], structure: Structure, older: Mapping[int, Structure]) -> int:
-    return sum(heading.why == "" for heading in headings_of(names[:2_000], structure, older))
+def _known(names: list[str], structure: Structure, older: Mapping[int, Structure]) -> int:
+    """Names that mean something here. Several that mean the same are known as well, though none of them will be read as it."""
+    return sum(heading.why != "question-unknown" for heading in headings_of(names[:2_000], structure, older))
 
 
 def _header(stream: BinaryIO, form: Form, options: ReadOptions, tally: Tally) -> list[str]:
@@ -245,7 +272,7 @@ class _Table:
     def runs(self, stream: BinaryIO, form: Form) -> Iterator[ImportedRun]:
         """Each row as a run, every cell of it counted."""
         for row in self.rows(stream, form):
-            self.tally.runs += 1
+            self.tally = self.cells.tally = Tally(runs=1)
             get = row.members.get
             number = get("version") if self.options.by_version else None
             filled = self._filled(row.record)
@@ -266,6 +293,7 @@ class _Table:
                 revision=get("revision"),
                 updated_at=get("updated_at"),
                 cells=len(filled),
+                account=self.tally,
             )
 
     def _filled(self, record: Record) -> list[tuple[Heading, str]]:

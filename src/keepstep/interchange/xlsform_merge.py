@@ -9,6 +9,7 @@ from typing import Any
 
 from keepstep.core.copying import with_ids
 from keepstep.core.edits import Draft
+from keepstep.core.keys import FreeKeys
 from keepstep.core.shelf import option_id, shelved_option_sets
 from keepstep.core.structure import OptionSet, Structure, dump, parse
 from keepstep.core.text import quoted, text_in
@@ -38,7 +39,7 @@ def merge_into(draft: Draft, imported: Structure) -> tuple[Structure, Receipt]:
     known = _known(draft)
     ids = _matches(imported, known, draft)
     old = {node["id"]: node for node in known}
-    taken = {key for node in known for key in (node["key"], *node.get("key_aliases", []))}
+    taken = FreeKeys(key for node in known for key in (node["key"], *node.get("key_aliases", [])))
     data = with_ids(_spoken(dump(imported), imported.default_language), ids)
     shelf = _shelved_labels(draft)
     merged: list[Merged] = []
@@ -89,14 +90,12 @@ def _matched_steps(imported: Structure, draft: Draft) -> dict[str, str]:
     return {step.id: by_key[step.key] for step in imported.steps if step.key in by_key}
 
 
-def _with_free_keys(nodes: Sequence[Node], old: Mapping[str, Mapping[str, Any]], taken: set[str]) -> Iterator[Node]:
+def _with_free_keys(nodes: Sequence[Node], old: Mapping[str, Mapping[str, Any]], taken: FreeKeys) -> Iterator[Node]:
     """A known option set keeps its key and aliases; a new one takes a key that nobody has or had."""
     for node in nodes:
         former = old.get(node["id"])
         if former is None:
-            key = key_of(_source_name(node) or node["key"], taken)
-            taken.add(key)
-            yield node | {"key": key}
+            yield node | {"key": key_of(_source_name(node) or node["key"], taken)}
         else:
             aliases = {"key_aliases": former["key_aliases"]} if former.get("key_aliases") else {}
             yield node | {"key": former["key"]} | aliases
@@ -156,7 +155,21 @@ def _merged_options(
     questions += [_gone_line(place, option, old) for option in gone if not option.get("retired")]
     kept = [{name: value for name, value in option.items() if name != "visible_if"} | {"retired": True} for option in gone]
     added = [option for option in node["options"] if option["value"] not in before]
-    return options + kept, tuple(questions), tuple(_moved_labels(place, gone, added, old))
+    return _with_retired(options, kept, list(before)), tuple(questions), tuple(_moved_labels(place, gone, added, old))
+
+
+def _with_retired(options: list[Node], retired: list[Node], former: list[str]) -> list[Node]:
+    """Each retired option behind the one that it stood behind: nobody moved it, so publishing must not show another order."""
+    behind: dict[str | None, list[Node]] = {}
+    offered = {option["value"] for option in options}
+    by_value = {option["value"]: option for option in retired}
+    last: str | None = None
+    for value in former:
+        if value in by_value:
+            behind.setdefault(last, []).append(by_value[value])
+        elif value in offered:
+            last = value
+    return [*behind.get(None, ()), *(node for option in options for node in (option, *behind.get(option["value"], ())))]
 
 
 def _label_lines(place: Place, option: Mapping[str, Any], before: Any, old: Structure) -> Iterator[Line]:
@@ -185,14 +198,20 @@ def _gone_line(place: Place, option: Mapping[str, Any], old: Structure) -> Line:
 
 
 def _moved_labels(place: Place, gone: Sequence[Node], added: Sequence[Node], old: Structure) -> Iterator[Line]:
+    by_label: dict[str, list[Node]] = {}
+    for new in added:
+        by_label.setdefault(_plain(new["label"], old), []).append(new)
     for option in gone:
-        for new in added:
-            if _plain(option["label"], old) == _plain(new["label"], old):
-                detail = (
-                    f"{_quoted(new['label'], old)} has the code {new['value']!r} now and had {option['value']!r}: the old option is "
-                    "retired and the new one added. Map the old code to the new one when moving runs, if they mean the same."
-                )
-                yield Line(place, "same-label", detail, cells=0)
+        for new in by_label.get(_plain(option["label"], old), ())[:_MOST_TWINS]:
+            detail = (
+                f"{_quoted(new['label'], old)} has the code {new['value']!r} now and had {option['value']!r}: the old option is "
+                "retired and the new one added. Map the old code to the new one when moving runs, if they mean the same."
+            )
+            yield Line(place, "same-label", detail, cells=0)
+
+
+# Options of one label, with which one that is gone is compared: 5,000 with 5,000 would take minutes.
+_MOST_TWINS = 5
 
 
 def _plain(text: Any, old: Structure) -> str:

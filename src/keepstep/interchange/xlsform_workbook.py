@@ -27,6 +27,7 @@ from keepstep.interchange.receipt import Line, Place
 MAX_ROWS: Final = {"survey": 5_000, "choices": 50_000}
 MAX_OTHER_ROWS: Final = 5_000
 MAX_COLUMNS: Final = 1_000
+MAX_CELLS: Final = 500_000
 # A row far below the last one makes the reader deliver every row between them; stop looking there.
 MAX_GAP: Final = 20_000
 
@@ -120,8 +121,10 @@ def _reason(error: BaseException) -> str:
 
 
 def _bounded(cells: Iterator[Cell]) -> Iterator[Cell]:
-    for cell in cells:
+    for number, cell in enumerate(cells, 1):
         sheet, row, column, _ = cell
+        if number > MAX_CELLS:
+            raise TooLarge(f"Sheet {sheet!r}, row {row}: the form has more than {MAX_CELLS:,} cells. Split it.")
         most = MAX_ROWS.get(sheet.lower(), MAX_OTHER_ROWS) if sheet.lower() in SUPPORTED_SHEET_NAMES else MAX_ROWS["choices"]
         if row > most + 1:
             raise TooLarge(f"Sheet {sheet!r} has a cell in row {row}; at most {most:,} rows are read. Split the form.")
@@ -166,13 +169,21 @@ def _csv_cells(data: bytes) -> Iterator[Cell]:
         yield from ((sheet, number, column, value) for column, value in filled)
 
 
+# Sheets that an error names. Workbooks of forms have some three, and a table of runs in CSV seems to have one for each row.
+_MOST_NAMED: Final = 10
+
+
 # --- what was read, and what was not -------------------------------------------------------------------------------
 
 
 def _workbook(filename: str, book: Mapping[str, Any], cells: tuple[Cell, ...]) -> Workbook:
     names = {name.lower(): name for name in book["sheet_names"]}
     if "survey" not in book:
-        listed = ", ".join(repr(name) for name in names.values()) or "none"
+        # In a table of runs every first cell would be the name of a sheet: what people answered has no place in an error.
+        if len(names) > _MOST_NAMED:
+            said = f"{filename or 'The file'} has no sheet named 'survey': this is not an XLSForm."
+            raise FileUnreadable(f"{said} A table of runs is imported with `run import`.")
+        listed = ", ".join(repr(name[:40]) for name in names.values()) or "none"
         raise FileUnreadable(f"{filename or 'The workbook'} has no sheet named 'survey' (it has {listed}): this is not an XLSForm.")
     sheets = {name: _sheet(name, book) for name in sorted(SUPPORTED_SHEET_NAMES, reverse=True) if name in book}
     alone = next(iter(names)) if len(names) == 1 else None
