@@ -236,7 +236,10 @@ async def test_a_wizard_is_found_granted_and_withdrawn(
     assert (names, other != survey.wizard) == (["Customer Survey"], True)
     form = page.one("section[aria-labelledby=grants] form")
     token = {"csrf_token": str(page.one("meta[name=csrf-token]")["content"]), "role": "none"}
-    await admin_browser.client.post(str(form["action"]), data=token)
+    question = Page(await admin_browser.client.post(str(form["action"]), data=token))
+    assert (question.answer.status_code, "of every wizard" in question.text(".ks-dialog-body")) == (409, True)
+    assert len((await editor_browser.open("/")).tree.select(".ks-name")) == 1
+    await admin_browser.press(question, "Withdraw, and let them act on every wizard")
     assert len((await editor_browser.open("/")).tree.select(".ks-name")) == 2
 
 

@@ -10,7 +10,7 @@ from keepstep.actions.accounts import grant_role, withdraw_grant
 from keepstep.core.jsonvalue import unstorable_text
 from keepstep.core.permissions import Role, require
 from keepstep.core.structure import ID_PATTERN
-from keepstep.errors import RequestInvalid
+from keepstep.errors import LastGrant, RequestInvalid
 from keepstep.queries.accounts import granted_roles
 from keepstep.queries.people import get_person
 from keepstep.queries.wizards import WizardFilter, list_wizards
@@ -54,9 +54,14 @@ async def search(
 @router.post("/admin/users/{user_id}/grants/{wizard_id}", name="page:give-grant")
 async def give(request: Request, visitor: CurrentVisitor, tx: PageWrite, user_id: UserId, wizard_id: WizardId) -> Response:
     """A grant in place of the one before, or with the role `none`, none."""
-    given = (await fields_of(request)).get("role")
+    fields = await fields_of(request)
+    given = fields.get("role")
     if given == "none":
-        await withdraw_grant(visitor.ctx, tx, user_id, wizard_id)
+        try:
+            await withdraw_grant(visitor.ctx, tx, user_id, wizard_id, everywhere="everywhere" in fields)
+        except LastGrant as last:
+            asked: dict[str, Any] = {"detail": last.detail, "user_id": user_id, "wizard_id": wizard_id, "back": f"/admin/users/{user_id}"}
+            return page(request, "accounts/last_grant.html", block="dialog", status=409, **asked)
         return see_other(request, f"/admin/users/{user_id}?done=ungranted")
     role: Role | None = next((each for each in ROLES if each == given), None)
     if role is None:
