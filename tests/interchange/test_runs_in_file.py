@@ -1,4 +1,6 @@
 import codecs
+import csv
+import io
 from typing import Any
 
 import pytest
@@ -34,6 +36,45 @@ def test_the_delimiter_is_the_one_that_makes_headings_known(delimiter: str) -> N
 
 def test_a_comma_within_headings_does_not_win_over_known_columns() -> None:
     assert answer(only("name;a,b,c,d,e\nAda;1\n"), 1) == imported("Ada")
+
+
+AMBIGUOUS = ["group/name,group2/name", "name,group/name", "age,g/age", "a/age,b/age", "a/name;b/name", "a/name\tb/name"]
+
+
+@pytest.mark.parametrize("header", AMBIGUOUS)
+def test_a_delimiter_that_divides_nothing_does_not_win_over_ambiguous_columns(header: str) -> None:
+    """Its one heading would end in a question's name, and swallow the others and their answers."""
+    with pytest.raises(FileUnreadable, match="no column is a question"):
+        reading(header + "\n" + header.translate(str.maketrans("name/age", "xxxxxxxx")) + "\n")
+
+
+@pytest.mark.parametrize("row", ["Ada;1,2", ""])
+def test_where_two_delimiters_divide_header_and_rows_one_has_to_be_named(row: str) -> None:
+    table = f"name;a,b/age\n{row}\n"
+    with pytest.raises(FileUnreadable, match="divided by comma and by semicolon alike"):
+        reading(table)
+    assert reading(table, delimiter=";").headings[0].role == "answer"
+
+
+def test_a_row_tells_which_of_two_delimiters_it_is() -> None:
+    assert answer(only("name;a,b/age\nAda;1\n"), 4) == imported(1)
+
+
+headings = st.sampled_from(["name", "g/name", "h/name", "age", "g/age", "x", "x,age", "y;name", "p,q/colour", "colour", "a\tb", "n;m,age"])
+cell_texts = st.text(alphabet='ab1,;\t"\n ', max_size=5)
+
+
+@given(st.data(), st.sampled_from(",;\t"), st.booleans())
+def test_a_file_is_read_with_the_delimiter_that_it_was_written_with_or_refused(data: st.DataObject, delimiter: str, lenient: bool) -> None:
+    names = data.draw(st.lists(headings, min_size=2, max_size=5, unique=True))
+    rows = data.draw(st.lists(st.lists(cell_texts, min_size=len(names), max_size=len(names)), max_size=4))
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter).writerows([names, *rows])
+    try:
+        runs = list(reading(text.getvalue(), lenient=lenient))
+    except FileUnreadable:
+        return
+    assert runs == list(reading(text.getvalue(), delimiter=delimiter, lenient=lenient))
 
 
 def test_another_delimiter_is_named_by_the_caller() -> None:
@@ -81,7 +122,7 @@ def test_an_unreadable_file_is_refused_with_its_place(case: str) -> None:
     assert message in caught.value.detail
 
 
-@pytest.mark.parametrize("encoding", ["no-such-thing", "hex", "base64"])
+@pytest.mark.parametrize("encoding", ["no-such-thing", "hex", "base64", "undefined", "utf-8\x00", "idna", "unicode_escape"])
 def test_an_unknown_encoding_is_refused(encoding: str) -> None:
     with pytest.raises(FileUnreadable, match="There is no encoding"):
         reading(TABLE, encoding=encoding)

@@ -18,7 +18,17 @@ from keepstep.errors import FileUnreadable
 from keepstep.interchange.cells import unguarded
 from keepstep.interchange.columns import duplicate_names
 from keepstep.interchange.receipt import Line, Place
-from keepstep.interchange.runs_in_file import MAX_COLUMNS, MAX_HEADING, Form, Record, encoding_of, form_of, records_in, stream_of
+from keepstep.interchange.runs_in_file import (
+    MAX_COLUMNS,
+    MAX_HEADING,
+    Form,
+    Record,
+    Understood,
+    encoding_of,
+    form_of,
+    records_in,
+    stream_of,
+)
 from keepstep.interchange.runs_in_heading import Heading, headings_of, is_own
 from keepstep.interchange.runs_in_receipt import RunsReceipt, Tally
 from keepstep.interchange.runs_in_row import CellReader, CellSettings, Envelope
@@ -106,7 +116,8 @@ def read_runs_csv(
     """
     stream = stream_of(source)
     encoding = encoding_of(stream, options.encoding)
-    form = form_of(stream, encoding, options.delimiter, lambda names: _recognised(_stripped(names), structure, older))
+    understood = Understood(lambda names: is_own(_stripped(names)), lambda names: _known(_stripped(names), structure, older))
+    form = form_of(stream, encoding, options.delimiter, understood)
     tally = Tally()
     names = _header(stream, form, options, tally)
     headings = headings_of(names, structure, older)
@@ -125,8 +136,9 @@ def _stripped(names: Sequence[str]) -> list[str]:
     return [name.strip() for name in names]
 
 
-def _recognised(names: list[str], structure: Structure, older: Mapping[int, Structure]) -> int:
-    return sum(heading.why == "" for heading in headings_of(names[:2_000], structure, older))
+def _known(names: list[str], structure: Structure, older: Mapping[int, Structure]) -> int:
+    """Names that mean something here. Several that mean the same are known as well, though none of them will be read as it."""
+    return sum(heading.why != "question-unknown" for heading in headings_of(names[:2_000], structure, older))
 
 
 def _header(stream: BinaryIO, form: Form, options: ReadOptions, tally: Tally) -> list[str]:

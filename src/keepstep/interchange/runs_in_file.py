@@ -3,10 +3,12 @@
 Must not know questions or runs. Nothing is guessed about an encoding: a file says it by its mark, or the caller does.
 """
 
+import codecs
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO, Final
 
 from keepstep.core.jsonvalue import unstorable_text
@@ -61,28 +63,73 @@ def encoding_of(stream: BinaryIO, given: str | None) -> str:
     encoding = given or next((encoding for mark, encoding in _MARKS if head.startswith(mark)), "utf-8-sig")
     if given is None and encoding == "utf-8-sig" and head.count(b"\x00") * 3 > len(head):
         raise FileUnreadable("Line 1: this looks like UTF-16 without its mark. Save the file as UTF-8, or name its encoding.")
-    try:
-        "".encode(encoding)
-    except LookupError as error:
-        raise FileUnreadable(f"There is no encoding {given!r}. Name one such as utf-8, utf-16 or latin-1.") from error
+    if not _is_encoding(encoding):
+        raise FileUnreadable(f"There is no encoding {encoding[:40]!r}. Name one such as utf-8, utf-16 or latin-1.")
     return encoding
 
 
-def form_of(stream: BinaryIO, encoding: str, delimiter: str | None, recognised: Callable[[Sequence[str]], int]) -> Form:
-    """The delimiter given, else the one of comma, semicolon and tab that makes the most headings `recognised`, then the most cells."""
+# Codecs that Python has for other ends: they read escapes as something else, or nothing at all, or take quadratic time.
+_NO_CHARACTER_SETS: Final = frozenset(
+    ("undefined", "idna", "punycode", "unicode-escape", "raw-unicode-escape", "unicode_escape", "raw_unicode_escape")
+)
+
+
+def _is_encoding(name: str) -> bool:
+    """Whether Python reads text under this name. A NUL in a name is a ValueError, a codec of bytes a LookupError."""
+    try:
+        return bool(io.TextIOWrapper(io.BytesIO(), encoding=name)) and codecs.lookup(name).name not in _NO_CHARACTER_SETS
+    except (LookupError, ValueError):
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What a header is to whoever knows questions: surely a header, and the number of its names that are known."""
+
+    is_certain: Callable[[Sequence[str]], bool]
+    known: Callable[[Sequence[str]], int]
+
+
+def form_of(stream: BinaryIO, encoding: str, delimiter: str | None, understood: Understood) -> Form:
+    """The delimiter given, else that of comma, semicolon and tab which divides the header, and the rows like it.
+
+    One that divides nothing is never chosen before one that does: its only heading would swallow all the others, and a row
+    would be one answer. Raises FileUnreadable where two of them divide header and rows alike.
+    """
     if delimiter is not None:
         if len(delimiter) != 1 or delimiter in '"\r\n' or delimiter.isalnum():
             raise FileUnreadable(f"{delimiter!r} cannot be a delimiter: name one character that is no letter, digit, quote or line break.")
         return Form(encoding, delimiter)
+    headers = {form: _header(stream, form) for form in (Form(encoding, each) for each in DELIMITERS)}
+    dividing = [form for form, names in headers.items() if len(names) > 1]
+    if len(dividing) < 2:
+        return dividing[0] if dividing else Form(encoding, DELIMITERS[0])
+    certain = [form for form in dividing if understood.is_certain(headers[form])]
+    even = certain or [form for form in dividing if _is_even(stream, form, len(headers[form]))]
+    if len(even) > 1:
+        found = " and by ".join(_DELIMITER_NAMES[form.delimiter] for form in even)
+        raise FileUnreadable(f"Line 1: the columns can be divided by {found} alike, and so can the rows. Name the delimiter.")
+    return even[0] if even else max(dividing, key=lambda form: (understood.known(headers[form]), len(headers[form])))
 
-    def score(form: Form) -> tuple[int, int]:
-        try:
-            first = next(records_in(stream, form), Record(1, []))
-        except FileUnreadable:
-            return (-1, 0)
-        return recognised(first.cells), len(first.cells)
 
-    return max((Form(encoding, each) for each in DELIMITERS), key=score)
+_DELIMITER_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab"}
+# As many rows as tell a delimiter from a character that happens to stand in texts.
+_SAMPLE: Final = 1_000
+
+
+def _header(stream: BinaryIO, form: Form) -> list[str]:
+    try:
+        return next(records_in(stream, form), Record(1, [])).cells
+    except FileUnreadable:
+        return []
+
+
+def _is_even(stream: BinaryIO, form: Form, columns: int) -> bool:
+    """Whether no row says otherwise. One that cannot be read says nothing: with the delimiter that is right it may be damaged."""
+    try:
+        return all(len(record.cells) in (0, columns) for record in islice(records_in(stream, form), 1, _SAMPLE))
+    except FileUnreadable:
+        return True
 
 
 def records_in(stream: BinaryIO, form: Form) -> Iterator[Record]:
