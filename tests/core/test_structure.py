@@ -1,11 +1,13 @@
 """Structures as JSON and back, and what is refused because nobody could work with it."""
 
+import time
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from tests.small_structures import YES_NO, alone, choice, one_page, page, pid, qid, question, wizard
 
+from keepstep.actions.new_nodes import new_structure
 from keepstep.core.structure import (
     MAX_OPTION_SETS,
     OPTION_SET_BY_TYPE,
@@ -166,6 +168,37 @@ def test_as_many_questions_as_the_limit_are_taken_and_no_more() -> None:
     questions = [question(n) for n in range(1, MAX_OPTION_SETS + 2)]
     assert len(one_page(*questions[:-1]).option_sets) == MAX_OPTION_SETS
     assert refused({"name": "Survey", "steps": [page(1, *questions)]}) == [("/steps", "too-many-option-sets")]
+
+
+def of_question(**members: Any) -> list[dict[str, Any]]:
+    return [{"option_sets": [members]}]
+
+
+HUGE: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
+    "steps": ({"steps": [{}] * 100_000}, ("/steps", "too-many-steps")),
+    "option sets": ({"steps": [{"option_sets": [{}] * 100_000}]}, ("/steps", "too-many-option-sets")),
+    "options": ({"steps": of_question(options=[{}] * 100_000)}, (f"{FIRST}/options", "too-many-options")),
+    "options in all": ({"steps": [{"option_sets": [{"options": [{}] * 5_000}] * 21}]}, ("/steps", "too-many-options")),
+    "rules": ({"steps": of_question(constraints={"rules": [{}] * 100_000})}, (f"{FIRST}/constraints/rules", "too-many-rules")),
+    "members": ({"steps": of_question(**dict.fromkeys(map(str, range(100_000))))}, (FIRST, "too-many-members")),
+}
+
+
+@pytest.mark.parametrize("what", HUGE)
+def test_a_structure_of_any_size_is_refused_at_once(what: str) -> None:
+    """Before anything is made of it: 100,000 steps without keys used to hold the whole server for minutes."""
+    data, expected = HUGE[what]
+    started = time.process_time()
+    assert refused(data) == [expected]
+    with pytest.raises(StructureInvalid):
+        new_structure(data, lambda: pytest.fail("an id was made"))
+    assert time.process_time() - started < 0.5
+
+
+def test_a_thousand_findings_are_worked_out_and_the_rest_is_said() -> None:
+    nameless = [{"id": qid(n), "key": f"q{n}", "selection_type": "text_input"} for n in range(1, 3_001)]
+    with pytest.raises(StructureInvalid, match="at least 999 more"):
+        parse({"name": "Survey", "steps": [page(1, *nameless)]})
 
 
 @pytest.mark.parametrize(

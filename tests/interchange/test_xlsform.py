@@ -6,6 +6,7 @@ import pytest
 from tests.interchange.xlsform_sheets import codes, imported, numbered_ids, question, workbook
 
 from keepstep.core.faults import problems_in
+from keepstep.core.keys import FreeKeys
 from keepstep.core.structure import Structure, dump, parse
 from keepstep.errors import FileUnreadable
 from keepstep.interchange.receipt import Line
@@ -205,7 +206,7 @@ def test_groups_that_do_not_close_are_refused_with_the_row(rows: str, place: str
     [("Id10002", "id10002"), ("1st", "q1st"), ("_x", "q_x"), ("Größe.cm", "groe_cm"), ("ΑΒΓ", "q"), ("x" * 90, "x" * 64)],
 )
 def test_names_become_keys(name: str, key: str) -> None:
-    assert key_of(name, set()) == key
+    assert key_of(name, FreeKeys()) == key
 
 
 def test_names_that_give_the_same_key_are_numbered_and_keep_their_names() -> None:

@@ -3,6 +3,7 @@
 Every way in ends in `store_edit`: new draft, log, registry and audit event in one transaction, revision + 1, compare-and-set.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
@@ -71,7 +72,8 @@ def _revision(seen: str | None) -> int:
 
 async def make_edit(ctx: Context, tx: Write, state: WizardDraft, edit: Edit) -> Edited:
     """The locked draft with the edit made and stored. Raises what `core.edit.apply` raises."""
-    applied = apply(state.draft, edit, await reserved_of(tx, state.wizard.id))
+    # In a thread: a whole structure of the largest size takes seconds, in which the server goes on answering others.
+    applied = await asyncio.to_thread(apply, state.draft, edit, await reserved_of(tx, state.wizard.id))
     return await store_edit(ctx, tx, state, Made(edit, applied))
 
 

@@ -1,5 +1,6 @@
 """What people do to a wizard as a whole: create, rename, set, trash, restore, remove. Its content is edited in drafts.py."""
 
+import asyncio
 import hmac
 import re
 from collections.abc import Mapping
@@ -84,7 +85,8 @@ async def create_wizard(ctx: Context, tx: Write, new: NewWizard) -> Created:
     require(ctx.actor, "edit")
     if new.id is not None and await owners_of(tx, {new.id}):
         raise IdConflict("This id belongs to a step or an option set; use a new one.")
-    structure = _structure_of(ctx, new)
+    # In a thread: the largest structure takes two seconds, in which the server goes on answering others.
+    structure = await asyncio.to_thread(_structure_of, ctx, new)
     wizard = await _insert_wizard(ctx, tx, new, structure)
     await register(ctx, tx, wizard.id, old=None, new=structure)
     await _grant_to_creator(ctx, tx, wizard)

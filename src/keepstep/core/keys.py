@@ -5,15 +5,18 @@ Answers and clients find a question by its key and an option by its value, so ne
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Final
 
 from keepstep.core.shelf import Shelved, option_id, shelved_option_sets
 from keepstep.core.structure import OptionSet, Structure, choices_of, dump
 from keepstep.errors import KeyReserved, OptionValueReserved
 
-_LONGEST: Final = 64
+LONGEST_KEY: Final = 64
+# Leaves room for a hyphen and a number of seven digits.
+_COUNTED: Final = 56
 _NO_VALUES: Final[frozenset[str]] = frozenset()
 
 
@@ -28,15 +31,51 @@ class Reserved:
 NOTHING_RESERVED: Final = Reserved()
 
 
-def free_key(name: str, taken: Collection[str], fallback: str) -> str:
-    """A key spelled like `name` that nobody has: "Full Name" → "full-name", else "full-name-2", …"""
+class FreeKeys:
+    """Hands out keys that nobody has: it lives for one request and remembers what it gave.
+
+    Where it left off counting is remembered for each stem, so that thousands of questions of one name cost no more than
+    thousands of names: each number is tried once.
+    """
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
+        self._tried: dict[str, int] = {}
+
+    def reserve(self, keys: Iterable[str]) -> None:
+        """These belong to somebody from now on."""
+        self._taken.update(keys)
+
+    def take(self, name: str, fallback: str) -> str:
+        """A key spelled like `name` that is nobody's, and is from now on: "Full Name" → "full-name", else "full-name-2", …"""
+        return self.take_stem(_stem(name, fallback))
+
+    def take_stem(self, stem: str) -> str:
+        """The key `stem` itself where it is nobody's, else numbered; somebody's from now on."""
+        key = stem if stem not in self._taken else self._numbered(stem)
+        self._taken.add(key)
+        return key
+
+    def _numbered(self, stem: str) -> str:
+        # Long stems that only differ behind this are the same ones with a number at their end, so they count together.
+        counted = stem[:_COUNTED]
+        for number in count(self._tried.get(counted, 1) + 1):
+            key = f"{stem[: LONGEST_KEY - 1 - len(str(number))]}-{number}"
+            if key not in self._taken:
+                self._tried[counted] = number
+                return key
+        raise AssertionError  # the numbers do not end
+
+
+def free_key(name: str, taken: Iterable[str], fallback: str) -> str:
+    """One key spelled like `name` that nobody has; `FreeKeys` gives many."""
+    return FreeKeys(taken).take(name, fallback)
+
+
+def _stem(name: str, fallback: str) -> str:
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    stem = re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-")[:_LONGEST].rstrip("-")
-    stem = stem if stem[:1].isalpha() else f"{fallback}-{stem}".rstrip("-")[:_LONGEST]
-    if stem not in taken:
-        return stem
-    numbered = (f"{stem[: _LONGEST - 1 - len(str(number))]}-{number}" for number in range(2, len(taken) + 3))
-    return next(key for key in numbered if key not in taken)
+    stem = re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-")[:LONGEST_KEY].rstrip("-")
+    return stem if stem[:1].isalpha() else f"{fallback}-{stem}".rstrip("-")[:LONGEST_KEY]
 
 
 def owners_of_keys(structure: Structure, shelf: tuple[Shelved, ...], reserved: Reserved) -> dict[str, str]:

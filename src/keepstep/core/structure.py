@@ -7,6 +7,7 @@ imported from here. Must not know how a structure is stored, changed or answered
 import re
 from collections.abc import Mapping
 from functools import cache
+from itertools import islice
 from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -79,6 +80,7 @@ from keepstep.core.structure_model import (
     empty_structure,
 )
 from keepstep.core.structure_rules import faults_in
+from keepstep.core.structure_sizes import require_sizes
 from keepstep.core.structure_texts import (
     localised,
     option_set_texts,
@@ -161,6 +163,7 @@ __all__ = [
     "parse",
     "parse_option_set",
     "parse_step",
+    "require_sizes",
     "walk",
 ]
 
@@ -169,7 +172,9 @@ __all__ = [
 
 def parse(data: Any) -> Structure:
     """The structure that this JSON value describes, in canonical form. Raises StructureInvalid with every finding."""
-    return _parsed(Structure, _upgraded(data))
+    upgraded = _upgraded(data)
+    require_sizes(upgraded)
+    return _parsed(Structure, upgraded)
 
 
 def parse_option_set(data: Any, languages: tuple[str, ...], default: str) -> OptionSet:
@@ -199,14 +204,15 @@ def _parsed(model: type[Structure], data: Any) -> Structure:
     except ValidationError as error:
         issues = _issues(error)
     else:
-        issues = tuple(faults_in(structure))
+        issues = tuple(islice(faults_in(structure), _MOST_ISSUES))
         if not issues:
             return structure
     raise StructureInvalid(_first(issues), errors=to_errors(issues[:200]))
 
 
 def _first(issues: tuple[Issue, ...]) -> str:
-    more = f" ({len(issues) - 1} more)" if len(issues) > 1 else ""
+    least = "at least " if len(issues) >= _MOST_ISSUES else ""
+    more = f" ({least}{len(issues) - 1} more)" if len(issues) > 1 else ""
     return f"{issues[0].pointer or '/'}: {issues[0].detail}{more}"
 
 
@@ -218,13 +224,15 @@ def _upgraded(data: Any) -> Any:
     return data
 
 
+_MOST_ISSUES: Final = 1_000
 _TAGS: Final = frozenset(SELECTION_TYPES)
 _LOCATION_NOISE: Final = re.compile(r"^(function-|constrained-|dict\[|str$|int$|decimal$|list\[|json-or-python)")
 
 
 def _issues(error: ValidationError) -> tuple[Issue, ...]:
     seen: dict[tuple[str, str], Issue] = {}
-    for item in error.errors(include_url=False, include_input=False):
+    # Nobody reads more of them, and working each of a million out takes a minute.
+    for item in error.errors(include_url=False, include_input=False)[:_MOST_ISSUES]:
         place = place_of(item)
         path = tuple(part for position, part in enumerate(place) if not _is_tag(place, position))
         seen.setdefault((pointer(*path), item["type"]), Issue(pointer(*path), item["type"].replace("_", "-"), sentence_of(item)))

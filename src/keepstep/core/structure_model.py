@@ -19,6 +19,8 @@ SCHEMA_VERSION: Final = 1
 MAX_OPTION_SETS: Final = 4_000
 MAX_STEPS: Final = 2_000
 MAX_OPTIONS: Final = 5_000
+MAX_ALL_OPTIONS: Final = 100_000
+MAX_RULES: Final = 100
 
 KEY_PATTERN: Final = r"^[a-z][a-z0-9_-]{0,63}$"
 ID_PATTERN: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -83,7 +85,7 @@ class Rule(Frozen):
 class Constraints(Frozen):
     """What every constrained type has: rules by expression, and own messages by the name of the constraint that fails."""
 
-    rules: tuple[Rule, ...] = ()
+    rules: Annotated[tuple[Rule, ...], Field(max_length=MAX_RULES)] = ()
     messages: dict[str, Text] = Field(default_factory=dict)
 
 

@@ -12,6 +12,7 @@ from keepstep.core.issue import Issue, pointer
 from keepstep.core.logic_values import as_date, as_datetime, as_time
 from keepstep.core.patterns import fault_in_pattern
 from keepstep.core.structure_model import (
+    MAX_ALL_OPTIONS,
     MAX_OPTION_SETS,
     Constraints,
     DateTimeConstraints,
@@ -32,6 +33,8 @@ def faults_in(structure: Structure) -> Iterator[Issue]:
     yield from _duplicates(structure)
     if len(structure.option_sets) > MAX_OPTION_SETS:
         yield Issue("/steps", "too-many-option-sets", f"A wizard has at most {MAX_OPTION_SETS} option sets; split it.")
+    if sum(len(choices_of(option_set)) for option_set in structure.option_sets) > MAX_ALL_OPTIONS:
+        yield Issue("/steps", "too-many-options", f"A wizard has at most {MAX_ALL_OPTIONS:,} options in all; split it.")
     for path, option_set in walk(structure):
         if not _looked_at(option_set, None):
             found = tuple(_option_set_faults(path, option_set))

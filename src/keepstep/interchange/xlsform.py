@@ -6,8 +6,9 @@ docs/interchange.md holds the table. Must not know storage; ids come from the ca
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
+from keepstep.core.keys import LONGEST_KEY, FreeKeys
 from keepstep.core.structure import CHOICE_TYPES, Structure, parse
 from keepstep.interchange.receipt import Cell, Ledger, Line, Place, Receipt
 from keepstep.interchange.xlsform_choices import Lists, lists_of, settle_lists
@@ -23,7 +24,6 @@ from keepstep.interchange.xpath_terms import Kind, Term
 __all__ = ["read_xlsform", "structure_from_xlsform"]
 
 Node = dict[str, Any]
-_LONGEST_KEY: Final = 64
 
 
 def structure_from_xlsform(workbook: Workbook, make_id: Callable[[], str]) -> tuple[Structure, Receipt]:
@@ -77,25 +77,18 @@ def _headings(workbook: Workbook) -> Iterator[str]:
 # --- identity ------------------------------------------------------------------------------------------------------
 
 
-def key_of(name: str, taken: set[str]) -> str:
+def key_of(name: str, taken: FreeKeys) -> str:
     """The key for an imported name: lower case, what no key may hold as "_", numbered where another name has it."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     key = re.sub(r"[^a-z0-9_-]", "_", plain)
-    key = (key if key[:1].isalpha() else f"q{key}")[:_LONGEST_KEY]
-    number = 2
-    unique = key
-    while unique in taken:
-        unique = f"{key[: _LONGEST_KEY - 1 - len(str(number))]}-{number}"
-        number += 1
-    return unique
+    return taken.take_stem((key if key[:1].isalpha() else f"q{key}")[:LONGEST_KEY])
 
 
 def _placed(questions: Iterable[Asked], make_id: Callable[[], str]) -> tuple[Questioned, ...]:
-    taken: set[str] = set()
+    taken = FreeKeys()
     placed = []
     for asked in questions:
         key = key_of(asked.name, taken)
-        taken.add(key)
         placed.append(Questioned(asked, make_id(), key, selection_type_of(asked)))
     return tuple(placed)
 
@@ -130,10 +123,9 @@ def _term(place: Questioned, lists: Lists) -> Term:
 
 def _steps(placed: tuple[Questioned, ...], around: Surroundings, make_id: Callable[[], str]) -> Iterator[Node]:
     by_question = {id(place.asked): place for place in placed}
-    taken: set[str] = set()
+    taken = FreeKeys()
     for group, run in runs_by_group(tuple(place.asked for place in placed)):
         key = key_of(group.name if group else "main", taken)
-        taken.add(key)
         yield _step(group, key, around) | {
             "id": make_id(),
             "option_sets": [option_set_of(by_question[id(asked)], around) for asked in run],

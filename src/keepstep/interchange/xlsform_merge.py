@@ -9,6 +9,7 @@ from typing import Any
 
 from keepstep.core.copying import with_ids
 from keepstep.core.edits import Draft
+from keepstep.core.keys import FreeKeys
 from keepstep.core.shelf import option_id, shelved_option_sets
 from keepstep.core.structure import OptionSet, Structure, dump, parse
 from keepstep.core.text import quoted, text_in
@@ -38,7 +39,7 @@ def merge_into(draft: Draft, imported: Structure) -> tuple[Structure, Receipt]:
     known = _known(draft)
     ids = _matches(imported, known, draft)
     old = {node["id"]: node for node in known}
-    taken = {key for node in known for key in (node["key"], *node.get("key_aliases", []))}
+    taken = FreeKeys(key for node in known for key in (node["key"], *node.get("key_aliases", [])))
     data = with_ids(_spoken(dump(imported), imported.default_language), ids)
     shelf = _shelved_labels(draft)
     merged: list[Merged] = []
@@ -89,14 +90,12 @@ def _matched_steps(imported: Structure, draft: Draft) -> dict[str, str]:
     return {step.id: by_key[step.key] for step in imported.steps if step.key in by_key}
 
 
-def _with_free_keys(nodes: Sequence[Node], old: Mapping[str, Mapping[str, Any]], taken: set[str]) -> Iterator[Node]:
+def _with_free_keys(nodes: Sequence[Node], old: Mapping[str, Mapping[str, Any]], taken: FreeKeys) -> Iterator[Node]:
     """A known option set keeps its key and aliases; a new one takes a key that nobody has or had."""
     for node in nodes:
         former = old.get(node["id"])
         if former is None:
-            key = key_of(_source_name(node) or node["key"], taken)
-            taken.add(key)
-            yield node | {"key": key}
+            yield node | {"key": key_of(_source_name(node) or node["key"], taken)}
         else:
             aliases = {"key_aliases": former["key_aliases"]} if former.get("key_aliases") else {}
             yield node | {"key": former["key"]} | aliases
