@@ -8,7 +8,7 @@ import uuid_utils
 
 from bench.measure import Measured, medians
 from bench.world import INPUTS, World
-from keepstep.actions.imports import WizardFile, import_wizard
+from keepstep.actions.imports import WizardFile, import_wizard, read_wizard_file
 from keepstep.actions.run_imports import RunsFile, import_runs
 from keepstep.cli.opening import operator
 from keepstep.config import Resources
@@ -33,8 +33,9 @@ async def _import(resources: Resources, content: bytes) -> float:
     ctx = operator(resources)
     path = INPUTS / "who-va-1.5.2.xlsx"
     file = WizardFile(data=path.read_bytes(), filename=path.name, publish=True, slug=f"who-{uuid_utils.uuid7()}")
+    read = await read_wizard_file(ctx, file)
     async with open_write(resources.engine) as tx:
-        wizard = (await import_wizard(ctx, tx, file)).wizard
+        wizard = (await import_wizard(ctx, tx, read)).wizard
     began = time.perf_counter()
     async with open_write(resources.engine) as tx:
         await import_runs(ctx, tx, wizard.id, RunsFile(stream=io.BytesIO(content), filename="who-va-runs.csv"))

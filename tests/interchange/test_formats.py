@@ -1,5 +1,6 @@
 """Files are told by their content, and a file that cannot be read says where and what to do."""
 
+import time
 import zipfile
 from collections.abc import Sequence
 from io import BytesIO
@@ -189,3 +190,44 @@ def test_law_a_damaged_workbook_is_read_or_refused_with_a_problem(data: st.DataO
 @given(st.binary(max_size=200))
 def test_law_any_bytes_are_read_or_refused_with_a_problem(data: bytes) -> None:
     assert refusal(data).endswith(".")
+
+
+SPREADSHEET = b'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+HEAVY: dict[str, tuple[str, bytes, str]] = {
+    "shared texts": ("xl/sharedStrings.xml", b"<sst %s>" + b"<si><t>a</t></si>" * 300_000 + b"</sst>", "more texts"),
+    "cells": ("xl/worksheets/sheet1.xml", b"<worksheet %s>" + b"<c><v>1</v></c>" * 300_000 + b"</worksheet>", "more rows and cells"),
+    "rows": (
+        "xl/worksheets/sheet1.xml",
+        b"<x:worksheet xmlns:x='y' %s>" + b"<row/>" * 3_000_000 + b"</x:worksheet>",
+        "more rows and cells",
+    ),
+    "styles": ("xl/styles.xml", b"<styleSheet %s>" + b"<xf/>" * 300_000 + b"</styleSheet>", "more styles"),
+    "any name": ("odd/name.bin", b"<sst %s>" + b"<si/>" * 500_000 + b"</sst>", "more texts"),
+}
+
+
+@pytest.mark.parametrize("what", HEAVY)
+def test_a_workbook_that_would_take_minutes_is_refused_at_once(what: str) -> None:
+    """Megabytes of one tag pack into kilobytes, and each tag takes its reader 20 µs."""
+    name, markup, said = HEAVY[what]
+    data = with_part(name, markup.replace(b"%s", SPREADSHEET))
+    started = time.process_time()
+    with pytest.raises(TooLarge, match=said):
+        read_xlsform(data, "form.xlsx")
+    assert time.process_time() - started < 2
+
+
+def test_a_document_type_is_found_in_a_part_of_any_name() -> None:
+    with pytest.raises(FileUnreadable, match=r"document type declaration in xl/strings\.bin"):
+        format_of(with_part("xl/strings.bin", b'<!DOCTYPE a [<!ENTITY b "c">]><a/>'), "form.xlsx")
+
+
+def test_the_cells_of_a_form_in_csv_are_limited_as_well() -> None:
+    sheets = "".join(f"sheet{number},\n" + ",a,b,c,d,e\n" * 4_000 for number in range(26))
+    with pytest.raises(TooLarge, match="500,000 cells"):
+        read_xlsform(("survey,\n,type,name\n,text,q\n" + sheets).encode(), "form.csv")
+
+
+def test_an_old_workbook_of_many_megabytes_is_refused() -> None:
+    with pytest.raises(TooLarge, match=r"of an \.xls at most"):
+        format_of(OLD_WORKBOOK + b"\x00" * 17 * 2**20, "form.xls")

@@ -1,10 +1,13 @@
 """Files in over HTTP."""
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
 import httpx
 import pytest
+from sqlalchemy.pool import QueuePool
 from tests.factories import count_queries, customer_survey, new_id, published
+from tests.interchange.xlsform_sheets import workbook
 
 from keepstep.config import Resources
 from keepstep.core.jsonvalue import dump_bytes
@@ -208,6 +211,24 @@ async def test_a_file_that_is_no_wizard_is_refused(editor: httpx.AsyncClient, co
     answer = await editor.post("/api/v1/import", files={"file": ("x\x00\x1f.xlsx", content)})
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
     assert (await editor.get("/api/v1/wizards")).json()["items"] == []
+
+
+async def test_no_connection_is_held_while_a_workbook_is_read(resources: Resources, editor: httpx.AsyncClient) -> None:
+    """A transaction that waited for a large one kept its connection, and with `into` the draft, from everybody else."""
+    form = workbook("# survey\ntype | name | label\ntext | q | Q\n# other\n" + "a | b | c | d | e | f | g | h\n" * 4_000)
+    held: list[int] = []
+    sent = asyncio.create_task(editor.post("/api/v1/import", files={"file": ("form.xlsx", form)}))
+    while not sent.done():
+        await asyncio.sleep(0.02)
+        held.append(cast("QueuePool", resources.engine.pool).checkedout())
+    assert (await sent).status_code == 201
+    assert len(held) > 10
+    assert held.count(0) > len(held) * 0.6
+
+
+async def test_a_file_of_somebody_who_may_not_edit_is_not_even_read(analyst: httpx.AsyncClient, survey: str) -> None:
+    answer = await analyst.post("/api/v1/import", files={"file": ("form.xlsx", b"no workbook")}, data={"into": survey})
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 
 async def test_surveyjs_is_said_not_to_be_read(editor: httpx.AsyncClient) -> None:

@@ -5,7 +5,9 @@ The import itself never asks, because publishing asks for everything (semantics 
 
 import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from keepstep.actions.audit import audit_wizard
@@ -16,7 +18,7 @@ from keepstep.actions.publishing import Published, Publishing, active_version, p
 from keepstep.actions.wizards import NewWizard, create_wizard
 from keepstep.core import edits as e
 from keepstep.core.copying import with_ids
-from keepstep.core.permissions import require
+from keepstep.core.permissions import may, require
 from keepstep.core.structure import Structure, dump, parse
 from keepstep.db.transaction import Write
 from keepstep.interchange.formats_wizard import WizardFormat, read_wizard
@@ -72,13 +74,41 @@ class ImportedWizard:
         }
 
 
-async def import_wizard(ctx: Context, tx: Write, file: WizardFile) -> ImportedWizard:
-    """The wizard in the file, stored. Raises FileUnreadable, TooLarge, StructureInvalid, Unsupported; as creating and editing do."""
+@dataclass(frozen=True, slots=True)
+class ReadWizard:
+    """A file that was read, and what it was asked for."""
+
+    file: WizardFile
+    structure: Structure
+    receipt: Receipt
+
+
+# One file after the other: the largest workbook that is read keeps a processor busy for half a minute, and several at once
+# would take every thread from those who wait for a small thing.
+_READER: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wizard-file")
+
+
+async def read_wizard_file(ctx: Context, file: WizardFile) -> ReadWizard:
+    """The file, read before any transaction is open: neither a connection nor the draft is held meanwhile.
+
+    Raises Forbidden, FileUnreadable, TooLarge, StructureInvalid, Unsupported.
+    """
+    granted = [] if file.into is None else [wizard for wizard in ctx.actor.grants if may(ctx.actor, "edit", wizard)]
+    if not granted:
+        require(ctx.actor, "edit")
+    reading = partial(read_wizard, file.data, file.filename, format_name=file.format_name, make_id=ctx.make_id)
+    structure, receipt = await asyncio.get_running_loop().run_in_executor(_READER, reading)
+    return ReadWizard(file, structure, receipt)
+
+
+async def import_wizard(ctx: Context, tx: Write, read: ReadWizard) -> ImportedWizard:
+    """The wizard in the file, stored. Raises as creating and editing do."""
+    file = read.file
     if file.into is None:
         require(ctx.actor, "edit")
-        imported = await _as_new(ctx, tx, file)
+        imported = await _as_new(ctx, tx, read)
     else:
-        imported = await _as_newer_edition(ctx, tx, file, file.into)
+        imported = await _as_newer_edition(ctx, tx, read, file.into)
     details = {"filename": plain_name(file.filename), "format": file.format_name, **imported.receipt.totals}
     await audit_wizard(ctx, tx, "wizard.imported", imported.wizard.id, **details)
     return await _published(ctx, tx, imported, file) if file.publish else imported
@@ -89,26 +119,19 @@ def plain_name(filename: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", "?", filename)[-200:]
 
 
-async def _read(ctx: Context, file: WizardFile) -> tuple[Structure, Receipt]:
-    """In a thread: a large workbook takes seconds, in which the server goes on answering others."""
-    return await asyncio.to_thread(read_wizard, file.data, file.filename, format_name=file.format_name, make_id=ctx.make_id)
+async def _as_new(ctx: Context, tx: Write, read: ReadWizard) -> ImportedWizard:
+    taken = await owners_of(tx, _ids(read.structure))
+    structure, ids = _renewed(ctx, read.structure, _ids(read.structure) if taken else ())
+    created = await create_wizard(ctx, tx, NewWizard(structure=dump(structure), slug=read.file.slug))
+    return ImportedWizard(wizard=created.wizard, receipt=joined(read.receipt, Receipt(ids=ids)), created=True)
 
 
-async def _as_new(ctx: Context, tx: Write, file: WizardFile) -> ImportedWizard:
-    structure, receipt = await _read(ctx, file)
-    taken = await owners_of(tx, _ids(structure))
-    structure, ids = _renewed(ctx, structure, _ids(structure) if taken else ())
-    created = await create_wizard(ctx, tx, NewWizard(structure=dump(structure), slug=file.slug))
-    return ImportedWizard(wizard=created.wizard, receipt=joined(receipt, Receipt(ids=ids)), created=True)
-
-
-async def _as_newer_edition(ctx: Context, tx: Write, file: WizardFile, into: str) -> ImportedWizard:
+async def _as_newer_edition(ctx: Context, tx: Write, read: ReadWizard, into: str) -> ImportedWizard:
     state = await draft_to_edit(ctx, tx, into)
-    await check_draft_seen(tx, state, file.seen)
-    structure, receipt = await _read(ctx, file)
-    newer, merged = await _newer(ctx, tx, state, structure)
+    await check_draft_seen(tx, state, read.file.seen)
+    newer, merged = await _newer(ctx, tx, state, read.structure)
     edited = await make_edit(ctx, tx, state, e.ReplaceStructure(structure=dump(newer)))
-    return ImportedWizard(wizard=edited.state.wizard, receipt=joined(receipt, merged), created=False, edit=edited.name)
+    return ImportedWizard(wizard=edited.state.wizard, receipt=joined(read.receipt, merged), created=False, edit=edited.name)
 
 
 async def _newer(ctx: Context, tx: Write, state: WizardDraft, imported: Structure) -> tuple[Structure, Receipt]:

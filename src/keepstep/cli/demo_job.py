@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from keepstep.actions.confirm import Consent
 from keepstep.actions.imported_runs import ImportedRuns
-from keepstep.actions.imports import ImportedWizard, WizardFile, import_wizard
+from keepstep.actions.imports import ImportedWizard, WizardFile, import_wizard, read_wizard_file
 from keepstep.actions.nodes import Adding, Plan, add_node, changing_option_set, edit_node, fixed, report_of_edit
 from keepstep.actions.publishing import Published, Publishing, publish_draft, report_of_publish, report_of_rollback, roll_back
 from keepstep.actions.run_imports import RunsFile, import_runs
@@ -97,7 +97,8 @@ async def _import_form(stage: Stage, given: Material) -> ImportedWizard:
     heading(f"A form: {given.form_name}")
     file = WizardFile(data=given.form, filename=given.form_name, slug=given.slug, publish=True)
     with working("Importing the form"):
-        imported = await stage.do(import_wizard, file)
+        read = await read_wizard_file(stage.resources.context(stage.actor), file)
+        imported = await stage.do(import_wizard, read)
     found = imported.wizard
     structure = (await stage.look(get_draft, found.id)).draft.structure
     languages = ", ".join(structure.languages)

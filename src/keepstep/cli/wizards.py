@@ -11,7 +11,7 @@ import typer
 from keepstep.actions.confirm import Confirmable, Consent
 from keepstep.actions.context import Context
 from keepstep.actions.exports import export_wizard
-from keepstep.actions.imports import ImportedWizard, WizardFile, import_wizard
+from keepstep.actions.imports import ImportedWizard, WizardFile, import_wizard, read_wizard_file
 from keepstep.actions.publishing import Published, Publishing, active_version, publish_draft, publish_report
 from keepstep.cli.files import bytes_of, written_whole
 from keepstep.cli.opening import operator, with_resources
@@ -120,8 +120,10 @@ def import_(
     wanted = WizardFile(data=data, filename=file.name, format_name=format_name, into=into, publish=publish, slug=slug)
 
     async def work(resources: Resources) -> ImportedWizard:
+        ctx = operator(resources)
+        read = await read_wizard_file(ctx, wanted)
         async with open_write(resources.engine) as tx:
-            return await import_wizard(operator(resources), tx, wanted)
+            return await import_wizard(ctx, tx, read)
 
     imported = with_resources(work, as_json=as_json)
     if as_json:

@@ -7,6 +7,7 @@ import codecs
 import re
 import zipfile
 import zlib
+from collections import Counter
 from io import BytesIO
 from typing import Final, Literal
 from xml.parsers import expat
@@ -20,6 +21,14 @@ MAX_BYTES: Final = 64 * 2**20
 """Of a file as uploaded. The largest real form known is under 2 MB, a year of submissions as CSV under 50 MB."""
 MAX_UNPACKED: Final = 256 * 2**20
 MAX_PARTS: Final = 2_000
+MAX_XLS: Final = 16 * 2**20
+"""Of an old workbook, whose cells take few bytes and whose reader knows no limits."""
+MAX_TAGS: Final = {"worksheet": 1_000_000, "sst": 400_000}
+"""Of XML in a workbook, by the root of the part: reading one takes some 20 µs, and a megabyte packs into a kilobyte. Enough for
+50,000 choices of four cells; the largest real form known has 14,000 and 9,000."""
+MAX_OTHER_TAGS: Final = 100_000
+# Parts of a workbook that nobody reads here, however long they are.
+_UNREAD: Final = frozenset(("calcChain", "comments", "ThreadedComments", "pivotCacheRecords", "xml"))
 
 _ZIP: Final = b"PK\x03\x04"
 _EMPTY_ZIP: Final = b"PK\x05\x06"
@@ -89,6 +98,8 @@ def _compound(data: bytes, name: str) -> Format:
     if _ENCRYPTED in data:
         raise FileUnreadable(f"{name} is protected by a password. Open it, remove the password, save it and try again.")
     if any(stream in data for stream in _OLD_WORKBOOK):
+        if len(data) > MAX_XLS:
+            raise TooLarge(f"{name} has {len(data):,} bytes; of an .xls at most {MAX_XLS:,} are read. Save it as .xlsx, or split it.")
         return "xls"
     raise FileUnreadable(f"{name} is an old Office file, but no workbook. Save the form as .xlsx.")
 
@@ -129,21 +140,43 @@ class _RootReached(Exception):
 
 
 def _check_markup(archive: zipfile.ZipFile, name: str) -> None:
-    """No part of a workbook has a document type; one that does may expand without end, or read other files."""
+    """No part of a workbook has a document type, which may expand without end or read other files; nor more markup than can be
+    read in seconds. Every part is looked at, as any name may be that of a sheet.
+    """
+    found: Counter[str] = Counter()
     for part in archive.infolist():
-        if part.filename.endswith((".xml", ".rels")) and _declares_type(archive, part):
+        root, declared = _root_of(archive, part)
+        if declared:
             raise FileUnreadable(f"{name} holds a document type declaration in {part.filename}, as no workbook does. Save it again.")
+        if root is not None and root not in _UNREAD:
+            kind = root if root in MAX_TAGS else ""
+            found[kind] += _tags_in(archive, part)
+            if found[kind] > MAX_TAGS.get(kind, MAX_OTHER_TAGS):
+                raise TooLarge(
+                    f"{name} holds {_HOLDS[kind]} than a form has (in {part.filename}). Split it, or save what is used as a new workbook."
+                )
 
 
-def _declares_type(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
+_HOLDS: Final = {"worksheet": "more rows and cells", "sst": "more texts", "": "more styles and other parts"}
+
+
+def _tags_in(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> int:
+    with archive.open(part) as stream:
+        return sum(chunk.count(b"<") for chunk in iter(lambda: stream.read(1_048_576), b""))
+
+
+def _root_of(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> tuple[str | None, bool]:
+    """The local name of the root element, None for what is no XML; and whether a document type is declared before it."""
+    roots: list[str] = []
     declared: list[str] = []
     parser = expat.ParserCreate()
 
-    def reached(*_: object) -> None:
+    def reached(root: str, *_: object) -> None:
+        roots.append(root.rpartition(":")[2])
         raise _RootReached
 
-    def found(name: str, *_: object) -> None:
-        declared.append(name)
+    def found(doctype: str, *_: object) -> None:
+        declared.append(doctype)
         raise _RootReached
 
     parser.StartDoctypeDeclHandler = found
@@ -154,7 +187,7 @@ def _declares_type(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
                 parser.Parse(chunk)
         except (_RootReached, expat.ExpatError):
             pass
-    return bool(declared)
+    return next(iter(roots), None), bool(declared)
 
 
 def _textual(data: bytes, name: str) -> Format:

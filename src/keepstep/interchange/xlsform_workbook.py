@@ -27,6 +27,7 @@ from keepstep.interchange.receipt import Line, Place
 MAX_ROWS: Final = {"survey": 5_000, "choices": 50_000}
 MAX_OTHER_ROWS: Final = 5_000
 MAX_COLUMNS: Final = 1_000
+MAX_CELLS: Final = 500_000
 # A row far below the last one makes the reader deliver every row between them; stop looking there.
 MAX_GAP: Final = 20_000
 
@@ -120,8 +121,10 @@ def _reason(error: BaseException) -> str:
 
 
 def _bounded(cells: Iterator[Cell]) -> Iterator[Cell]:
-    for cell in cells:
+    for number, cell in enumerate(cells, 1):
         sheet, row, column, _ = cell
+        if number > MAX_CELLS:
+            raise TooLarge(f"Sheet {sheet!r}, row {row}: the form has more than {MAX_CELLS:,} cells. Split it.")
         most = MAX_ROWS.get(sheet.lower(), MAX_OTHER_ROWS) if sheet.lower() in SUPPORTED_SHEET_NAMES else MAX_ROWS["choices"]
         if row > most + 1:
             raise TooLarge(f"Sheet {sheet!r} has a cell in row {row}; at most {most:,} rows are read. Split the form.")

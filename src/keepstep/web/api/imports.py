@@ -9,7 +9,7 @@ from typing import Annotated, Any, BinaryIO, Final, cast
 from fastapi import Depends, Form, Query, Request, UploadFile
 from starlette.datastructures import UploadFile as Uploaded
 
-from keepstep.actions.imports import WizardFile, import_wizard
+from keepstep.actions.imports import ReadWizard, WizardFile, import_wizard, read_wizard_file
 from keepstep.actions.run_imports import RunsFile, RunsFormat, import_runs
 from keepstep.core.issue import Issue, to_errors
 from keepstep.errors import RequestInvalid, Unsupported
@@ -30,22 +30,16 @@ _IN_MEMORY: Final = 1024 * 1024
 # --- a wizard ------------------------------------------------------------------------------------------------------
 
 
-@router.post("/api/v1/import", status_code=201, summary="Import a wizard", responses={200: {"description": "The draft of `into`, edited."}})
-async def import_a_wizard(
+async def read_upload(
     ctx: CurrentContext,
-    tx: WriteTx,
     seen: Seen,
     file: UploadFile,
     into: Annotated[str | None, Form(max_length=200, description="The wizard (id or slug) that this is a newer edition of.")] = None,
     publish: Annotated[bool, Form(description="Make it live at once, unless that touches stored answers.")] = False,
     format_name: Annotated[WizardFormat, Form(alias="format", description="auto: told by the content.")] = "auto",
     slug: Annotated[str | None, Form(max_length=200, description="The slug of the new wizard; else made from its name.")] = None,
-) -> ExactJson:
-    """A new wizard from an XLSForm workbook or a Keepstep export; with `into`, an edit of that wizard's draft.
-
-    `receipt` accounts for every cell of the form. Where publishing touches stored answers, the draft waits: `unconfirmed` is the
-    report, with the token that `POST …/publish` takes. `If-Match` is heeded with `into`, and not required.
-    """
+) -> ReadWizard:
+    """The file of the form and what it is asked for, read before the transaction opens."""
     wanted = WizardFile(
         data=await file.read(),
         filename=file.filename or "",
@@ -55,7 +49,19 @@ async def import_a_wizard(
         seen=seen or "*",
         slug=slug,
     )
-    imported = await import_wizard(ctx, tx, wanted)
+    return await read_wizard_file(ctx, wanted)
+
+
+@router.post("/api/v1/import", status_code=201, summary="Import a wizard", responses={200: {"description": "The draft of `into`, edited."}})
+async def import_a_wizard(
+    ctx: CurrentContext, read: Annotated[ReadWizard, Depends(read_upload, scope="function")], tx: WriteTx
+) -> ExactJson:
+    """A new wizard from an XLSForm workbook or a Keepstep export; with `into`, an edit of that wizard's draft.
+
+    `receipt` accounts for every cell of the form. Where publishing touches stored answers, the draft waits: `unconfirmed` is the
+    report, with the token that `POST …/publish` takes. `If-Match` is heeded with `into`, and not required.
+    """
+    imported = await import_wizard(ctx, tx, read)
     return ExactJson(imported.to_json(), status_code=201 if imported.created else 200)
 
 
