@@ -3,6 +3,7 @@
 A version is written once, with one row for each of its option sets, and never again.
 """
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -85,7 +86,8 @@ async def _publish_plan(ctx: Context, tx: Read, state: WizardDraft, publishing: 
     structure, active = state.draft.structure, await active_version(tx, state.wizard)
     _check_policy(publishing.in_progress)
     _check_differs(active, structure)
-    check_publishable(structure)
+    # In a thread: 100,000 comparisons take seconds, in which the server goes on answering others.
+    await asyncio.to_thread(check_publishable, structure)
     return Plan(structure, publishing, active, await publish_report(ctx, tx, state.wizard, active, structure))
 
 
@@ -138,12 +140,12 @@ def check_publishable(structure: Structure) -> None:
 
 
 async def _store_version(ctx: Context, tx: Write, wizard: Wizard, plan: Plan) -> Version:
-    dumped = dump(plan.structure)
+    dumped, digest = await asyncio.to_thread(_digested, plan.structure)
     last, published_at = await last_version(tx, wizard.id)
     number = last + 1
     # Never before the version before it, whatever the clock says: versions are told apart by their order, too.
     created_at = max(ctx.now, published_at or ctx.now)
-    version = Version(ctx.make_id(), wizard.id, number, plan.structure, structure_digest(dumped), created_at)
+    version = Version(ctx.make_id(), wizard.id, number, plan.structure, digest, created_at)
     row = {"id": version.id, "origin_wizard_id": wizard.id, "wizard_id": wizard.id, "version_number": number, "structure": dumped}
     row |= {"digest": version.digest, "changes": changes_without_answers(plan.report.report)}
     row |= {"change_summary": plan.publishing.change_summary, "in_progress_policy": plan.publishing.in_progress}
@@ -158,6 +160,11 @@ async def _store_version(ctx: Context, tx: Write, wizard: Wizard, plan: Plan) ->
     details |= {"changes": len(plan.report.report.changes)}
     await audit_wizard(ctx, tx, "wizard.published", wizard.id, **details)
     return version
+
+
+def _digested(structure: Structure) -> tuple[dict[str, Any], bytes]:
+    dumped = dump(structure)
+    return dumped, structure_digest(dumped)
 
 
 def changes_without_answers(report: Report) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 from keepstep.core.clock import Clock
-from keepstep.core.logic import Compiled, Scope, answered, compile_expression, references
+from keepstep.core.logic import Compiled, Scope, answered, compile_expression, inputs_of
 from keepstep.core.structure import Calculated, OptionSet, Statement, Step, Structure
 
 Answers = Mapping[str, Mapping[str, Any]]
@@ -92,7 +92,7 @@ def _condition(expression: Any) -> Compiled | None:
 
 
 def _inputs(*expressions: Any) -> frozenset[str]:
-    return frozenset(reference.option_set_id for expression in expressions for reference in references(expression))
+    return frozenset[str]().union(*(inputs_of(expression) for expression in expressions if expression is not None))
 
 
 def _step_node(step: Step, step_index: int) -> Node:

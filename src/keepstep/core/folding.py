@@ -3,7 +3,7 @@
 Must not know structures; `silent` are the option sets that nobody is ever asked.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +20,7 @@ class Known(NamedTuple):
 
 def known_value(expression: Any, silent: Collection[str] = frozenset()) -> Known | None:
     """The value of a well-formed expression where it does not depend on answers or the clock; None where it does."""
-    if isinstance(expression, Mapping):
+    if isinstance(expression, dict):
         ((name, given),) = expression.items()
         return _operation(name, list(given) if isinstance(given, list | tuple) else [given], silent)
     if isinstance(expression, list | tuple):
@@ -48,13 +48,15 @@ def _operation(name: str, args: list[Any], silent: Collection[str]) -> Known | N
         return None
     if name == "if":
         return _branch(args, silent)
-    known = [known_value(arg, silent) for arg in args]
+    known = [known_value(arg, silent) if isinstance(arg, dict | list | tuple) else Known(arg) for arg in args]
     return _early(name, known) or _applied(name, known)
 
 
 def _early(name: str, known: list[Known | None]) -> Known | None:
     """What is decided by some of the arguments alone."""
     values = [item.value for item in known if item]
+    if not values:
+        return None
     if name == "and" and any(not truth(value) for value in values):
         return Known(value=False)
     if name == "or" and any(truth(value) for value in values):

@@ -4,7 +4,7 @@ Must not know where an expression stands or what it decides.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from keepstep.core.logic import as_date, as_datetime, as_number
@@ -18,10 +18,13 @@ def mismatches_in(expression: Any, structure: Structure) -> Iterator[str]:
     """A sentence for each comparison of a question with a literal that none of its answers can equal or be ordered with."""
     if isinstance(expression, list | tuple):
         for item in expression:
-            yield from mismatches_in(item, structure)
-    if not isinstance(expression, Mapping):
+            if isinstance(item, dict | list | tuple):
+                yield from mismatches_in(item, structure)
+    if not isinstance(expression, dict):
         return
     ((name, args),) = expression.items()
+    if name == "var":
+        return
     if name in _COMPARING:
         yield from _mismatch(args, structure)
     if name == "other":
@@ -38,7 +41,7 @@ def _no_other(args: Any, structure: Structure) -> Iterator[str]:
 def _mismatch(args: list[Any], structure: Structure) -> Iterator[str]:
     for one, literal in ((args[0], args[1]), (args[1], args[0])):
         option_set = _read(one, structure)
-        if option_set is None or isinstance(literal, Mapping | list | tuple) or literal is None:
+        if option_set is None or isinstance(literal, dict | list | tuple) or literal is None:
             continue
         name = quoted(option_set.name, structure.default_language)
         if literal == "":
@@ -48,7 +51,7 @@ def _mismatch(args: list[Any], structure: Structure) -> Iterator[str]:
 
 
 def _read(expression: Any, structure: Structure) -> OptionSet | None:
-    if not isinstance(expression, Mapping) or "var" not in expression:
+    if not isinstance(expression, dict) or "var" not in expression:
         return None
     target = expression["var"]
     return structure.option_set_by_id.get(target if isinstance(target, str) else target[0])

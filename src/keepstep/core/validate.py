@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
-from keepstep.core.flow import ASKED, Answers, Evaluation, is_answered, same_value
+from keepstep.core.flow import ASKED, Answers, Evaluation, flow_of, is_answered, same_value
 from keepstep.core.issue import Issue, pointer
 from keepstep.core.jsonvalue import unstorable
 from keepstep.core.logic import Compiled, Scope, answered, compile_expression, truth
@@ -107,6 +107,13 @@ def same_answer(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) 
     """Whether two envelopes say the same: value and "other" text. Absent and empty are the same here."""
     first, second = one or {}, other or {}
     return same_value(first.get("value"), second.get("value")) and (first.get("other") or None) == (second.get("other") or None)
+
+
+def prepare(structure: Structure) -> None:
+    """Compiles every condition, calculation and rule now; else the first run would wait for it."""
+    flow_of(structure)
+    for option_set in structure.option_sets:
+        _logic_of(option_set)
 
 
 # --- findings ------------------------------------------------------------------------------------------------------

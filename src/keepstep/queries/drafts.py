@@ -3,6 +3,7 @@
 Must not know how an edit is made: that is `core.edit`.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,7 +87,8 @@ async def get_draft(tx: Read, actor: Actor, ref: str, permission: Permission = "
     wizard = not_removed(admitted(wizard_of_row(row), actor, ref, permission))
     if kept is not None and kept.stamp == row.stamp:
         return WizardDraft(wizard, kept.draft)
-    draft = draft_of_row(row)
+    # In a thread, as it may be of any size.
+    draft = await asyncio.to_thread(draft_of_row, row)
     KEPT.put(ref, Kept(row.stamp, draft))
     return WizardDraft(wizard, draft)
 

@@ -3,6 +3,7 @@
 Streams in the order of runs, so that memory does not grow with their number. Must not know how findings are shown.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,7 +17,7 @@ from keepstep.db.tables import erasures, run_revisions, wizard_runs
 from keepstep.db.transaction import Read
 from keepstep.queries.findings import EVERYTHING, MAX_FINDINGS, Finding, Place, Scope, Verified, read_json
 from keepstep.queries.integrity_files import row_findings
-from keepstep.queries.integrity_runs import events_of, record_findings, strange_copies
+from keepstep.queries.integrity_runs import Events, events_of, record_findings, strange_copies
 from keepstep.queries.integrity_tombstones import Tombstones, digest_or_none, tombstones_of
 from keepstep.queries.integrity_versions import KnownVersion, verify_versions
 
@@ -34,8 +35,8 @@ async def verify(tx: Read, scope: Scope = EVERYTHING, *, seen: Callable[[Verifie
             result.runs += 1
             result.revisions += sum(row.revision is not None for row in rows)
             result.erased += sum(row.leaves is not None for row in rows)
-            result.add(_run_findings(rows, versions, tombstones.get(rows[0].id, Tombstones())))
-            result.add(record_findings(rows, versions.get(rows[0].wizard_version_id), events.get(rows[0].id, ())))
+        # In a thread: recomputing a batch takes long, and the server answers others meanwhile.
+        result.add(await asyncio.to_thread(lambda: [*_batch_findings(batch, versions, tombstones, events)]))  # noqa: B023 - awaited here
         result.add(await strange_copies(tx, [rows[0] for rows in batch]))
         await row_findings(tx, batch, result)
         result.next = batch[-1][0].id if result.runs == scope.limit else None
@@ -135,6 +136,17 @@ async def _strays(tx: Read) -> list[Finding]:
     detail = "There is tombstone {} of this run, but no run."
     found += [Place(None, row.run_id, None).finding("erasure", detail.format(row.number)) for row in tombstones]
     return found
+
+
+def _batch_findings(
+    batch: list[list[Row[Any]]],
+    versions: Mapping[str, KnownVersion],
+    tombstones: Mapping[str, Tombstones],
+    events: Mapping[str, Events],
+) -> Iterator[Finding]:
+    for rows in batch:
+        yield from _run_findings(rows, versions, tombstones.get(rows[0].id, Tombstones()))
+        yield from record_findings(rows, versions.get(rows[0].wizard_version_id), events.get(rows[0].id, ()))
 
 
 def _run_findings(rows: list[Row[Any]], versions: Mapping[str, KnownVersion], tombstones: Tombstones) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 Reads only. Must not know runs.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,7 +63,7 @@ async def verify_versions(tx: Read, wizard_id: str | None, result: Verified) -> 
         result.versions += 1
         if row.origin_wizard_id != line.wizard_id:
             line = _Line(row.origin_wizard_id)
-        structure, faults = _structure_of(row)
+        structure, faults = await asyncio.to_thread(_structure_of, row)
         result.add(faults)
         result.add(line.findings(row))
         result.add(_record_findings(row, told.get((row.origin_wizard_id, row.version_number), ())))

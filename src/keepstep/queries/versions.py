@@ -1,5 +1,6 @@
 """Published versions as values. A version never changes, so each is parsed once for a process and kept by id."""
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Row, bindparam, select
 
 from keepstep.core.structure import Structure, parse
+from keepstep.core.validate import prepare
 from keepstep.db.tables import wizard_versions
 from keepstep.db.transaction import Read
 from keepstep.errors import VersionNotFound
@@ -72,10 +74,19 @@ _ID_BY_NUMBER: Final = select(wizard_versions.c.id).where(
 )
 
 
-def _version(row: Row[Any]) -> Version:
-    version = Version(row.id, row.origin_wizard_id, row.version_number, parse(row.structure), bytes(row.digest), row.created_at)
+async def _version(row: Row[Any]) -> Version:
+    """In a thread: the largest structure takes seconds to parse and compile, in which the server goes on answering others."""
+    structure = await asyncio.to_thread(_prepared, row.structure)
+    version = Version(row.id, row.origin_wizard_id, row.version_number, structure, bytes(row.digest), row.created_at)
     _kept.put(version)
     return version
+
+
+def _prepared(data: Any) -> Structure:
+    """The structure with all that the first run on it would otherwise wait for."""
+    structure = parse(data)
+    prepare(structure)
+    return structure
 
 
 def cached_version(version_id: str) -> Version | None:
@@ -97,7 +108,12 @@ def likely_active(wizard_ref: str) -> Version | None:
 
 async def version_by_id(tx: Read, version_id: str) -> Version:
     """The version; it exists, since runs and wizards refer to it by a foreign key."""
-    return _kept.get(version_id) or _version(await tx.row(_BY_ID, {"version_id": version_id}))
+    kept = _kept.get(version_id)
+    if kept is None:
+        row = await tx.row(_BY_ID, {"version_id": version_id})
+        # Another request may have read it meanwhile.
+        kept = _kept.get(version_id) or await _version(row)
+    return kept
 
 
 async def version_by_number(tx: Read, wizard_id: str, number: int) -> Version:
@@ -114,5 +130,5 @@ async def versions_of(tx: Read, wizard_id: str) -> tuple[Version, ...]:
     ids = await tx.scalars(statement.order_by(wizard_versions.c.version_number))
     missing = [version_id for version_id in ids if _kept.get(version_id) is None]
     fetched = await tx.rows(select(*_COLUMNS).where(wizard_versions.c.id.in_(missing))) if missing else ()
-    known = {row.id: _version(row) for row in fetched}
+    known = {row.id: await _version(row) for row in fetched}
     return tuple([known.get(version_id) or await version_by_id(tx, version_id) for version_id in ids])
