@@ -52,6 +52,61 @@ async def test_a_huge_step_is_refused_as_well(survey: WebSurvey) -> None:
     assert (status, code) == (422, "structure-invalid")
 
 
+JSON = {"Content-Type": "application/json"}
+NUMBERED = b",".join(b'"%d":1' % number for number in range(80_000))
+HEAVY: dict[str, tuple[bytes, int, str]] = {
+    "answers to nothing": (b'{"answers":{%s}}' % NUMBERED, 422, "request-invalid"),
+    "members that there are none of": (b"{%s}" % NUMBERED, 422, "request-invalid"),
+    "empty arrays": (b'{"answers":{"email":[%s1]}}' % (b"[]," * 310_000), 413, "too-large"),
+    "one long array": (b'{"answers":{"email":[%s1]}}' % (b"1," * 400_000), 422, "answers-invalid"),
+    "a choice of many things": (b'{"answers":{"favorite-color":[%s"x"]}}' % (b'"x",' * 9_999), 422, "answers-invalid"),
+}
+
+
+@pytest.mark.parametrize("what", HEAVY)
+async def test_a_body_of_very_many_values_is_refused_at_once(survey: WebSurvey, what: str) -> None:
+    body, status, code = HEAVY[what]
+    found = await refused(survey.client.post(f"{survey.url}/runs", content=body, headers=JSON))
+    assert found[:2] == (status, code)
+    assert len(found[2]) <= 1
+
+
+async def test_many_findings_are_told_in_part_with_the_number_of_the_rest(survey: WebSurvey) -> None:
+    body = {"answers": {str(number): 1 for number in range(1_000)}}
+    answer = (await survey.client.post(f"{survey.url}/runs", json=body)).json()
+    assert (len(answer["errors"]), answer["more_errors"]) == (200, 800)
+    assert "1000 answers do not fit" in answer["detail"]
+
+
+async def test_filters_by_answer_are_counted(survey: WebSurvey) -> None:
+    for count, status in ((20, 200), (21, 422)):
+        query = "&".join(["answer[email]=a"] * count)
+        assert (await survey.client.get(f"{survey.url}/runs?{query}")).status_code == status
+
+
+async def test_more_values_than_any_question_has_options_are_one_finding(survey: WebSurvey) -> None:
+    body = {"answers": {"email": [1] * 10_001}}
+    errors = (await survey.client.post(f"{survey.url}/runs", json=body)).json()["errors"]
+    assert [error["code"] for error in errors] == ["too-many-values"]
+
+
+@pytest.mark.parametrize("body", [{"complete": 1}, {"complete": "yes"}, {"version_number": "1"}, {"version_number": True}, {"language": 1}])
+async def test_what_is_no_boolean_number_or_text_is_not_taken_for_one(survey: WebSurvey, body: dict[str, Any]) -> None:
+    answer = await survey.client.post(f"{survey.url}/runs", json=body)
+    (member,) = body
+    assert (answer.status_code, [error["pointer"] for error in answer.json()["errors"]]) == (422, [f"/{member}"])
+
+
+@pytest.mark.parametrize(
+    ("encoding", "status"), [("gzip", 415), ("br", 415), ("gzip, identity", 415), ("identity", 201), ("Identity", 201)]
+)
+async def test_a_body_that_says_it_is_compressed_is_not_read(survey: WebSurvey, encoding: str, status: int) -> None:
+    answer = await survey.client.post(f"{survey.url}/runs", content=b"{}", headers=JSON | {"Content-Encoding": encoding})
+    assert answer.status_code == status
+    table = {"Content-Type": "text/csv", "Content-Encoding": encoding}
+    assert (await survey.client.post(f"{survey.url}/runs/import", content=b"email\nx\n", headers=table)).status_code == status
+
+
 @pytest.mark.parametrize("query", ["?encoding=undefined", "?encoding=utf-8%00", "?encoding=idna"])
 async def test_an_encoding_that_is_none_is_named(survey: WebSurvey, query: str) -> None:
     sent = await survey.client.post(f"{survey.url}/runs/import{query}", content=b"email\nx\n", headers={"Content-Type": "text/csv"})

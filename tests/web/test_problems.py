@@ -117,7 +117,7 @@ async def test_an_unknown_address_and_a_wrong_method_are_problems(resources: Res
 async def test_an_invalid_body_names_every_place_and_repeats_no_value(resources: Resources) -> None:
     answer = await answer_of(resources, json={"count": "secret", "other": "secret"})
     errors = {error["pointer"]: error["code"] for error in answer.json()["errors"]}
-    assert (answer.status_code, errors) == (422, {"/value": "missing", "/count": "int-parsing", "/other": "extra-forbidden"})
+    assert (answer.status_code, errors) == (422, {"/value": "missing", "/count": "int-type", "/other": "extra-forbidden"})
     assert "secret" not in answer.text
 
 

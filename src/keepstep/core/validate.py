@@ -69,6 +69,8 @@ def find_option_set(structure: Structure, key: str) -> OptionSet | None:
 
 
 _MEMBERS: Final = frozenset({"value", "other"})
+MAX_VALUES: Final = 10_000
+"""Of one answer. An option set has at most 5,000 options."""
 _NEVER_GIVEN: Final = (Statement, Calculated)
 
 
@@ -84,6 +86,9 @@ def _envelope(item: Any, option_set: OptionSet, source: str) -> tuple[dict[str, 
     if not given:
         # Emptied by an oversight or by null on purpose are two things, and only the second may clear an answer.
         return {"value": None}, (Issue("", "member-missing", "An answer object holds a value, or other text; null clears an answer."),)
+    if isinstance(given.get("value"), list) and len(given["value"]) > MAX_VALUES:
+        # Before it is walked through: no question takes as many.
+        return {"value": None}, (Issue("", "too-many-values", f"An answer has at most {MAX_VALUES:,} values."),)
     reason = unstorable(given)
     if reason:
         return {"value": None}, (Issue("", "value-unstorable", reason),)

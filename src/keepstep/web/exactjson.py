@@ -10,14 +10,14 @@ from typing import Any, Final
 from fastapi import APIRouter, params
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from keepstep.config import Resources, Settings
 from keepstep.core import jsonvalue
-from keepstep.errors import RequestInvalid, Unsupported
+from keepstep.errors import RequestInvalid, TooLarge, Unsupported
 from keepstep.web.limits import within
 
 # Documents the errors of every route, and keeps FastAPI from describing its own form of a 422, which is never sent.
@@ -27,6 +27,13 @@ PROBLEM_ANSWER: Final[dict[int | str, dict[str, Any]]] = {
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 }
+
+MOST_MEMBERS: Final = 100
+"""Of the object that is a body. The longest one that is known, an option set, has 22."""
+MOST_VALUES: Final = 1_000_000
+MOST_NESTED: Final = 300_000
+"""Of one body: values, and arrays and objects among them. What a small number of bytes can spell takes a hundred times as many
+in memory, and seconds to look at. The largest structure that is taken has 100,000 options."""
 
 # The boundaries, headers and names around one file in a form. Browsers send some hundred bytes.
 FORM_ALLOWANCE: Final = 64 * 1024
@@ -53,7 +60,16 @@ class RequestBody(BaseModel):
     A member that holds answers or any other JSON value is declared `Any` and stays as exact as it was parsed.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    # Strict, since a lax reading takes "yes" and 1 for true, and "3" for 3: a run was completed by `"complete": 1`.
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_members(cls, data: Any) -> Any:
+        """Each unknown member is a finding of its own, and nobody reads a million of them."""
+        if isinstance(data, dict) and len(data) > MOST_MEMBERS:
+            raise ValueError(f"a body has at most {MOST_MEMBERS} members")
+        return data
 
 
 class ExactRequest(Request):
@@ -72,6 +88,7 @@ class ExactRequest(Request):
         if not hasattr(self, "_json"):
             body = await self.body()
             _require_json(self.headers.get("content-type"))
+            _require_bearable(body)
             self._json = jsonvalue.loads(body)
         return self._json
 
@@ -101,6 +118,7 @@ class ExactRoute(APIRoute):
                 _require_known(request.query_params.keys(), known)
             resources: Resources = request.app.state.resources
             # The exit stacks of FastAPI live in the scope, so a second request over the same scope shares them.
+            _require_plain(request.headers.get("content-encoding"))
             exact = ExactRequest(request.scope, request.receive, request._send, limit=limit(resources.settings))  # noqa: SLF001 - no public name
             # Here rather than inside FastAPI, which turns whatever parsing raises into a 400 without a reason.
             if takes_json and await exact.body():
@@ -142,6 +160,23 @@ def _require_known(given: Iterable[str], known: Collection[str]) -> None:
     if unknown:
         detail = f"There is no parameter {unknown[0][:60]!r} here; this address takes: {', '.join(sorted(known)) or 'none'}."
         raise RequestInvalid(detail, errors=[{"pointer": "", "parameter": unknown[0][:60], "code": "parameter-unknown", "detail": detail}])
+
+
+def _require_plain(encoding: str | None) -> None:
+    """Raises Unsupported: a compressed body would be read as if it were none, or refused without a word about the reason."""
+    if encoding is not None and encoding.strip().lower() not in ("", "identity"):
+        detail = f"A body is read as it comes, not as {encoding.strip()[:40]!r}. Send it without Content-Encoding."
+        raise Unsupported(detail, accepted=["identity"])
+
+
+def _require_bearable(body: bytes) -> None:
+    """Raises TooLarge for more values than can be looked at while others wait. Signs within texts count as well, as they are cheap to
+    count and no text is made of them.
+    """
+    nested = body.count(b"[") + body.count(b"{")
+    if nested > MOST_NESTED or nested + body.count(b",") > MOST_VALUES:
+        detail = f"A body holds at most {MOST_VALUES:,} values, of which {MOST_NESTED:,} arrays and objects. Send it in parts."
+        raise TooLarge(detail, limit=MOST_VALUES)
 
 
 def _require_json(content_type: str | None) -> None:

@@ -41,7 +41,11 @@ STATUS: Final[Mapping[Kind, int]] = {
 RETRY_AFTER: Final = "2"
 MEDIA_TYPE: Final = "application/problem+json"
 _IN_PATHS: Final = "/:@!$&'()*+,;="
-_OWN: Final = frozenset({"type", "title", "status", "detail", "code", "instance", "errors"})
+MAX_ERRORS: Final = 200
+"""Findings of one answer; `more_errors` says how many there are besides."""
+# Findings that the one sentence of `detail` goes through.
+_TOLD: Final = 5
+_OWN: Final = frozenset({"type", "title", "status", "detail", "code", "instance", "errors", "more_errors"})
 
 
 def status_of(problem: Problem) -> int:
@@ -61,7 +65,9 @@ def problem_body(problem: Problem, *, instance: str) -> dict[str, Any]:
         "instance": quote(instance, safe=_IN_PATHS),
     }
     if problem.errors:
-        body["errors"] = problem.errors
+        body["errors"] = problem.errors[:MAX_ERRORS]
+    if len(problem.errors) > MAX_ERRORS:
+        body["more_errors"] = len(problem.errors) - MAX_ERRORS
     return body | {name: value for name, value in problem.extra.items() if name not in _OWN}
 
 
@@ -171,7 +177,9 @@ def _of_http(error: HTTPException) -> Problem:
 
 def _invalid(errors: Sequence[Mapping[str, Any]]) -> RequestInvalid:
     found = [_error(each) for each in errors]
-    return RequestInvalid(" ".join(f"{each['pointer'] or each.get('parameter', 'body')}: {each['detail']}" for each in found), errors=found)
+    told = " ".join(f"{each['pointer'] or each.get('parameter', 'body')}: {each['detail']}" for each in found[:_TOLD])
+    more = f" And {len(found) - _TOLD} more." if len(found) > _TOLD else ""
+    return RequestInvalid(told + more, errors=found)
 
 
 def _error(error: Mapping[str, Any]) -> dict[str, str]:

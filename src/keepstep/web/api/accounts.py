@@ -70,8 +70,9 @@ class CreateToken(RequestBody):
     """A token to make. `edit` covers `read` and `submit`; `admin` covers everything its owner's role allows."""
 
     name: Name
-    scopes: Annotated[frozenset[Scope], Field(min_length=1)]
-    expires_at: AwareDatetime | None = Field(None, description="Never, when left out.")
+    # Not strict, as JSON has neither sets nor times.
+    scopes: Annotated[frozenset[Scope], Field(min_length=1, strict=False)]
+    expires_at: AwareDatetime | None = Field(None, strict=False, description="Never, when left out.")
 
 
 class GiveGrant(RequestBody):

@@ -61,6 +61,13 @@ def _moment(text: str) -> datetime:
 Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
+# A version has at most 4,000 option sets; what answers none of them is a finding each.
+MAX_ANSWERS: Final = 5_000
+Given = Annotated[dict[str, Any], Field(max_length=MAX_ANSWERS)]
+MAX_FILTERS: Final = 20
+"""Filters by answer in one request: each is a condition of its own on every run."""
+
+
 class StartRun(RequestBody):
     """A run to start. Send `id` to be able to send the same request again without starting a second run."""
 
@@ -68,7 +75,7 @@ class StartRun(RequestBody):
     version_number: Annotated[int, Field(ge=1, lt=2**31)] | None = Field(
         None, description="Editors and imports only; else the active version."
     )
-    answers: dict[str, Any] = Field(default_factory=dict, description="Option set id or key → value, or `{value, other}`.")
+    answers: Given = Field(default_factory=dict, description="Option set id or key → value, or `{value, other}`.")
     complete: bool = Field(False, description="Complete at once: the whole run is validated.")
     language: Annotated[str, Field(max_length=40)] | None = None
     respondent: Annotated[str, Field(max_length=320)] | None = Field(None, description="Who answers, in your own terms.")
@@ -86,7 +93,7 @@ class EraseRun(RequestBody):
 class SaveAnswers(RequestBody):
     """Answers to merge into a run by option set; null clears one."""
 
-    answers: dict[str, Any]
+    answers: Given
 
 
 class SubmitRoute(ExactRoute):
@@ -183,6 +190,9 @@ async def list_(
 
 def _answer_filters(request: Request) -> Sequence[tuple[str, str]]:
     named = [(name, value) for name, value in request.query_params.multi_items() if name.startswith(ANSWER_FILTER) and name.endswith("]")]
+    if len(named) > MAX_FILTERS:
+        detail = f"At most {MAX_FILTERS} filters by answer can be combined, not {len(named):,}."
+        raise RequestInvalid(detail, errors=[{"pointer": "", "parameter": "answer[…]", "code": "too-many-filters", "detail": detail}])
     _names(*(name + value for name, value in named))
     return [(name[len(ANSWER_FILTER) : -1], value) for name, value in named]
 
