@@ -74,6 +74,11 @@ def test_a_copied_wizard_finds_its_questions_by_key() -> None:
         ('{"revision": true}', "the member revision cannot be 'True'"),
         ('{"respondent": 7}', "the member respondent cannot be '7'"),
         ('{"answers": {"name": "\\u0000"}}', "NUL"),
+        ('{"answers": {}, "version": 99}', "Line 1: a run has no member 'version'. Known are answers, archive,"),
+        ('{"language": "zz"}', "Line 1: the member language cannot be 'zz'; this wizard has en."),
+        ('{"id": 7}', "the member id cannot be '7'"),
+        ('{"id": ""}', "the member id cannot be ''"),
+        ('{"respondent": "%s"}' % ("x" * 321), "the member respondent has 321 characters; it has at most 320"),
         ("", "The file holds no run"),
     ],
 )
@@ -81,6 +86,16 @@ def test_a_line_that_is_no_run_is_refused_with_its_number(line: str, message: st
     with pytest.raises(FileUnreadable) as caught:
         reading(line)
     assert message in caught.value.detail
+
+
+def test_what_a_run_says_of_itself_and_is_not_taken_by_its_word_stands_in_the_receipt() -> None:
+    text = dumps({"id": "lab-17", "version_number": 99, "answers": {"name": "Ada"}})
+    read = read_runs_jsonl(text.encode(), SMALL, JsonlOptions(CLOCK, wizard_id=WIZARD, by_version=True), older={1: SMALL})
+    assert [run.id for run in read] == [run_id_of(WIZARD, "lab-17")]
+    assert [(line.code, line.place.column, line.place.row) for line in read.receipt.lines] == [
+        ("id-made", "id", 1),
+        ("version-unknown", "version_number", 1),
+    ]
 
 
 def test_nothing_is_given_of_a_file_with_a_fault_at_its_end() -> None:

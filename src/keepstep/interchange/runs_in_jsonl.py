@@ -114,35 +114,52 @@ class _Reader:
         self.options = options
         self.tally = tally
         self.found = False
+        self.languages = {language for each in (structure, *older.values()) for language in each.languages}
 
     # What stops the import: members that are not what they are called.
 
     def head(self, line: int, data: Mapping[str, Any]) -> dict[str, Any]:
         """The run's own members. Raises FileUnreadable naming line and member."""
         self.found = True
+        _known_members(line, data)
         _shape(line, data)
-        return self.members(line, data)
+        head = self.members(line, data)
+        language = head["language"]
+        if language is not None and language not in self.languages:
+            known = ", ".join(sorted(self.languages))
+            raise FileUnreadable(f"Line {line}: the member language cannot be {language[:60]!r}; this wizard has {known}.")
+        return head
 
     def members(self, line: int, data: Mapping[str, Any]) -> dict[str, Any]:
         head = {name: _member(line, name, data.get(name)) for name in _MEMBERS}
-        return head | {"id": self.id_of(data.get("id"))}
+        return head | {"id": self.id_of(_member(line, "id", data.get("id")))}
 
-    def id_of(self, name: Any) -> str | None:
-        if name is None or run_id_in(str(name)):
-            return name if name is None else str(name)
-        return None if self.options.wizard_id is None else run_id_of(self.options.wizard_id, str(name))
+    def id_of(self, name: str | None) -> str | None:
+        if name is None or run_id_in(name):
+            return name
+        return None if self.options.wizard_id is None else run_id_of(self.options.wizard_id, name)
 
     def run(self, line: int, data: Mapping[str, Any]) -> ImportedRun:
         """One line as a run, every answer counted."""
         self.tally.runs += 1
         head = self.members(line, data)
         version = head["version_number"] if self.options.by_version else None
+        self.note_head(line, data.get("id"), version)
         row = _Content(self, line, self.older.get(version or 0, self.structure))
         row.take(data)
         language = head.pop("language") or self.structure.default_language
         status: Status = head.pop("status") or "completed"
         content: dict[str, Any] = {"answers": row.answers, "archive": row.archive, "states": row.states, "cells": row.cells}
         return ImportedRun(line=line, language=language, status=status, **content, **head)
+
+    def note_head(self, line: int, name: str | None, version: int | None) -> None:
+        """What a run says of itself and is not taken by its word: it stands in the receipt."""
+        if name is not None and run_id_in(name) is None:
+            detail = f"No UUID, so the run has an id made of it, the same at each import (the first one: {name[:60]!r})."
+            self.tally.note(Line(Place(row=line, column="id"), "id-made", detail, cells=0))
+        if version is not None and self.older and version not in self.older:
+            detail = f"This wizard has no version {version}; the run is taken for the version that the import is for."
+            self.tally.note(Line(Place(row=line, column="version_number"), "version-unknown", detail, cells=0))
 
 
 class _Content:
@@ -222,6 +239,16 @@ def _found(structure: Structure, names: tuple[str, str]) -> OptionSet | None:
 _TIMES: Final = ("started_at", "completed_at", "updated_at")
 _NUMBERS: Final = ("version_number", "first_version_number", "revision")
 _MEMBERS: Final = ("language", "status", "respondent", *_TIMES, *_NUMBERS)
+_KNOWN: Final = frozenset(("id", "answers", "responses", "archive", "erased", "conflicts", *_MEMBERS))
+# As the API limits them. An id of another system is a name, not a text.
+_LONGEST: Final = {"respondent": 320, "language": 40, "id": 1_000}
+
+
+def _known_members(line: int, data: Mapping[str, Any]) -> None:
+    """Raises FileUnreadable: what nobody reads would be lost without a word."""
+    unknown = next((name for name in data if name not in _KNOWN), None)
+    if unknown is not None:
+        raise FileUnreadable(f"Line {line}: a run has no member {unknown[:60]!r}. Known are {', '.join(sorted(_KNOWN))}.")
 
 
 def _member(line: int, name: str, value: Any) -> Any:
@@ -232,9 +259,11 @@ def _member(line: int, name: str, value: Any) -> Any:
         "status": value in STATUSES,
         **dict.fromkeys(_TIMES, read is not None and read is not value),
         **dict.fromkeys(_NUMBERS, isinstance(value, int) and not isinstance(value, bool) and value >= 0),
-    }.get(name, isinstance(value, str))
+    }.get(name, isinstance(value, str) and bool(value))
     if not fits:
         raise FileUnreadable(f"Line {line}: the member {name} cannot be {str(value)[:60]!r}.")
+    if isinstance(value, str) and len(value) > _LONGEST.get(name, len(value)):
+        raise FileUnreadable(f"Line {line}: the member {name} has {len(value):,} characters; it has at most {_LONGEST[name]}.")
     return read
 
 
