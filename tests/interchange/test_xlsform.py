@@ -407,7 +407,7 @@ def test_every_cell_without_an_equal_is_in_the_structure_word_for_word() -> None
     places = [line for line in (*receipt.not_supported, *receipt.approximated) if line.code != "sheet-not-read"]
     book = read_xlsform(workbook(EVERYTHING))
     cells = {(sheet, row.number, column): text for sheet in book.sheets for row in book.rows(sheet) for column, text in row.cells.items()}
-    assert [line for line in places if cells[line.place.sheet, line.place.row or 0, line.place.column] not in stored] == []
+    assert [line for line in places if cells[line.place.sheet, line.place.row or 0, line.place.column or "name"] not in stored] == []
 
 
 def test_the_receipt_in_json_counts_and_names() -> None:
@@ -421,3 +421,19 @@ def test_the_title_is_the_forms_else_its_id_else_the_file() -> None:
     assert imported(EVERYTHING)[0].name == "Form"
     assert imported(f"{rows}\n# settings\nform_id\nmy-form")[0].name == "my-form"
     assert imported(rows)[0].name == "form"
+
+
+def test_a_list_that_nobody_offers_is_one_finding() -> None:
+    rows = "\n".join(f"unused | c{number} | Label {number}" for number in range(50))
+    _, receipt = imported(f"# survey\ntype | name | label\ntext | q | Q\n# choices\nlist_name | name | label\n{rows}")
+    (line,) = receipt.not_supported
+    assert (line.code, line.cells, line.place.row) == ("list-unused", 150, 2)
+    assert "'unused'" in line.detail
+
+
+def test_a_table_of_runs_given_as_a_form_shows_nothing_of_it() -> None:
+    table = "name,age\n" + "".join(f"Person {number},{number}\n" for number in range(50))
+    with pytest.raises(FileUnreadable) as caught:
+        read_xlsform(table.encode(), "runs.csv")
+    assert "run import" in caught.value.detail
+    assert "Person" not in caught.value.detail

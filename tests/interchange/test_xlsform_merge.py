@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.interchange.xlsform_sheets import codes, imported, numbered_ids
 
+from keepstep.core.diff import diff
 from keepstep.core.edit import apply
 from keepstep.core.edits import ChangeOptionSet, DeleteOption, DeleteOptionSet, Draft, Edit, ReplaceStructure, RetireOptionSet
 from keepstep.core.structure import Structure, choices_of, dump
@@ -73,9 +74,19 @@ def test_a_code_that_is_gone_is_retired() -> None:
     assert codes(receipt.questions) == ["option-retired"]
 
 
+def test_an_option_that_is_gone_stays_where_it_stood() -> None:
+    """At the end it would be shown as another order of the options, which nobody made."""
+    three = FORM.replace("color     | blue  | Blue", "color     | blue  | Blue\ncolor | green | Green")
+    before = Draft(imported(three)[0])
+    structure, _ = merged(three.replace("color     | blue  | Blue\n", ""), before)
+    options = choices_of(next(item for item in structure.option_sets if item.key == "color"))
+    assert [(option.value, option.retired) for option in options] == [("red", False), ("blue", True), ("green", False)]
+    assert [type(change).__name__ for change in diff(before.structure, structure)] == ["OptionRetired"]
+
+
 def test_the_same_label_under_another_code_is_retired_and_added_with_a_suggestion() -> None:
     structure, receipt = merged(FORM.replace("| blue ", "| azure "))
-    assert options(structure) == [("red", "Red", False), ("azure", "Blue", False), ("blue", "Blue", True)]
+    assert options(structure) == [("red", "Red", False), ("blue", "Blue", True), ("azure", "Blue", False)]
     assert (codes(receipt.questions), codes(receipt.suggestions)) == (["option-retired"], ["same-label"])
 
 

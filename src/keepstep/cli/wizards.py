@@ -152,7 +152,8 @@ def receipt_lines(receipt: Receipt) -> list[str]:
     """The totals of a receipt and its first lines."""
     totals = receipt.totals
     fates = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in ("kept", "approximated", "not_supported"))
-    lines = [f"{receipt.cells:,} cells: {fates}."]
+    # A Keepstep export has no cells: it is the structure itself.
+    lines = [f"{receipt.cells:,} cells: {fates}."] if receipt.cells else ["Taken over whole, as the file has it."]
     parts = {
         "approximated": receipt.approximated,
         "not supported": receipt.not_supported,

@@ -5,7 +5,7 @@ Shared by every import. Must not know any format.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 MAX_JSON_LINES: Final = 2_000
@@ -156,5 +156,20 @@ class Ledger:
                 kept[f"{sheet}/{column}"] += 1
             else:
                 lines[rank].append(self._line(cell, code, detail, cells=1))
-        mine = Receipt(kept, tuple(lines[1]), tuple(lines[2]), questions=tuple(self._questions))
+        mine = Receipt(kept, tuple(lines[1]), tuple(_grouped(lines[2])), questions=tuple(self._questions))
         return joined(mine, more)
+
+
+# One finding about many rows, told once: an unused list of 700 choices would hide everything else.
+_TOLD_ONCE: Final = frozenset({"list-unused"})
+
+
+def _grouped(lines: Iterable[Line]) -> Iterable[Line]:
+    """The lines, where one of a kind that is told once stands for all of the same sentence: its first row, and all their cells."""
+    found: dict[tuple[str, str] | int, Line] = {}
+    for number, line in enumerate(lines):
+        key = (line.code, line.detail) if line.code in _TOLD_ONCE else number
+        first = found.get(key)
+        whole = replace(line, place=Place(line.place.sheet, line.place.row)) if line.code in _TOLD_ONCE else line
+        found[key] = whole if first is None else replace(first, cells=first.cells + line.cells)
+    return found.values()

@@ -84,7 +84,7 @@ def settle_lists(lists: Lists, used: Mapping[str, frozenset[str]], ledger: Ledge
     for name, records in lists.items():
         if name not in used:
             for item in (item for record in records for item in record.cells):
-                ledger.refuse(item.cell, "list-unused", "No question that is asked here offers this list.")
+                ledger.refuse(item.cell, "list-unused", f"No question that is asked here offers the list {name!r}.")
             continue
         seen: set[str] = set()
         for record in records:

@@ -155,7 +155,21 @@ def _merged_options(
     questions += [_gone_line(place, option, old) for option in gone if not option.get("retired")]
     kept = [{name: value for name, value in option.items() if name != "visible_if"} | {"retired": True} for option in gone]
     added = [option for option in node["options"] if option["value"] not in before]
-    return options + kept, tuple(questions), tuple(_moved_labels(place, gone, added, old))
+    return _with_retired(options, kept, list(before)), tuple(questions), tuple(_moved_labels(place, gone, added, old))
+
+
+def _with_retired(options: list[Node], retired: list[Node], former: list[str]) -> list[Node]:
+    """Each retired option behind the one that it stood behind: nobody moved it, so publishing must not show another order."""
+    behind: dict[str | None, list[Node]] = {}
+    offered = {option["value"] for option in options}
+    by_value = {option["value"]: option for option in retired}
+    last: str | None = None
+    for value in former:
+        if value in by_value:
+            behind.setdefault(last, []).append(by_value[value])
+        elif value in offered:
+            last = value
+    return [*behind.get(None, ()), *(node for option in options for node in (option, *behind.get(option["value"], ())))]
 
 
 def _label_lines(place: Place, option: Mapping[str, Any], before: Any, old: Structure) -> Iterator[Line]:
@@ -184,14 +198,20 @@ def _gone_line(place: Place, option: Mapping[str, Any], old: Structure) -> Line:
 
 
 def _moved_labels(place: Place, gone: Sequence[Node], added: Sequence[Node], old: Structure) -> Iterator[Line]:
+    by_label: dict[str, list[Node]] = {}
+    for new in added:
+        by_label.setdefault(_plain(new["label"], old), []).append(new)
     for option in gone:
-        for new in added:
-            if _plain(option["label"], old) == _plain(new["label"], old):
-                detail = (
-                    f"{_quoted(new['label'], old)} has the code {new['value']!r} now and had {option['value']!r}: the old option is "
-                    "retired and the new one added. Map the old code to the new one when moving runs, if they mean the same."
-                )
-                yield Line(place, "same-label", detail, cells=0)
+        for new in by_label.get(_plain(option["label"], old), ())[:_MOST_TWINS]:
+            detail = (
+                f"{_quoted(new['label'], old)} has the code {new['value']!r} now and had {option['value']!r}: the old option is "
+                "retired and the new one added. Map the old code to the new one when moving runs, if they mean the same."
+            )
+            yield Line(place, "same-label", detail, cells=0)
+
+
+# Options of one label, with which one that is gone is compared: 5,000 with 5,000 would take minutes.
+_MOST_TWINS = 5
 
 
 def _plain(text: Any, old: Structure) -> str:

@@ -169,13 +169,21 @@ def _csv_cells(data: bytes) -> Iterator[Cell]:
         yield from ((sheet, number, column, value) for column, value in filled)
 
 
+# Sheets that an error names. Workbooks of forms have some three, and a table of runs in CSV seems to have one for each row.
+_MOST_NAMED: Final = 10
+
+
 # --- what was read, and what was not -------------------------------------------------------------------------------
 
 
 def _workbook(filename: str, book: Mapping[str, Any], cells: tuple[Cell, ...]) -> Workbook:
     names = {name.lower(): name for name in book["sheet_names"]}
     if "survey" not in book:
-        listed = ", ".join(repr(name) for name in names.values()) or "none"
+        # In a table of runs every first cell would be the name of a sheet: what people answered has no place in an error.
+        if len(names) > _MOST_NAMED:
+            said = f"{filename or 'The file'} has no sheet named 'survey': this is not an XLSForm."
+            raise FileUnreadable(f"{said} A table of runs is imported with `run import`.")
+        listed = ", ".join(repr(name[:40]) for name in names.values()) or "none"
         raise FileUnreadable(f"{filename or 'The workbook'} has no sheet named 'survey' (it has {listed}): this is not an XLSForm.")
     sheets = {name: _sheet(name, book) for name in sorted(SUPPORTED_SHEET_NAMES, reverse=True) if name in book}
     alone = next(iter(names)) if len(names) == 1 else None
