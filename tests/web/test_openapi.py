@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.responses import Response
 from tests.actions_kit import new_id
 from tests.answer_shapes import Shapes
+from tests.interchange.xlsform_sheets import workbook
 from tests.web_kit import WebSurvey, web_survey
 
 from keepstep.web.app import ROUTERS
@@ -91,8 +92,8 @@ def test_every_included_route_is_one_of_the_routers(app: FastAPI) -> None:
 # --- answers as they are declared ------------------------------------------------------------------------------------
 
 
-# What has no form of its own: the receipts of imports (docs/interchange.md), and whether the server is there.
-WITHOUT_FORM = {"/api/v1/import", "/api/v1/wizards/{wizard_ref}/runs/import", "/healthz", "/readyz"}
+# What has no form of its own: whether the server is there.
+WITHOUT_FORM = {"/healthz", "/readyz"}
 
 
 @pytest.fixture
@@ -118,6 +119,7 @@ async def test_every_kind_of_answer_is_as_declared(shapes: Shapes, admin: httpx.
     runs = await _runs(admin, survey)
     await _nodes(survey)
     await _versions(admin, survey, runs)
+    await _imports(admin, survey)
     await admin.get("/api/v1/verify")
     assert "\n".join(shapes.faults) == ""
     assert shapes.declared.keys() - shapes.seen == set()
@@ -158,6 +160,17 @@ async def _runs(admin: httpx.AsyncClient, survey: WebSurvey) -> tuple[str, str]:
     assert len((await admin.get(f"{survey.url}/runs", params={"answer[favorite-color]": "blue"})).json()["items"]) == 1
     await admin.post(f"{survey.url}/files", files={"file": ("a.txt", b"abc", "text/plain")})
     return kept, gone
+
+
+async def _imports(admin: httpx.AsyncClient, survey: WebSurvey) -> None:
+    """A form with something of each kind, its next edition, and runs with something of each kind, twice."""
+    choices = "\n# choices\nlist_name | name | label\nc | a | A"
+    form = workbook("# survey\ntype | name | label | odd\ntext | q | Q | x\nselect_one_or_other c | d | D |" + choices)
+    made = await admin.post("/api/v1/import", files={"file": ("form.xlsx", form)}, data={"publish": "true"})
+    await admin.post("/api/v1/import", files={"file": ("form.xlsx", form)}, data={"into": made.json()["wizard"]["id"]})
+    table = b"full-name,favorite-color,note,instanceID\nJo,purple,tall,1\n"
+    for _ in range(2):
+        await admin.post(f"{survey.url}/runs/import", content=table, headers={"Content-Type": "text/csv"})
 
 
 async def _nodes(survey: WebSurvey) -> None:

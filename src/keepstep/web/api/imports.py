@@ -14,6 +14,8 @@ from keepstep.actions.run_imports import RunsFile, RunsFormat, import_runs
 from keepstep.core.issue import Issue, to_errors
 from keepstep.errors import RequestInvalid, Unsupported
 from keepstep.interchange.formats_wizard import WizardFormat
+from keepstep.web.api import shapes
+from keepstep.web.api.shapes_imports import RunsImport, WizardImport
 from keepstep.web.api.wizards import WizardRef
 from keepstep.web.deps import CurrentContext, WriteTx
 from keepstep.web.etags import Seen
@@ -52,11 +54,11 @@ async def read_upload(
     return await read_wizard_file(ctx, wanted)
 
 
-@router.post("/api/v1/import", status_code=201, summary="Import a wizard", responses={200: {"description": "The draft of `into`, edited."}})
+@router.post("/api/v1/import", status_code=201, summary="Import a wizard", responses=shapes.answers(WizardImport, 201, 200))
 async def import_a_wizard(
     ctx: CurrentContext, read: Annotated[ReadWizard, Depends(read_upload, scope="function")], tx: WriteTx
 ) -> ExactJson:
-    """A new wizard from an XLSForm workbook or a Keepstep export; with `into`, an edit of that wizard's draft.
+    """A new wizard from an XLSForm workbook or a Keepstep export; with `into`, an edit of that wizard's draft, and 200.
 
     `receipt` accounts for every cell of the form. Where publishing touches stored answers, the draft waits: `unconfirmed` is the
     report, with the token that `POST …/publish` takes. `If-Match` is heeded with `into`, and not required.
@@ -124,7 +126,7 @@ _BODY: Final[dict[str, Any]] = {
     status_code=201,
     summary="Import runs",
     openapi_extra=_BODY,
-    responses={200: {"description": "Every run of the file was there already."}},
+    responses=shapes.answers(RunsImport, 201, 200),
 )
 async def import_some_runs(
     ctx: CurrentContext,
@@ -139,7 +141,7 @@ async def import_some_runs(
     encoding: Annotated[str | None, Query(max_length=40, description="Else UTF-8, or what the file's mark says.")] = None,
 ) -> ExactJson:
     """All runs of a CSV or JSON Lines file, or none. Nothing is refused: what does not fit its question is flagged, what has no
-    question is archived, and the receipt says where both are found. The same file twice adds nothing.
+    question is archived, and the receipt says where both are found. The same file twice adds nothing; 200 when every run was there already.
     """
     wanted = RunsFile(
         stream=file.stream,
