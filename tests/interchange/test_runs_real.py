@@ -63,6 +63,7 @@ def test_every_non_empty_cell_is_accounted_for(imported: Any) -> None:
         "flagged": 249,
         "metadata": 2_700,
         "archived": 900,
+        "already_there": 0,
     }
     assert receipt.is_complete
 

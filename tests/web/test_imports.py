@@ -58,6 +58,17 @@ async def test_the_same_file_twice_adds_nothing_and_says_so(editor: httpx.AsyncC
     assert len(await found(editor, f"/api/v1/wizards/{survey}/runs")) == 1
 
 
+async def test_what_is_there_already_is_not_judged_again(editor: httpx.AsyncClient, survey: str) -> None:
+    """It used to be accounted as answers, flagged and archived, though nothing was stored."""
+    await send(editor, survey, ROWS + JANE)
+    receipt = (await send(editor, survey, ROWS + JANE)).json()
+    assert (receipt["totals"]["cells"], receipt["totals"]["already_there"], receipt["runs"]["cells_already_there"]) == (4, 4, 4)
+    assert [receipt["totals"][fate] for fate in ("answers", "flagged", "metadata", "archived")] == [0, 0, 0, 0]
+    assert (receipt["flags"], receipt["questions"], receipt["lines"]) == ({}, [], [])
+    mixed = (await send(editor, survey, ROWS + JOHN + JANE)).json()["totals"]
+    assert (mixed["cells"], mixed["already_there"], mixed["answers"]) == (10, 4, 3)
+
+
 async def test_a_run_that_the_file_tells_otherwise_now_stays_and_is_named(editor: httpx.AsyncClient, survey: str) -> None:
     await send(editor, survey, ROWS + JOHN)
     (stored,) = await found(editor, f"/api/v1/wizards/{survey}/runs")

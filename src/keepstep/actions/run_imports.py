@@ -90,10 +90,14 @@ async def import_runs(ctx: Context, tx: Write, wizard_ref: str, file: RunsFile) 
     await tx.execute(text("SELECT set_config('idle_in_transaction_session_timeout', '0', true)"))
     into = _into(wizard, file, await versions_of(tx, wizard.id))
     reading = await asyncio.to_thread(_reading, ctx, into, file)
-    runs = iter(reading)
+    runs = reading.unsettled()
     progress = Progress()
     while batch := await asyncio.to_thread(lambda: list(islice(runs, _BATCH))):
-        await _store(ctx, tx, into, await _new_ones(tx, into, batch, progress), progress)
+        new = await _new_ones(tx, into, batch, progress)
+        added = {run.line for run in new}
+        for run in batch:
+            reading.settle(run, there=run.line not in added)
+        await _store(ctx, tx, into, new, progress)
         if file.told:
             file.told(progress.added.runs + progress.there.runs)
     return await _finished(ctx, tx, file, _account(into, progress, reading))

@@ -78,7 +78,8 @@ def told(imported: ImportedRuns) -> list[str]:
         lines.append(
             f"  {runs['stored_otherwise']:,} of those there already say something else than the file; they stay as they are: {shown}"
         )
-    fates = ", ".join(f"{totals[name]:,} {name}" for name in ("answers", "flagged", "metadata", "archived"))
+    named = ["answers", "flagged", "metadata", "archived", *(["already_there"] if totals["already_there"] else [])]
+    fates = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in named)
     lines.append(f"{totals['cells']:,} cells that are not empty: {fates}.")
     for question in receipt["questions"]:
         counts = ", ".join(f"{code} {count:,}" for code, count in question["flags"].items() if code not in _NOTED)

@@ -88,10 +88,15 @@ class ImportedRun:
     revision: int | None = None
     updated_at: datetime | None = None
     cells: int = 0
+    account: Tally = field(default_factory=Tally, repr=False, compare=False)
+    """What reading it found, for the receipt."""
 
 
 class RunsReading:
-    """A file under reading: iterate it once for its runs; then `receipt` tells what became of every cell."""
+    """A file under reading: iterate it once for its runs; then `receipt` tells what became of every cell.
+
+    Whoever finds out first whether a run is stored already goes through `unsettled` and settles each one.
+    """
 
     def __init__(self, runs: Iterator[ImportedRun], headings: tuple[Heading, ...], tally: Tally) -> None:
         self.headings = headings
@@ -99,7 +104,17 @@ class RunsReading:
         self._tally = tally
 
     def __iter__(self) -> Iterator[ImportedRun]:
+        for run in self._runs:
+            self.settle(run)
+            yield run
+
+    def unsettled(self) -> Iterator[ImportedRun]:
+        """The runs, none of which is in the receipt before it is settled."""
         return self._runs
+
+    def settle(self, run: ImportedRun, *, there: bool = False) -> None:
+        """Takes a run into the receipt. `there`: it is stored already, so what reading it found is not what became of it."""
+        self._tally.absorb(run.account, there=there)
 
     @property
     def receipt(self) -> RunsReceipt:
@@ -257,7 +272,7 @@ class _Table:
     def runs(self, stream: BinaryIO, form: Form) -> Iterator[ImportedRun]:
         """Each row as a run, every cell of it counted."""
         for row in self.rows(stream, form):
-            self.tally.runs += 1
+            self.tally = self.cells.tally = Tally(runs=1)
             get = row.members.get
             number = get("version") if self.options.by_version else None
             filled = self._filled(row.record)
@@ -278,6 +293,7 @@ class _Table:
                 revision=get("revision"),
                 updated_at=get("updated_at"),
                 cells=len(filled),
+                account=self.tally,
             )
 
     def _filled(self, record: Record) -> list[tuple[Heading, str]]:

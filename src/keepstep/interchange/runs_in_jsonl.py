@@ -50,7 +50,17 @@ class JsonlReading:
         self._tally = tally
 
     def __iter__(self) -> Iterator[ImportedRun]:
+        for run in self._runs:
+            self.settle(run)
+            yield run
+
+    def unsettled(self) -> Iterator[ImportedRun]:
+        """As `RunsReading.unsettled`."""
         return self._runs
+
+    def settle(self, run: ImportedRun, *, there: bool = False) -> None:
+        """As `RunsReading.settle`."""
+        self._tally.absorb(run.account, there=there)
 
     @property
     def receipt(self) -> RunsReceipt:
@@ -141,7 +151,7 @@ class _Reader:
 
     def run(self, line: int, data: Mapping[str, Any]) -> ImportedRun:
         """One line as a run, every answer counted."""
-        self.tally.runs += 1
+        self.tally = Tally(runs=1)
         head = self.members(line, data)
         version = head["version_number"] if self.options.by_version else None
         self.note_head(line, data.get("id"), version)
@@ -150,7 +160,7 @@ class _Reader:
         language = head.pop("language") or self.structure.default_language
         status: Status = head.pop("status") or "completed"
         content: dict[str, Any] = {"answers": row.answers, "archive": row.archive, "states": row.states, "cells": row.cells}
-        return ImportedRun(line=line, language=language, status=status, **content, **head)
+        return ImportedRun(line=line, language=language, status=status, account=self.tally, **content, **head)
 
     def note_head(self, line: int, name: str | None, version: int | None) -> None:
         """What a run says of itself and is not taken by its word: it stands in the receipt."""

@@ -7,10 +7,11 @@ from typing import Any, Final, Literal
 
 from keepstep.interchange.receipt import MAX_JSON_LINES, Line
 
-Fate = Literal["answers", "flagged", "metadata", "archived"]
-FATES: Final[tuple[Fate, ...]] = ("answers", "flagged", "metadata", "archived")
+Fate = Literal["answers", "flagged", "metadata", "archived", "already_there"]
+FATES: Final[tuple[Fate, ...]] = ("answers", "flagged", "metadata", "archived", "already_there")
 """answers: stored, and fit their question. flagged: stored as given, with a flag. metadata: read as something about the run
-(from other tools' files kept in the archive as well). archived: kept under the column's name or a former question."""
+(from other tools' files kept in the archive as well). archived: kept under the column's name or a former question.
+already_there: of a run that is stored, so nothing was judged or kept anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class ColumnAccount:
     fates: Mapping[Fate, int]
 
     def to_json(self) -> dict[str, Any]:
-        """`{name, role, option_set_id, cells, answers, flagged, metadata, archived}`."""
+        """`{name, role, option_set_id, cells, answers, flagged, metadata, archived, already_there}`."""
         own: dict[str, Any] = {"name": self.name, "role": self.role, "option_set_id": self.option_set_id, "cells": self.cells}
         return own | {str(fate): self.fates.get(fate, 0) for fate in FATES}
 
@@ -77,6 +78,23 @@ class Tally:
     notes: dict[tuple[str, str], Line] = field(default_factory=dict)
     runs: int = 0
     blanks: int = 0
+    away: set[str] = field(default_factory=set)
+    """Places without a heading whose cells went to the archive."""
+
+    def absorb(self, share: "Tally", *, there: bool) -> None:
+        """The account of one run taken up; of one that is stored already, only how many cells it has."""
+        self.cells.update(share.cells)
+        self.runs += share.runs
+        self.blanks += share.blanks
+        self.away.update(name for name, fate in share.fates if fate == "archived")
+        if there:
+            for name, count in share.cells.items():
+                self.fates[name, "already_there"] += count
+            return
+        self.fates.update(share.fates)
+        self.flags.update(share.flags)
+        for line in share.notes.values():
+            self.note(line)
 
     def note(self, line: Line) -> None:
         """One more finding of this code in this column; the first one's row and sentence stand for all."""
@@ -95,4 +113,4 @@ class Tally:
 
     def _role(self, name: str) -> str:
         """What a place without a heading (a member of JSON Lines) was taken for: by where its cells went."""
-        return "archive" if self.fates[name, "archived"] else "answer"
+        return "archive" if name in self.away else "answer"

@@ -114,6 +114,7 @@ class RunsTotals(BaseModel):
     flagged: int
     metadata: int
     archived: int
+    already_there: int
 
 
 class ColumnShare(BaseModel):
@@ -127,6 +128,7 @@ class ColumnShare(BaseModel):
     flagged: int
     metadata: int
     archived: int
+    already_there: int
 
 
 class RunsImport(BaseModel):
