@@ -8,7 +8,7 @@ from sqlalchemy import select
 from tests.actions_kit import EDITOR, START, Desk, Survey, context, new_id
 
 from keepstep.actions.confirm import Consent, counted_report
-from keepstep.actions.nodes import edit_node, fixed
+from keepstep.actions.nodes import edit_node, fixed, report_of_edit
 from keepstep.actions.publishing import Publishing, publish_draft, report_of_publish
 from keepstep.actions.runs import save_answers, trash_run
 from keepstep.core import edits as e
@@ -153,3 +153,20 @@ async def test_a_version_s_row_keeps_counts_and_no_answers(desk: Desk) -> None:
     stored = await desk.read(lambda tx: tx.scalar(select(wizard_versions.c.changes).where(wizard_versions.c.version_number == 2)))
     assert stored[0]["impact"]["answers"] == 1
     assert "secret@example.com" not in str(stored)
+
+
+async def test_a_deleted_step_shows_the_values_of_each_question_and_stores_none(desk: Desk) -> None:
+    survey = await desk.survey()
+    await desk.run(survey.wizard, email="secret@example.com", full_name="Ann Secret")
+    deleting = fixed(e.DeleteStep(step_id=survey.personal_info))
+    report = await desk.do(report_of_edit, survey.wizard, deleting)
+    (change,) = report.to_json()["changes"]
+    shown = {one["option_set_id"]: one["distinct_values"] for one in change["impact"]["by_option_set"]}
+    assert shown[survey.email] == [{"value": "secret@example.com", "count": 1}]
+    assert [one["more_distinct_values"] for one in change["impact"]["by_option_set"]] == [0, 0]
+    edited = await desk.do(edit_node, survey.wizard, deleting, Consent(seen="1", confirm=report.token))
+    token = (await desk.do(report_of_publish, survey.wizard, Publishing())).token
+    await desk.do(publish_draft, survey.wizard, Publishing(), Consent(seen=edited.state.etag, confirm=token))
+    stored = await desk.read(lambda tx: tx.scalar(select(wizard_versions.c.changes).where(wizard_versions.c.version_number == 2)))
+    assert stored[0]["impact"]["answers"] == 2
+    assert "ecret" not in str(stored)

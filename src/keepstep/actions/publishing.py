@@ -4,6 +4,7 @@ A version is written once, with one row for each of its option sets, and never a
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -169,8 +170,13 @@ def _digested(structure: Structure) -> tuple[dict[str, Any], bytes]:
 
 def changes_without_answers(report: Report) -> list[dict[str, Any]]:
     """The changes for the version's row: structure and counts. What people answered stands in no place that never forgets."""
-    changes = [reported.to_json() for reported in report.changes]
-    return [change | {"impact": {name: value for name, value in change["impact"].items() if name not in _ANSWERS}} for change in changes]
+    return [change | {"impact": _counts_in(change["impact"])} for change in (reported.to_json() for reported in report.changes)]
+
+
+def _counts_in(impact: Mapping[str, Any]) -> dict[str, Any]:
+    counts = {name: value for name, value in impact.items() if name not in _ANSWERS}
+    each = [{name: value for name, value in one.items() if name not in _ANSWERS} for one in impact["by_option_set"]]
+    return counts | {"by_option_set": each}
 
 
 # With what becomes of each value; the `conversion` of a change only counts.

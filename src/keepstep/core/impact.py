@@ -32,7 +32,8 @@ SHOWN_VALUES: Final = 20
 class Impact:
     """What one change, or all of them, touch. `runs` by status; `distinct` (value, other text, count), all of them.
 
-    `runs` are those that hold a touched answer or lack a demanded one. `at_most`: the numbers are upper bounds.
+    `runs` are those that hold a touched answer or lack a demanded one. `at_most`: the numbers are upper bounds. Where several
+    option sets are touched, `distinct` is empty and `several` has the answers of each.
     """
 
     runs: tuple[RunTally, ...]
@@ -45,6 +46,7 @@ class Impact:
     at_most: bool
     as_of: datetime
     answers_by_version: Mapping[int, int] = field(default_factory=dict)
+    several: Answers = ()
 
     @property
     def is_nothing(self) -> bool:
@@ -53,21 +55,27 @@ class Impact:
 
     def to_json(self) -> dict[str, Any]:
         """The `impact` member of the report."""
-        shown = [{"value": value, "count": count} | ({"other": other} if other else {}) for value, other, count in self.distinct]
+        by_option_set = {item: {"option_set_id": item, "answers": count} for item, count in self.by_option_set}
+        for item, tallies in self.several:
+            by_option_set[item] |= _values_json(distinct_values(tallies))
         return {
             "runs": {status: total(run for run in self.runs if run.status == status) for status in STATUSES},
             "trashed": sum(run.count for run in self.runs if run.trashed),
             "answers": self.answers,
-            "distinct_values": shown[:SHOWN_VALUES],
-            "more_distinct_values": max(0, len(shown) - SHOWN_VALUES),
+            **_values_json(self.distinct),
             "by_version": _by_version(self.runs),
-            "by_option_set": [{"option_set_id": item, "answers": count} for item, count in self.by_option_set],
+            "by_option_set": list(by_option_set.values()),
             "oldest": utc_text(self.oldest) if self.oldest else None,
             "newest": utc_text(self.newest) if self.newest else None,
             "mentions": [{"kind": mention.kind, "where": mention.where} for mention in self.mentions],
             "at_most": self.at_most,
             "as_of": utc_text(self.as_of),
         }
+
+
+def _values_json(distinct: Sequence[tuple[Any, str | None, int]]) -> dict[str, Any]:
+    shown = [{"value": value, "count": count} | ({"other": other} if other else {}) for value, other, count in distinct[:SHOWN_VALUES]]
+    return {"distinct_values": shown, "more_distinct_values": len(distinct) - len(shown)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +189,7 @@ def _impact(touched: Touched, counts: Counts, mentions: tuple[Mention, ...]) -> 
         at_most=touched.at_most or not exact,
         as_of=counts.as_of,
         answers_by_version=_answers_by_version(live),
+        several=touched.answers if len(touched.answers) > 1 else (),
     )
 
 

@@ -150,10 +150,12 @@ class RunsOfVersion(BaseModel):
 
 
 class AnswersOf(BaseModel):
-    """How many answers of one option set."""
+    """How many answers of one option set; of several that are touched together, which."""
 
     option_set_id: str
     answers: int
+    distinct_values: list[DistinctValue] = _MAY
+    more_distinct_values: int = _MAY
 
 
 class WhereMentioned(BaseModel):
