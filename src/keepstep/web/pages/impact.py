@@ -37,7 +37,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from keepstep.actions.confirm import Consent
+from keepstep.actions.builder_edits import Seen
 from keepstep.actions.drafts import Edited
 from keepstep.core.jsonvalue import unstorable_text
 from keepstep.errors import RequestInvalid
@@ -90,9 +90,10 @@ class Asked:
         """The form that goes on about the same node."""
         return Way(f"{PREFIX.format(wizard_ref=quote(self.wizard_ref))}/{page_name}", tuple(self.parameters.items()))
 
-    def consent(self, given: Mapping[str, str]) -> Consent:
-        """What the form says along with a change."""
-        return Consent(seen="*", confirm=given.get("confirm") or None, counted=given.get("counted") or None)
+    def seen(self, given: Mapping[str, str], now: int) -> Seen:
+        """What the form says along with a change; `now`, the draft's revision, for one that names none."""
+        base = now if self.base is None else self.base
+        return Seen(revision=base, about=frozenset({self.node}), confirm=given.get("confirm") or None, counted=given.get("counted") or None)
 
 
 async def given_in(request: Request) -> Mapping[str, str]:

@@ -9,9 +9,9 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from keepstep.actions.builder_edits import edit_rebased
 from keepstep.actions.confirm import Confirmable, numbers_in
 from keepstep.actions.nodes import Meaning, Plan, report_of_edit
-from keepstep.actions.untouched import Since, edit_untouched
 from keepstep.core.confirm import needs_confirmation
 from keepstep.core.impact import stored_under
 from keepstep.core.jsonvalue import dumps, loads
@@ -19,7 +19,15 @@ from keepstep.core.keys import free_key
 from keepstep.core.structure import OptionSet, choices_of
 from keepstep.core.text import normal_text, text_in
 from keepstep.db.transaction import Read
-from keepstep.errors import ImpactUnconfirmed, MeaningUnconfirmed, OptionValueReserved, Problem, RequestInvalid, Stale, StructureInvalid
+from keepstep.errors import (
+    EditCollided,
+    ImpactUnconfirmed,
+    MeaningUnconfirmed,
+    OptionValueReserved,
+    Problem,
+    RequestInvalid,
+    StructureInvalid,
+)
 from keepstep.queries.drafts import WizardDraft, get_draft, reserved_of
 from keepstep.queries.impact import stored_counts
 from keepstep.web.pages.impact import PREFIX, Asked, Way, asked_in, dialog, given_in, gone_on
@@ -92,9 +100,9 @@ async def change(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizar
     state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
     pointed = pointed_in(state.draft.structure, pending.asked.node, pending.asked.value)
     try:
-        since = Since(wizard_ref, pending.asked.base, pointed.touching(pending.fields))
-        edited = await edit_untouched(visitor.ctx, tx, pending.plan(pointed), pending.asked.consent(given), since)
-    except (ImpactUnconfirmed, MeaningUnconfirmed, Stale) as problem:
+        seen = pending.asked.seen(given, state.wizard.draft_revision)
+        edited = await edit_rebased(visitor.ctx, tx, wizard_ref, pending.plan(pointed), seen)
+    except (ImpactUnconfirmed, MeaningUnconfirmed, EditCollided) as problem:
         return await unconfirmed(request, visitor, tx, pending, problem)
     except _ABOUT_VALUE as problem:
         if pointed.kind == "option" and pending.meaning == "different":
@@ -104,12 +112,11 @@ async def change(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizar
 
 
 async def unconfirmed(request: Request, visitor: Visitor, tx: Read, pending: Pending, problem: Problem) -> Response:
-    """The dialog for a change that an action did not make: ImpactUnconfirmed, MeaningUnconfirmed, Stale, or a value that a new option
-    cannot have. Nothing may be written before.
+    """The dialog for a change that an action did not make: ImpactUnconfirmed, MeaningUnconfirmed, EditCollided, or a value that a
+    new option cannot have. Nothing may be written before.
     """
-    if isinstance(problem, Stale):
-        others = problem.extra["changed"]["edits"]
-        return await _asking(request, visitor, tx, pending, status=409, others=others, before="")
+    if isinstance(problem, EditCollided):
+        return await _asking(request, visitor, tx, pending, status=409, others=problem.extra["edits"], before="")
     if isinstance(problem, MeaningUnconfirmed):
         return await _meaning(request, visitor, tx, pending)
     if isinstance(problem, _ABOUT_VALUE):

@@ -10,14 +10,14 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
+from keepstep.actions.builder_edits import edit_rebased
 from keepstep.actions.confirm import Confirmable, numbers_in
 from keepstep.actions.nodes import fixed, report_of_edit
-from keepstep.actions.untouched import Since, edit_untouched
 from keepstep.core.confirm import needs_confirmation
 from keepstep.core.diff import diff
 from keepstep.core.structure import OptionSet
 from keepstep.db.transaction import Read
-from keepstep.errors import ImpactUnconfirmed, Stale
+from keepstep.errors import EditCollided, ImpactUnconfirmed
 from keepstep.queries.drafts import WizardDraft, get_draft
 from keepstep.queries.versions import version_by_id
 from keepstep.web.pages.impact import PREFIX, Asked, Way, asked_in, dialog, given_in, gone_on
@@ -47,9 +47,9 @@ async def delete(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizar
     pointed = pointed_in(state.draft.structure, asked.node, asked.value)
     edit = pointed.retirement() if given.get("act") == "retire" else pointed.deletion()
     try:
-        edited = await edit_untouched(visitor.ctx, tx, fixed(edit), asked.consent(given), Since(wizard_ref, asked.base, edit))
-    except Stale as stale:
-        return await _dialog(request, visitor, tx, asked, status=409, others=stale.extra["changed"]["edits"], before="")
+        edited = await edit_rebased(visitor.ctx, tx, wizard_ref, fixed(edit), asked.seen(given, state.wizard.draft_revision))
+    except EditCollided as collided:
+        return await _dialog(request, visitor, tx, asked, status=409, others=collided.extra["edits"], before="")
     except ImpactUnconfirmed:
         if "act" in given:
             return await _dialog(request, visitor, tx, asked, status=409, before=given.get("counted") or "")

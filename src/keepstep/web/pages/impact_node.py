@@ -72,16 +72,6 @@ class Pointed:
             case "option":
                 return changing_option(self.id, self._value, fields, meaning)
 
-    def touching(self, fields: Mapping[str, Any]) -> Edit:
-        """The plain change of these members: what it touches is touched whatever they will mean."""
-        match self.kind:
-            case "step":
-                return e.ChangeStep(step_id=self.id, fields=dict(fields))
-            case "option_set":
-                return e.ChangeOptionSet(option_set_id=self.id, fields=dict(fields))
-            case "option":
-                return e.ChangeOption(option_set_id=self.id, value=self._value, fields=dict(fields))
-
     @property
     def label_member(self) -> str:
         """The member that holds what respondents read it by."""
