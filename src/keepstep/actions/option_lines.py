@@ -9,7 +9,7 @@ from keepstep.actions.nodes import Known, Meaning, Plan, answered_options, settl
 from keepstep.core import edits as e
 from keepstep.core.edits import Edit
 from keepstep.core.issue import Issue, to_errors
-from keepstep.core.keys import Reserved, free_key
+from keepstep.core.keys import FreeKeys, Reserved
 from keepstep.core.nodes import option_set_in
 from keepstep.core.option_lines import Entry, Gone, Listing, Place, lines_in, listing
 from keepstep.core.structure import ChoiceFields, Structure
@@ -61,15 +61,14 @@ def _with_new_meanings(
     """Every relabelled option retired under its old label, and a new one with the new label in its place."""
     option_set = option_set_in(structure, lines.option_set_id)
     assert isinstance(option_set, ChoiceFields)  # `listing_of` refused the others
-    taken = {*reserved.values.get(option_set.id, ()), *(option["value"] for option in options)}
+    taken = FreeKeys([*reserved.values.get(option_set.id, ()), *(option["value"] for option in options)])
     result: list[dict[str, Any]] = []
     for option in options:
         entry = relabelled.get(option["value"])
         if entry is None:
             result.append(option)
             continue
-        value = free_key(entry.new, taken, "option")
-        taken.add(value)
+        value = taken.take(entry.new, "option")
         old = option_set.option_by_value[option["value"]]
         result += [{**option, "value": value}, {**option, "label": old.label, "retired": True}]
     return result

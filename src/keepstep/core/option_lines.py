@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from keepstep.core.issue import Issue
-from keepstep.core.keys import free_key
+from keepstep.core.keys import FreeKeys
 from keepstep.core.structure import ChoiceFields, Option, Structure, dump
 from keepstep.core.text import normal_text, text_in
 
@@ -106,7 +106,8 @@ def listing(lines: Sequence[Line], place: Place, gone: Gone) -> Listing:
     shifted = {value for value, other in zip(staying, in_order, strict=True) if value != other}
     options = [_as_option(value, label, place) for value, label in matched]
     entries = [_entry(value, label, place, moved=value in shifted) for value, label in matched]
-    left = [option for option in place.option_set.options if option.value not in {value for value, _ in matched}]
+    named = {value for value, _ in matched}
+    left = [option for option in place.option_set.options if option.value not in named]
     kept = [dump(option) | {"retired": True} for option in left if option.retired or gone == "retire"]
     entries += [Entry("gone", option.value, _label(option, place), "") for option in left if not option.retired]
     return Listing((*options, *kept), tuple(entries), _issues(lines))
@@ -118,13 +119,12 @@ def _matched(lines: Sequence[Line], place: Place) -> list[tuple[str, str]]:
     for option in place.option_set.options:
         by_label.setdefault(_label(option, place), option.value)
     given = {line.value for line in lines if line.value is not None}
-    taken = {*place.option_set.option_by_value, *place.used, *given}
+    taken = FreeKeys([*place.option_set.option_by_value, *place.used, *given])
     found: dict[str, str] = {}
     for line in lines:
         value = line.value if line.value is not None else by_label.get(line.label)
-        if value is None or (line.value is None and value in found | dict.fromkeys(given)):
-            value = free_key(line.label, taken, "option")
-        taken.add(value)
+        if value is None or (line.value is None and (value in found or value in given)):
+            value = taken.take(line.label, "option")
         found.setdefault(value, line.label)
     return list(found.items())
 
