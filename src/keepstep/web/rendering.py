@@ -4,7 +4,7 @@ Must not know any page. Macros are globals (`ui.`), because a block that is rend
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -182,6 +182,16 @@ def _has_page(context: TemplateContext, name: str, **parts: str) -> bool:
     except NoMatchFound:
         return False
     return True
+
+
+def first_path(request: Request, names: Sequence[str], **parts: str) -> str:
+    """The path of the first of these pages that this release has; the first page of all without one."""
+    for name in names:
+        try:
+            return str(request.app.url_path_for(f"page:{name}", **parts))
+        except NoMatchFound:
+            continue
+    return "/"
 
 
 def _route_path(context: TemplateContext) -> Callable[..., Any]:
