@@ -56,7 +56,6 @@ def test_a_wizard_goes_to_the_trash_and_comes_back_by_mouse(signed_in: OpenPage,
     expect(page.get_by_text("“Mouse again” is in the trash")).to_be_visible()
     accessible(page)
     page.get_by_role("link", name="Trash").click()
-    accessible(page)
     page.get_by_role("button", name="Restore “Mouse again”").click()
     expect(page.get_by_text("“Mouse again” is back")).to_be_visible()
     expect(page.get_by_role("rowheader", name="Mouse again")).to_be_visible()

@@ -13,7 +13,7 @@ from keepstep.queries.receipts import get_receipt
 from keepstep.queries.wizards import Wizard, get_wizard
 from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.route import page_router
-from keepstep.web.rendering import page
+from keepstep.web.rendering import page, path_to
 from keepstep.web.texts import message
 from keepstep.web.visitor import CurrentVisitor, PageRead
 
@@ -90,7 +90,7 @@ def saved_file(content: bytes, name: str) -> Response:
 
 def receipt_path(request: Request, wizard: Wizard, import_id: str) -> str:
     """Where a receipt is shown."""
-    return str(request.app.url_path_for("page:receipt", wizard_ref=wizard.slug or wizard.id, import_id=import_id))
+    return path_to(request, "receipt", wizard_ref=wizard.slug or wizard.id, import_id=import_id)
 
 
 def parts_of(receipt: Mapping[str, Any]) -> Sequence[Part]:
