@@ -116,7 +116,7 @@ async def test_what_waits_and_what_happened_lately_stands_below_the_list(
         await survey.send("POST", "/api/v1/steps", json={"wizard_id": survey.wizard, "name": name})
     clock.advance(days=6, minutes=1)
     page = await (await signed_in("admin")).open("/")
-    waiting, lately = [each.get_text(" ", strip=True) for each in page.tree.select(".ks-cards section")]
+    waiting, lately, _ = [each.get_text(" ", strip=True) for each in page.tree.select(".ks-cards section")]
     assert "Draft with 3 unpublished changes Customer Survey · open for 6 days" in " ".join(waiting.split())
     assert "Add step “Three”. and 2 edits before Customer Survey · " in " ".join(lately.split())
     assert "Published version 1." in " ".join(lately.split())
@@ -167,3 +167,18 @@ async def test_somebody_with_grants_sees_their_wizards_alone(
 async def test_a_query_that_cannot_be_is_a_problem_and_no_fault(admin_browser: Browser, query: str) -> None:
     page = await admin_browser.open(f"/?{query}")
     assert (page.answer.status_code, page.is_whole) == (422, True)
+
+
+async def test_admins_see_what_the_last_check_of_everything_found(
+    admin_browser: Browser, editor_browser: Browser, editor: httpx.AsyncClient
+) -> None:
+    survey = await web_survey(editor)
+    await survey.answer(full_name="Ann")
+    assert "Nobody has checked yet" in (await admin_browser.open("/")).text("[aria-labelledby=card-kept]")
+    health = await admin_browser.open("/admin")
+    (form,) = health.tree.select('form[action="/admin/check"]:not(:has([name=wizard][value]:not([value=""])))')[:1]
+    fields = {str(each["name"]): str(each.get("value", "")) for each in form.select("input[name]")}
+    assert (await admin_browser.client.post("/admin/check", data=fields)).status_code == 200
+    card = (await admin_browser.open("/")).text("[aria-labelledby=card-kept]")
+    assert card.startswith("Every answer kept All checks pass 0 answers cannot be shown Runs checked 1 Revisions checked 1 Findings 0")
+    assert (await editor_browser.open("/")).tree.select("[aria-labelledby=card-kept]") == []

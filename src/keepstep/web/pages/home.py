@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keepstep.core.jsonvalue import unstorable_text
-from keepstep.core.permissions import Actor
+from keepstep.core.permissions import Actor, may
 from keepstep.db.transaction import Read
 from keepstep.queries.draft_changes import count_draft_changes
+from keepstep.queries.health import last_check
 from keepstep.queries.home import Overview, count_wizards, list_overviews
 from keepstep.queries.lately import happened_lately, open_since
 from keepstep.queries.wizards import Wizard, WizardFilter, count_runs_by_wizard, find_wizard, get_wizard, list_wizards
@@ -66,7 +67,7 @@ async def _visible(tx: Read, actor: Actor, ref: str) -> Wizard | None:
 
 
 async def _cards(tx: Read, actor: Actor, shown: Sequence[Overview]) -> Mapping[str, Any]:
-    """What stands below the list: drafts that wait to be published, the longest first, and what happened lately."""
+    """What stands below the list: drafts that wait to be published, the longest first, what happened lately, the last check."""
     drafts = [each for each in shown if each.draft.differs]
     since = await open_since(tx, [each.wizard.id for each in drafts])
 
@@ -74,7 +75,9 @@ async def _cards(tx: Read, actor: Actor, shown: Sequence[Overview]) -> Mapping[s
         return since.get(each.wizard.id, each.wizard.created_at)
 
     waiting = [(each, opened(each)) for each in sorted(drafts, key=opened)]
-    return {"waiting": waiting[:_WAITING], "waiting_count": len(waiting), "lately": await happened_lately(tx, actor, limit=_LATELY)}
+    check = await last_check(tx) if may(actor, "administer") else None
+    lately = await happened_lately(tx, actor, limit=_LATELY)
+    return {"waiting": waiting[:_WAITING], "waiting_count": len(waiting), "lately": lately, "check": check}
 
 
 @router.get("/wizards/{wizard_ref}/draft-changes", name="page:draft-changes")

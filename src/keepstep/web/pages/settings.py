@@ -120,9 +120,9 @@ async def import_into(request: Request, visitor: CurrentVisitor, resources: Reso
             return await _page(request, visitor, read, wizard_ref, status=422, errors={"file": NO_FILE})
     file = WizardFile(data=data, filename=filename, into=wizard_ref, seen=seen)
     try:
-        read = await read_wizard_file(visitor.ctx, file)
+        wizard_file = await read_wizard_file(visitor.ctx, file)
         async with open_write(resources.engine) as tx:
-            imported = await import_wizard(visitor.ctx, tx, read)
+            imported = await import_wizard(visitor.ctx, tx, wizard_file)
     except Problem as problem:
         if problem.kind not in OF_FILES and not isinstance(problem, Stale):
             raise
