@@ -139,6 +139,18 @@ class WizardNotFound(Problem):
     kind, code, title = "not_found", "wizard-not-found", "No such wizard"
 
 
+class TemplateNotFound(Problem):
+    """There is no template of this name. The detail lists those that there are."""
+
+    kind, code, title = "not_found", "template-not-found", "No such template"
+
+
+class ReceiptNotFound(Problem):
+    """The wizard has no import of this id. Its settings list its imports."""
+
+    kind, code, title = "not_found", "receipt-not-found", "No such import"
+
+
 class NodeNotFound(Problem):
     """There is no such step, option set or option in a draft that you may see. The detail says where it was last."""
 

@@ -178,6 +178,8 @@ def test_text_beside_the_options_is_taken_where_the_question_allows_it() -> None
         (Decimal("1E-50"), {"step": Decimal("1E-55")}, []),
         (Decimal("1.23"), {"max_decimals": 1}, ["max-decimals"]),
         (Decimal("1.20"), {"max_decimals": 1}, []),
+        (5, {"max_decimals": 1}, []),
+        (Decimal("5.0"), {"max_decimals": 0}, []),
         (Decimal("1E-30"), {"max_decimals": 29}, ["max-decimals"]),
         (LONG + 1, {"max": LONG}, ["max"]),
         (-LONG, {"min": -LONG}, []),

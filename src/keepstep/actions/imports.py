@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
+from sqlalchemy import insert
+
 from keepstep.actions.audit import audit_wizard
 from keepstep.actions.confirm import Confirmable, Consent
 from keepstep.actions.context import Context
@@ -20,6 +22,7 @@ from keepstep.core import edits as e
 from keepstep.core.copying import with_ids
 from keepstep.core.permissions import may, require
 from keepstep.core.structure import Structure, dump, parse
+from keepstep.db.tables import import_receipts
 from keepstep.db.transaction import Write
 from keepstep.interchange.formats_wizard import WizardFormat, read_wizard
 from keepstep.interchange.receipt import Receipt, joined
@@ -34,7 +37,7 @@ SUMMARY: Final = "Imported from {}"
 class WizardFile:
     """A file with a wizard in it. `into`: the wizard (id or slug) whose draft it is a newer edition of; `publish`: make it live at once.
 
-    `seen`: the draft's ETag as the client knows it, "*" for any. `slug`: of a new wizard.
+    `seen`: the draft's ETag as the client knows it, "*" for any. `slug`, `id`: of a new wizard.
     """
 
     data: bytes
@@ -44,29 +47,32 @@ class WizardFile:
     publish: bool = False
     seen: str = "*"
     slug: str | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedWizard:
     """What became of a file. `edit`: the name of the edit of the draft, None for a new wizard or when nothing changed.
 
-    `published`: the new version, if one was asked for and was made. `unconfirmed`: publishing was asked for and touches stored
-    answers, so the draft waits; this report holds the token that publishing it takes.
+    `import_id` names the stored receipt. `published`: the new version, if one was asked for and was made. `unconfirmed`: publishing
+    was asked for and touches stored answers, so the draft waits; this report holds the token that publishing it takes.
     """
 
     wizard: Wizard
     receipt: Receipt
     created: bool
+    import_id: str = ""
     edit: str | None = None
     published: Published | None = None
     unconfirmed: Confirmable | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """`{wizard, created, edit, version_number, unconfirmed, receipt}`."""
+        """`{wizard, created, import_id, edit, version_number, unconfirmed, receipt}`."""
         names = ("id", "slug", "name", "draft_revision", "active_version_number")
         return {
             "wizard": {name: getattr(self.wizard, name) for name in names},
             "created": self.created,
+            "import_id": self.import_id,
             "edit": self.edit,
             "version_number": None if self.published is None else self.published.version.number,
             "unconfirmed": None if self.unconfirmed is None else self.unconfirmed.to_json(),
@@ -109,9 +115,19 @@ async def import_wizard(ctx: Context, tx: Write, read: ReadWizard) -> ImportedWi
         imported = await _as_new(ctx, tx, read)
     else:
         imported = await _as_newer_edition(ctx, tx, read, file.into)
-    details = {"filename": plain_name(file.filename), "format": file.format_name, **imported.receipt.totals}
-    await audit_wizard(ctx, tx, "wizard.imported", imported.wizard.id, **details)
+    imported = replace(imported, import_id=ctx.make_id())
+    await _keep_receipt(ctx, tx, imported, file)
     return await _published(ctx, tx, imported, file) if file.publish else imported
+
+
+async def _keep_receipt(ctx: Context, tx: Write, imported: ImportedWizard, file: WizardFile) -> None:
+    """The receipt, to be looked at later (queries/receipts.py), and its totals in the audit trail."""
+    wizard_id, filename = imported.wizard.id, plain_name(file.filename)
+    row = {"id": imported.import_id, "wizard_id": wizard_id, "at": ctx.now, "actor": ctx.actor.id, "filename": filename}
+    row |= {"is_new": imported.created, "edit": imported.edit, "receipt": imported.receipt.to_json()}
+    await tx.execute(insert(import_receipts).values(**row))
+    details = {"filename": filename, "format": file.format_name, "import_id": imported.import_id, **imported.receipt.totals}
+    await audit_wizard(ctx, tx, "wizard.imported", wizard_id, **details)
 
 
 def plain_name(filename: str) -> str:
@@ -122,7 +138,7 @@ def plain_name(filename: str) -> str:
 async def _as_new(ctx: Context, tx: Write, read: ReadWizard) -> ImportedWizard:
     taken = await owners_of(tx, _ids(read.structure))
     structure, ids = _renewed(ctx, read.structure, _ids(read.structure) if taken else ())
-    created = await create_wizard(ctx, tx, NewWizard(structure=dump(structure), slug=read.file.slug))
+    created = await create_wizard(ctx, tx, NewWizard(structure=dump(structure), slug=read.file.slug, id=read.file.id))
     return ImportedWizard(wizard=created.wizard, receipt=joined(read.receipt, Receipt(ids=ids)), created=True)
 
 

@@ -233,7 +233,8 @@ def check_number(value: Any, context: Context) -> Findings:
     yield from check_range(number, context)
     constraints = context.option_set.constraints
     places = constraints.max_decimals if isinstance(constraints, NumberConstraints) else None
-    if places is not None and len(format(number, "f").partition(".")[2]) > places:
+    # A whole number is an int here, which this format would write with six decimals.
+    if places is not None and isinstance(number, Decimal) and len(format(number, "f").partition(".")[2]) > places:
         yield _fails(context, "max_decimals", f"Use at most {places} decimal places.")
 
 

@@ -32,6 +32,7 @@ APP_PRIVILEGES: Final = {
     "nodes": _APPEND,
     "option_values": _APPEND,
     "reserved_keys": _APPEND,
+    "import_receipts": _APPEND,
     "wizard_runs": _CHANGE,
     "run_revisions": _APPEND,
     # Written by erase_run alone.

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ColumnElement,
@@ -238,6 +239,23 @@ reserved_keys: Final = Table(
     Column("key", Text, primary_key=True),
     Column("option_set_id", Id, ForeignKey("nodes.id", ondelete="RESTRICT"), nullable=False),
     Index(None, "option_set_id"),
+)
+
+# What became of each file that a wizard was made from or brought up to date with, for those who look at it later.
+import_receipts: Final = Table(
+    "import_receipts",
+    metadata,
+    _id("id", primary_key=True),
+    Column("wizard_id", Id, ForeignKey("wizards.id", ondelete="CASCADE"), nullable=False),
+    _at("at"),
+    _id("actor", nullable=True),
+    Column("filename", Text, nullable=False),
+    Column("is_new", Boolean, nullable=False),
+    # The name of the edit of the draft; NULL for a new wizard, and where the file changed nothing.
+    Column("edit", Text),
+    Column("receipt", Json, nullable=False),
+    _is_object("receipt"),
+    Index(None, "wizard_id", "at", "id"),
 )
 
 # --- runs: every key starts with the run's id, so that they can lie on many nodes ------------------------------------

@@ -31,6 +31,6 @@ WIZARD_TABS: Final[Sequence[Entry]] = (
     Entry("runs", message("Runs")),
     Entry("migrate", message("Migrate")),
     Entry("results", message("Results")),
-    Entry("settings", message("Settings")),
+    Entry("settings", message("Settings"), "edit"),
     Entry("wizard-audit", message("Audit trail")),
 )

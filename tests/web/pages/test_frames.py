@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from tests.pages_kit import Browser
 
 from keepstep.queries.wizards import get_wizard
+from keepstep.web.navigation import WIZARD_TABS
 from keepstep.web.pages.route import page_router
 from keepstep.web.rendering import _always, environment_of
 from keepstep.web.visitor import CurrentVisitor, PageRead
@@ -34,16 +35,18 @@ def planted(app: FastAPI) -> None:
     async def dialog(request: Request, _visitor: CurrentVisitor) -> Response:
         return rendered(request, DIALOG, back="/")
 
-    app.router.routes.extend(router.routes)
+    # Before the page of that name.
+    app.router.routes[:0] = router.routes
 
 
 @pytest.mark.usefixtures("planted")
-async def test_the_frame_shows_the_tabs_that_have_a_page(admin_browser: Browser, editor: Any) -> None:
+async def test_the_frame_shows_the_tabs_that_have_a_page(app: FastAPI, admin_browser: Browser, editor: Any) -> None:
     await editor.post("/api/v1/wizards", json={"name": "Intake", "slug": "intake"})
     page = await admin_browser.open("/wizards/intake/versions")
-    assert [(each.get_text(strip=True), each["href"]) for each in page.tree.select(".ks-tabs a")] == [
-        ("Versions", "/wizards/intake/versions")
-    ]
+    tabs = {each.get_text(strip=True): each["href"] for each in page.tree.select(".ks-tabs a")}
+    there = {getattr(route, "name", "") for route in app.routes}
+    assert list(tabs) == [entry.text for entry in WIZARD_TABS if f"page:{entry.page}" in there]
+    assert tabs["Versions"] == "/wizards/intake/versions"
     assert page.text(".ks-tabs [aria-current=page]") == "Versions"
     assert (page.text("h1"), page.text("#chips")) == ("Intake", "Not published yet Draft · 5 changes")
     assert (page.text("#here"), page.text("title")) == ("Intake", "Intake – Keepstep")

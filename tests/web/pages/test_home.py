@@ -1,35 +1,100 @@
 from collections.abc import Awaitable, Callable
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from sqlalchemy import event
-from tests.pages_kit import Browser
+from tests.factories import count_queries
+from tests.pages_kit import Browser, Page
+from tests.web.pages.conftest import Clock
 from tests.web_kit import web_survey
 
 from keepstep.config import Resources
+from keepstep.core.clock import Clock as CoreClock
+from keepstep.db.transaction import open_read
+from keepstep.queries.home import activity_of
 
 SignedIn = Callable[..., Awaitable[Browser]]
 
 
-def row_of(page: object, name: str) -> list[str]:
-    rows = [each for each in page.tree.select("tbody tr") if name in each.get_text()]  # type: ignore[attr-defined] # a Page
-    assert len(rows) == 1
-    return [" ".join(cell.get_text(" ", strip=True).split()) for cell in rows[0].select("td")]
+def rows_of(page: Page, name: str = "") -> list[list[str]]:
+    rows = [each for each in page.tree.select("tbody tr") if name in each.get_text()]
+    return [[" ".join(cell.get_text(" ", strip=True).split()) for cell in row.select("td")] for row in rows]
 
 
-async def test_a_wizard_shows_what_is_live_what_is_in_its_draft_and_its_runs(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+def row_of(page: Page, name: str) -> list[str]:
+    (row,) = rows_of(page, name)
+    return row
+
+
+async def test_a_wizard_shows_what_is_live_what_is_in_its_draft_and_its_runs(
+    signed_in: SignedIn, editor: httpx.AsyncClient, clock: Clock
+) -> None:
     survey = await web_survey(editor)
     await survey.answer(full_name="Ann")
+    clock.advance(days=2)
     await editor.post(f"{survey.url}/runs", json={"answers": {"full-name": "Bob"}})
-    assert row_of(await admin_browser.open("/"), "Customer Survey") == ["Live · v1", "No draft changes", "1", "2"]
+    admin_browser = await signed_in("admin")
+    row = row_of(await admin_browser.open("/"), "Customer Survey")
+    assert row[:4] + row[5:6] == ["Live · v1", "No draft changes", "1", "1", "2"]
     await editor.patch(survey.url, json={"name": "Client Survey"})
-    assert row_of(await admin_browser.open("/"), "Client Survey") == ["Live · v1", "Draft changes", "1", "2"]
+    await survey.send("POST", "/api/v1/steps", json={"wizard_id": survey.wizard, "name": "More"})
+    assert row_of(await admin_browser.open("/"), "Client Survey")[1] == "Draft · 2 changes"
+
+
+async def test_the_drawing_of_the_last_days_says_its_numbers_in_words(signed_in: SignedIn, editor: httpx.AsyncClient, clock: Clock) -> None:
+    survey = await web_survey(editor)
+    for _ in range(2):
+        await survey.answer(full_name="Ann")
+    clock.advance(days=3)
+    await survey.answer(full_name="Ann")
+    drawing = (await (await signed_in("admin")).open("/")).one("svg.ks-spark")
+    numbers = "0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 1"
+    assert (drawing["role"], drawing["aria-label"]) == ("img", f"Runs started on each of the last 14 days, today last: {numbers}")
+    clock.advance(days=14)
+    later = await (await signed_in("analyst")).open("/")
+    assert "no runs in 14 days" in row_of(later, "Customer Survey")
+
+
+async def test_a_day_begins_in_the_zone_of_the_installation(resources: Resources, editor: httpx.AsyncClient, clock: Clock) -> None:
+    survey = await web_survey(editor)
+    await survey.answer(full_name="Ann")  # 9:00 UTC on 3 March: 22:00 that day in Auckland
+    clock.advance(hours=3)
+    local = clock.now.astimezone(ZoneInfo("Pacific/Auckland"))
+    async with open_read(resources.engine) as tx:
+        there = await activity_of(tx, [survey.wizard], CoreClock(local, "Pacific/Auckland"))
+        here = await activity_of(tx, [survey.wizard], CoreClock(clock.now, "UTC"))
+    assert (there[survey.wizard].days[-2:], here[survey.wizard].days[-2:]) == ((1, 0), (0, 1))
+
+
+async def test_runs_in_the_trash_are_said_apart(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    survey = await web_survey(editor)
+    await editor.delete(f"/api/v1/runs/{await survey.answer(full_name='Ann')}")
+    await survey.answer(full_name="Bob")
+    row = row_of(await admin_browser.open("/"), "Customer Survey")
+    assert (row[2], row[5]) == ("1", "1 and 1 in the trash")
 
 
 async def test_a_wizard_without_a_version_says_so(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
     await editor.post("/api/v1/wizards", json={"name": "New <script>alert(1)</script>"})
     page = await admin_browser.open("/")
-    assert row_of(page, "New <script>") == ["Not published yet", "Draft · first version", "0", "0"]
+    assert row_of(page, "New <script>")[:6] == ["Not published yet", "Draft · first version", "– none yet", "0", "no runs in 14 days", "0"]
+    assert page.tree.select("tbody script") == []
+
+
+async def test_a_draft_too_large_to_be_counted_with_others_is_counted_by_itself(
+    admin_browser: Browser, editor: httpx.AsyncClient, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    surveys = [await web_survey(editor), await web_survey(editor)]
+    for survey in surveys:
+        await survey.send("POST", "/api/v1/steps", json={"wizard_id": survey.wizard, "name": "More"})
+    monkeypatch.setattr("keepstep.queries.draft_changes.READ_AT_ONCE", 1)
+    page = await admin_browser.open("/")
+    chips = [" ".join(each.get_text(" ", strip=True).split()) for each in page.tree.select("tbody .ks-chip-draft")]
+    assert sorted(chips) == ["Draft changes", "Draft · 1 change"]
+    address = page.one("[hx-trigger=load]")["hx-get"]
+    part = await admin_browser.open(str(address), htmx=True)
+    assert part.text(".ks-chip") == "Draft · 1 change"
+    assert not (await admin_browser.open("/")).tree.select("[hx-trigger=load]")
 
 
 async def test_the_same_address_gives_the_list_alone_to_the_script(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
@@ -43,17 +108,22 @@ async def test_the_same_address_gives_the_list_alone_to_the_script(admin_browser
     assert whole.labelled("Search wizards")["value"] == "inta"
 
 
-async def test_the_trash_is_a_list_of_its_own(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
-    made = (await editor.post("/api/v1/wizards", json={"name": "Old"})).json()
-    assert (await editor.delete(f"/api/v1/wizards/{made['id']}")).status_code == 200
-    home = await admin_browser.open("/")
-    assert home.text("#wizards h2") == "No wizards yet"
-    trash = await admin_browser.open(home.link("Trash 1"))
-    assert (trash.text("h1"), trash.text(".ks-name")) == ("Trash", "Old")
+async def test_what_waits_and_what_happened_lately_stands_below_the_list(
+    signed_in: SignedIn, editor: httpx.AsyncClient, clock: Clock
+) -> None:
+    survey = await web_survey(editor)
+    for name in ("One", "Two", "Three"):
+        await survey.send("POST", "/api/v1/steps", json={"wizard_id": survey.wizard, "name": name})
+    clock.advance(days=6, minutes=1)
+    page = await (await signed_in("admin")).open("/")
+    waiting, lately, _ = [each.get_text(" ", strip=True) for each in page.tree.select(".ks-cards section")]
+    assert "Draft with 3 unpublished changes Customer Survey · open for 6 days" in " ".join(waiting.split())
+    assert "Add step “Three”. and 2 edits before Customer Survey · " in " ".join(lately.split())
+    assert "Published version 1." in " ".join(lately.split())
 
 
 @pytest.mark.parametrize(
-    ("path", "title"), [("/", "No wizards yet"), ("/?q=x", "No wizard is called that"), ("/?trashed=true", "The trash is empty")]
+    ("path", "title"), [("/", "No wizards yet"), ("/?q=x", "No wizard is called that"), ("/trash", "The trash is empty")]
 )
 async def test_an_empty_list_says_what_comes_next(admin_browser: Browser, path: str, title: str) -> None:
     assert (await admin_browser.open(path)).text("#wizards h2") == title
@@ -63,15 +133,16 @@ async def test_one_wizard_and_fifty_cost_the_same_number_of_queries(
     admin_browser: Browser, editor: httpx.AsyncClient, resources: Resources
 ) -> None:
     counts = []
-    found: list[str] = []
-    event.listen(resources.engine.sync_engine, "before_cursor_execute", lambda *given: found.append(given[2]))
     for many in (1, 49):
-        for number in range(many):
-            assert (await editor.post("/api/v1/wizards", json={"name": f"W{number}"})).status_code == 201
-        found.clear()
-        await admin_browser.open("/")
+        for _ in range(many):
+            survey = await web_survey(editor)
+            await survey.answer(full_name="Ann")
+            await survey.send("POST", "/api/v1/steps", json={"wizard_id": survey.wizard, "name": "More"})
+        with count_queries(resources.engine) as found:
+            page = await admin_browser.open("/")
         counts.append(len(found))
-    assert counts[0] == counts[1] <= 5
+        assert [row[1] for row in rows_of(page)] == ["Draft · 1 change"] * len(rows_of(page))
+    assert counts[0] == counts[1] <= 9
 
 
 async def test_more_than_a_page_goes_on_behind_a_link(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
@@ -92,7 +163,22 @@ async def test_somebody_with_grants_sees_their_wizards_alone(
     assert [each.get_text() for each in (await browser.open("/")).tree.select(".ks-name")] == ["Mine"]
 
 
-@pytest.mark.parametrize("query", ["cursor=nonsense", "trashed=maybe", "q=" + "x" * 300])
+@pytest.mark.parametrize("query", ["cursor=nonsense", "q=" + "x" * 300])
 async def test_a_query_that_cannot_be_is_a_problem_and_no_fault(admin_browser: Browser, query: str) -> None:
     page = await admin_browser.open(f"/?{query}")
     assert (page.answer.status_code, page.is_whole) == (422, True)
+
+
+async def test_admins_see_what_the_last_check_of_everything_found(
+    admin_browser: Browser, editor_browser: Browser, editor: httpx.AsyncClient
+) -> None:
+    survey = await web_survey(editor)
+    await survey.answer(full_name="Ann")
+    assert "Nobody has checked yet" in (await admin_browser.open("/")).text("[aria-labelledby=card-kept]")
+    health = await admin_browser.open("/admin")
+    (form,) = health.tree.select('form[action="/admin/check"]:not(:has([name=wizard][value]:not([value=""])))')[:1]
+    fields = {str(each["name"]): str(each.get("value", "")) for each in form.select("input[name]")}
+    assert (await admin_browser.client.post("/admin/check", data=fields)).status_code == 200
+    card = (await admin_browser.open("/")).text("[aria-labelledby=card-kept]")
+    assert card.startswith("Every answer kept All checks pass 0 answers cannot be shown Runs checked 1 Revisions checked 1 Findings 0")
+    assert (await editor_browser.open("/")).tree.select("[aria-labelledby=card-kept]") == []

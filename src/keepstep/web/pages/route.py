@@ -9,14 +9,15 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from keepstep.config import Resources
+from keepstep.config import Resources, Settings
 from keepstep.core.jsonvalue import unstorable_text
 from keepstep.errors import RequestInvalid
+from keepstep.web.exactjson import FORM_ALLOWANCE
 from keepstep.web.limits import within
 from keepstep.web.rendering import is_htmx
 
@@ -44,20 +45,44 @@ class PageRequest(Request):
 class PageRoute(APIRoute):
     """A route that answers with a page."""
 
+    @classmethod
+    def limit(cls, settings: Settings) -> int:
+        """The largest body in bytes."""
+        return settings.max_body
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
             resources: Resources = request.app.state.resources
-            limit = resources.settings.max_body
-            return await answer(PageRequest(request.scope, request.receive, request._send, limit=limit))  # noqa: SLF001 - no public name
+            limit = self.limit(resources.settings)
+            read = PageRequest(request.scope, request.receive, request._send, limit=limit)  # noqa: SLF001 - no public name
+            try:
+                return await answer(read)
+            finally:
+                # The files of a form, whether anybody read them or not.
+                await read.close()
 
         return handle
 
 
-def page_router() -> APIRouter:
+class UploadPageRoute(PageRoute):
+    """A route whose form brings a file of up to `max_file`."""
+
+    @classmethod
+    def limit(cls, settings: Settings) -> int:
+        return settings.max_file + FORM_ALLOWANCE
+
+
+def page_router(*, route_class: type[PageRoute] = PageRoute) -> APIRouter:
     """A router of pages, which are no part of the API's description."""
-    return APIRouter(route_class=PageRoute, include_in_schema=False, redirect_slashes=False)
+    return APIRouter(route_class=route_class, include_in_schema=False, redirect_slashes=False)
+
+
+async def file_of(request: Request, name: str = "file") -> tuple[bytes, str]:
+    """The content of the file in a form, and what it is called there; both empty without one."""
+    found = (await request.form()).get(name)
+    return (await found.read(), found.filename or "") if isinstance(found, UploadFile) else (b"", "")
 
 
 async def fields_of(request: Request) -> dict[str, str]:

@@ -15,6 +15,12 @@
   function openDialog() {
     if (dialog.open || !dialog.firstElementChild) return;
     opener = document.activeElement;
+    // A dialog that a menu led to goes back to the menu's own button: Escape closes both.
+    const menu = opener?.closest("details.ks-menu");
+    if (menu) {
+      opener = menu.querySelector("summary");
+      menu.open = false;
+    }
     dialog.showModal();
   }
 
