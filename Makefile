@@ -9,7 +9,7 @@ ASSETS := $(VENDOR)/.built
 LOCKS := requirements/main.txt requirements/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint torture bench docs texts lock
+.PHONY: help setup demo test check lint torture bench pictures docs texts lock
 
 help:
 	@echo "make setup    install everything into $(VENV)"
@@ -18,6 +18,7 @@ help:
 	@echo "make test     everything, each group of tests against its time budget"
 	@echo "make torture  the laws with far more examples"
 	@echo "make bench    the measurements in bench/"
+	@echo "make pictures the pictures in docs/pictures (needs Chromium)"
 	@echo "make docs     write the pages that are generated from the code"
 	@echo "make texts    collect the texts of the pages for translators"
 	@echo "make lock     pin the requirements anew (needs uv)"
@@ -59,6 +60,9 @@ torture: setup
 
 bench: setup
 	$(BIN)/python -m bench
+
+pictures: setup $(ASSETS)
+	$(BIN)/python -m assets.pictures
 
 docs: setup
 	$(BIN)/python -m tests.house.problems_page

@@ -33,9 +33,10 @@ class Served:
         return httpx.Client(base_url=self.address, headers={"Authorization": f"Bearer {self.token}"}, timeout=60)
 
 
-def keepstep(environment: Mapping[str, str], *words: str) -> str:
-    """What a command prints."""
-    done = subprocess.run([COMMAND, *words], env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+def keepstep(environment: Mapping[str, str], *words: str, given: str | None = None) -> str:
+    """What a command prints, with this on its standard input."""
+    whole = {**os.environ, **environment}
+    done = subprocess.run([COMMAND, *words], env=whole, input=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
