@@ -64,7 +64,15 @@ def test_b_deleting_a_step_is_one_change_with_counts_for_each_question(story: St
         runs={"completed": 1},
         answers=2,
         by_version=ON_VERSION_ONE,
-        by_option_set=[{"option_set_id": name, "answers": 1}, {"option_set_id": email, "answers": 1}],
+        by_option_set=[
+            {"option_set_id": name, "answers": 1, "distinct_values": [{"value": "John Doe", "count": 1}], "more_distinct_values": 0},
+            {
+                "option_set_id": email,
+                "answers": 1,
+                "distinct_values": [{"value": "john@example.com", "count": 1}],
+                "more_distinct_values": 0,
+            },
+        ],
     )
     report = story.client.delete(url, params={"dry_run": True}).json()
     assert [change["code"] for change in report["changes"]] == ["P4"]

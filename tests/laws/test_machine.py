@@ -675,15 +675,15 @@ class Machine(RuleBasedStateMachine):
         told, live = impact.to_json(), {name: [run for run in runs if not run.trashed] for name, runs in found.items()}
         runs = {run.id: run for holders in found.values() for run in holders}.values()
         assert told["answers"] == sum(len(holders) for holders in live.values())
-        assert told["by_option_set"] == [{"option_set_id": name, "answers": len(live[name])} for name in sorted(found) if found[name]]
+        held = [name for name in sorted(found) if found[name]]
+        assert [(one["option_set_id"], one["answers"]) for one in told["by_option_set"]] == [(name, len(live[name])) for name in held]
         assert not told["at_most"]
         assert told["runs"] == model.by_status(runs)
         assert told["by_version"] == model.by_version(runs)
         assert told["trashed"] == sum(run.trashed for run in runs)
-        if len([name for name in found if found[name]]) == 1:
-            (name,) = [name for name in found if found[name]]
-            shown = {repr(each["value"]): each["count"] for each in told["distinct_values"]}
-            assert shown == model.distinct(live[name], name)
+        # Of one option set the values stand in the impact itself, of several beside each.
+        for name, one in zip(held, [told] if len(held) == 1 else told["by_option_set"], strict=True):
+            assert {repr(each["value"]): each["count"] for each in one["distinct_values"]} == model.distinct(live[name], name)
 
     def require_all_counted(self, impact: Impact) -> None:
         told, runs = impact.to_json(), list(self.runs.values())
