@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, get_args
 Deed = Mapping[str, Any]
 """The details of an entry, with `about`: the name of the person or run that it is about, where there is one."""
 
-Subject = Literal["draft", "wizard", "run", "user", "token", "grant", "session", "checkpoint", "integrity"]
+Subject = Literal["draft", "wizard", "run", "user", "token", "grant", "session", "checkpoint", "integrity", "files", "database"]
 SUBJECTS: Final[tuple[Subject, ...]] = get_args(Subject)
 """What actions are named after, in the order in which a filter offers them."""
 
@@ -109,5 +109,7 @@ _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     "session.ended": lambda deed: f"{deed['about']} signed out.",
     "session.ended_everywhere": lambda deed: f"{deed['about']} signed out everywhere ({_count(deed.get('sessions'), 'session')}).",
     "integrity.checked": _checked,
+    "files.swept": lambda deed: f"Removed {_count(deed.get('contents'), 'content')} of files that nothing names.",
+    "database.repaired": lambda deed: f"Put right what was off in the database: {', '.join(deed.get('found', ()))}.",
     "checkpoint.made": lambda deed: f"Made a signed checkpoint ({deed.get('cause')}).",
 }

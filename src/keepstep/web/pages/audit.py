@@ -1,7 +1,7 @@
 """The audit trail in words, of one wizard and of everything: who did what, when and through which door. Never an answer."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Final
@@ -11,7 +11,7 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keepstep.core.audit_words import SUBJECTS, deed_of
+from keepstep.core.audit_words import SUBJECTS, Subject, deed_of
 from keepstep.core.permissions import require
 from keepstep.core.structure import ID_PATTERN
 from keepstep.db.transaction import Read
@@ -30,7 +30,7 @@ from keepstep.web.visitor import CurrentVisitor, PageRead
 router = page_router()
 
 # What may have happened to a wizard; accounts and sessions belong to none.
-_OF_WIZARD: Final = ("draft", "wizard", "run", "grant")
+_OF_WIZARD: Final[tuple[Subject, ...]] = ("draft", "wizard", "run", "grant")
 _NO_DAY: Final = message("Write the day as year, month and day: 2026-03-31.")
 Word = Annotated[str, Query(max_length=60)]
 
@@ -69,7 +69,7 @@ async def wizard_audit(
     asked = Asked(who, what, since, until)
     values = await frame_values(tx, wizard, draft)
     values |= await _listed(tx, resources, asked, wizard_id=wizard.id, cursor=cursor)
-    return page(request, "history/wizard_audit.html", block="trail", subjects=_OF_WIZARD, **values)
+    return page(request, "history/wizard_audit.html", block="trail", subjects=_named(_OF_WIZARD), **values)
 
 
 @router.get("/admin/audit", name="page:audit")
@@ -87,7 +87,7 @@ async def audit(
     """Everything that was done at all. For admins."""
     require(visitor.actor, "administer")
     values = await _listed(tx, resources, Asked(who, what, since, until), wizard_id=None, cursor=cursor)
-    return page(request, "history/audit.html", block="trail", subjects=SUBJECTS, **values)
+    return page(request, "history/audit.html", block="trail", subjects=_named(SUBJECTS), **values)
 
 
 async def _listed(tx: Read, resources: ResourcesDep, asked: Asked, *, wizard_id: str | None, cursor: str | None) -> dict[str, Any]:
@@ -118,6 +118,25 @@ def _deed(line: AuditLine) -> str:
 
 def _own_name(subject_id: str | None, line: AuditLine) -> str | None:
     return line.event.actor_name if subject_id is not None and subject_id == line.event.actor else None
+
+
+SUBJECT_WORDS: Final[Mapping[Subject, str]] = {
+    "draft": message("Edits of the draft"),
+    "wizard": message("The wizard and its versions"),
+    "run": message("Runs"),
+    "user": message("Accounts"),
+    "token": message("API tokens"),
+    "grant": message("Roles on a wizard"),
+    "session": message("Signing in and out"),
+    "checkpoint": message("Checkpoints"),
+    "integrity": message("Integrity checks"),
+    "files": message("Left-over files"),
+    "database": message("Repairs of the database"),
+}
+
+
+def _named(subjects: Iterable[Subject]) -> Sequence[tuple[Subject, str]]:
+    return [(each, SUBJECT_WORDS[each]) for each in subjects]
 
 
 # --- filters -------------------------------------------------------------------------------------------------------
