@@ -239,7 +239,10 @@ def test_undo_of_what_a_later_edit_took_away_is_blocked() -> None:
 NAMES: list[tuple[Edit, str]] = [
     (e.RetireOption(option_set_id=COLOR, value="red"), "Retire option “Red”"),
     (e.ChangeOption(option_set_id=COLOR, value="red", fields={"label": "Crimson"}), "Rename option “Red” to “Crimson”"),
-    (e.ChangeOptionSet(option_set_id=COLOR, fields={"is_required": True, "key": "c"}), "Change option set “Favorite Color”: required, key"),
+    (
+        e.ChangeOptionSet(option_set_id=COLOR, fields={"is_required": True, "key": "c"}),
+        "Change requirement, key of option set “Favorite Color”",
+    ),
     (e.DeleteStep(step_id=INFO), "Delete step “Personal Info”"),
     (e.AddStep(node={"id": NEW, "key": "x", "name": "More"}), "Add step “More”"),
     (e.ChangeWizard(fields={"description": "x"}), "Change wizard: description"),

@@ -266,7 +266,7 @@ def test_the_builder_works_without_a_script(signed_in: OpenPage, made: Made) -> 
     page.goto(made.path("age"))
     page.get_by_label("Personal data").check()
     page.locator("#f-flags").get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status")).to_contain_text("Saved: Change option set “Age”")
+    expect(page.get_by_role("status")).to_contain_text("of option set “Age”")
     page.get_by_role("button", name="Move up").click()
     expect(page.get_by_role("status")).to_contain_text("Move option set “Age”")
     assert made.question("age")["personal_data"] is True

@@ -22,7 +22,7 @@ FIELD_WORDS: Final = {
     "expression": "calculation",
     "help": "help text",
     "hidden": "visibility",
-    "is_required": "required",
+    "is_required": "requirement",
     "key": "key",
     "key_aliases": "former keys",
     "label": "label",
@@ -141,10 +141,12 @@ def _of_option(draft: Draft, edit: e.OfOption | e.AddOption) -> str:
 
 
 def _changing(kind: str, old: Text, fields: Mapping[str, Any], structure: Structure) -> str:
-    renamed = fields.get("label" if kind == "option" else "name")
-    if len(fields) == 1 and isinstance(renamed, str):
-        return f"Rename {kind} {label_of(old, structure)} to {label_of(renamed, structure)}"
-    return f"Change {kind} {label_of(old, structure)}: {_fields(fields)}"
+    """What was done comes first: in a menu the end is cut off."""
+    before, renamed = label_of(old, structure), fields.get("label" if kind == "option" else "name")
+    after = _named({"name": renamed}, structure) if isinstance(renamed, str | dict) else before
+    if len(fields) == 1 and after != before:
+        return f"Rename {kind} {before} to {after}"
+    return f"Change {_fields(fields)} of {kind} {before}"
 
 
 def _fields(fields: Mapping[str, Any]) -> str:

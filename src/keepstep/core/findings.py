@@ -24,6 +24,8 @@ def sentence_of(item: Mapping[str, Any]) -> str:
             return f"{_discriminator(item)} is missing."
         case "extra_forbidden":
             return "There is no member of this name here."
+        case "string_type":
+            return "Give a text."
         case "missing":
             return "This is missing."
         case _:

@@ -236,7 +236,8 @@ def _issues(error: ValidationError) -> tuple[Issue, ...]:
         place = place_of(item)
         path = tuple(part for position, part in enumerate(place) if not _is_tag(place, position))
         seen.setdefault((pointer(*path), item["type"]), Issue(pointer(*path), item["type"].replace("_", "-"), sentence_of(item)))
-    return tuple(seen.values())
+    # A text may be a map by language as well; that it is none need not be said beside that it is no text.
+    return tuple(issue for (place, kind), issue in seen.items() if kind != "dict_type" or (place, "string_type") not in seen)
 
 
 def _is_tag(location: tuple[int | str, ...], position: int) -> bool:

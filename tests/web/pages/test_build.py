@@ -103,10 +103,20 @@ async def test_a_form_makes_one_named_edit_and_comes_back_to_its_place(admin_bro
     page = await admin_browser.open(path(survey, node=survey.email))
     before = (await survey.draft())["revision"]
     after = Page(await send(admin_browser, page, "change-option-set", {"help": "Only to answer you."}, form="f-question"))
-    assert after.text(".kb-said") == "Saved: Change option set “Email”: help text"
+    assert after.text(".kb-said") == "Saved: Change help text of option set “Email”"
     assert (await survey.draft())["revision"] == before + 1
     assert after.text("#outline [aria-current] .kb-row-name") == "Email"
     assert after.labelled("Help text").get_text(strip=True) == "Only to answer you."
+
+
+@pytest.mark.parametrize("blank", ["", "   "])
+async def test_a_question_without_a_name_is_refused_in_words_and_keeps_it(admin_browser: Browser, survey: WebSurvey, blank: str) -> None:
+    page = await admin_browser.open(path(survey, node=survey.email))
+    refused = await send(admin_browser, page, "change-option-set", {"name": blank}, form="f-question")
+    assert refused.status_code == 422
+    assert "cannot be empty" in refused.text
+    assert "dictionary" not in refused.text
+    assert [each["name"] for each in (await survey.draft())["structure"]["steps"][0]["option_sets"]] == ["Full Name", "Email"]
 
 
 async def test_for_the_script_an_edit_sends_the_row_that_changed_and_no_outline(admin_browser: Browser, survey: WebSurvey) -> None:
@@ -116,7 +126,7 @@ async def test_for_the_script_an_edit_sends_the_row_that_changed_and_no_outline(
     assert answer.headers["X-Revision-Made"] == answer.headers["X-Draft-Revision"]
     assert [str(each["data-instead"]) for each in part.tree.select("[data-instead]")] == [f"li-{survey.email}"]
     assert not part.tree.select('[data-into="outline"]')
-    assert part.text("[data-say]") == "Saved: Change option set “Email”: help text"
+    assert part.text("[data-say]") == "Saved: Change help text of option set “Email”"
 
 
 async def test_each_of_the_selection_types_can_be_added_shown_and_saved(admin_browser: Browser, survey: WebSurvey) -> None:

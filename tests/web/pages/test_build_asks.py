@@ -37,7 +37,7 @@ async def test_an_edit_of_what_somebody_changed_says_who_and_what_and_keeps_what
     asked = Page(await send(admin_browser, mine, CHANGE, {"help": "Mine, typed long"}, form="f-question"))
     assert asked.answer.status_code == 409
     assert "Editor Okafor" in asked.text(".kb-list")
-    assert "Change option set “Email”: help text" in asked.text(".kb-list")
+    assert "Change help text of option set “Email”" in asked.text(".kb-list")
     assert "Mine, typed long" in [each.get_text() for each in asked.tree.select(".kb-typed")]
     assert sets_of(await structure_of(survey))[1]["help"] == "Theirs"
     done = await send(admin_browser, asked, CHANGE)

@@ -246,6 +246,10 @@ def members_in(typed: Typed, node: Frozen, structure: Structure) -> dict[str, An
     return result
 
 
+# What a node is known by. A translation of it may be taken back; then its other wording is shown.
+_NEEDED: Final = frozenset({"name", "label"})
+
+
 def _given(field: Field, typed: Typed) -> str:
     text = typed.given.get(field.name, "")
     return ("on" if text else "") if field.kind == "flag" else text.replace("\r\n", "\n")
@@ -253,6 +257,8 @@ def _given(field: Field, typed: Typed) -> str:
 
 def _read(field: Field, typed: Typed, node: Frozen, structure: Structure) -> Any:
     text = _given(field, typed)
+    if field.name in _NEEDED and not text.strip() and typed.language == structure.default_language:
+        raise Misread("Write something: what people read it by cannot be empty.")
     if field.localised:
         return _text(text, _member(field.name, node), typed.language, structure)
     if field.name == "default":
