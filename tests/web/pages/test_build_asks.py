@@ -84,7 +84,7 @@ async def test_a_form_of_long_ago_is_told_to_begin_anew(admin_browser: Browser, 
 
 @pytest.mark.parametrize(
     ("answer", "names"),
-    [("Same meaning", ["Full Name", "E-mail"]), ("Another meaning: retire “Email” and add the new one", ["Full Name", "Email", "E-mail"])],
+    [("The same meaning", ["Full Name", "E-mail"]), ("Another meaning", ["Full Name", "Email", "E-mail"])],
 )
 async def test_another_wording_of_what_was_answered_asks_what_it_means(
     admin_browser: Browser, survey: WebSurvey, answer: str, names: list[str]

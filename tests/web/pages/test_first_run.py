@@ -17,7 +17,7 @@ async def test_the_first_user_is_made_and_signed_in_once(stranger: Browser, reso
     answer = await stranger.press(page, "Make the account", ADA)
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     home = await stranger.open("/")
-    assert home.text("h1") == "Wizards"
+    assert home.text("h1").startswith("Wizards")
     assert "ada@example.org" in home.text(".ks-menu-head")
     again = await stranger.client.post("/setup", data={**ADA, "email": "eve@example.org", "token": setup_token(resources.secret)})
     assert (again.status_code, Page(again).text("h1")) == (409, "This Keepstep is set up already")

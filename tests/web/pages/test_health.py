@@ -13,6 +13,7 @@ from tests.web_kit import WebSurvey, web_survey
 
 from keepstep.config import Resources
 from keepstep.db.transaction import open_read
+from keepstep.db.upgrade import head
 from keepstep.queries.integrity import EVERYTHING, Scope
 from keepstep.queries.showing import unshown_answers
 from keepstep.web.pages import health
@@ -127,7 +128,7 @@ async def test_the_facts_are_those_of_this_installation(admin_browser: Browser, 
     facts = (await admin_browser.open("/admin")).text("section[aria-labelledby=system]")
     async with open_read(resources.engine) as tx:
         server = str(await tx.scalar(text("SHOW server_version"))).split()[0]
-    for fact in (str(resources.settings.home), f"PostgreSQL {server}, embedded", "0004_accounts", "Wizards 1", "Runs 3"):
+    for fact in (str(resources.settings.home), f"PostgreSQL {server}, embedded", head(), "Wizards 1", "Runs 3"):
         assert fact in facts
     assert resources.secret.decode() not in facts
 

@@ -29,4 +29,4 @@ async def test_under_https_the_cookie_is_bound_to_host_and_transport(
     assert cookie.startswith("__Host-keepstep_session=")
     assert {"Secure", "HttpOnly", "Path=/"} <= set(cookie.split("; "))
     assert "Domain" not in cookie
-    assert (await browser.open("/")).text("h1") == "Wizards"
+    assert (await browser.open("/")).text("h1").startswith("Wizards")

@@ -33,7 +33,7 @@ async def test_a_page_asks_for_signing_in_and_comes_afterwards(signed_in: Signed
     assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2F%3Fq%3Da%2526b")
     welcome = await stranger.sign_in("admin@example.org", path=answer.headers["location"])
     assert (welcome.status_code, welcome.headers["location"]) == (303, "/?q=a%26b")
-    assert (await stranger.open("/")).text("h1") == "Wizards"
+    assert (await stranger.open("/")).text("h1").startswith("Wizards")
 
 
 async def test_the_cookie_cannot_be_read_by_scripts_and_only_its_digest_is_stored(signed_in: SignedIn, resources: Resources) -> None:

@@ -61,10 +61,14 @@ class ImportedInto(BaseModel):
 
 
 class WizardImport(BaseModel):
-    """`edit`: the name of the edit, null for a new wizard or when nothing changed. `unconfirmed`: publishing waits for its token."""
+    """`edit`: the name of the edit, null for a new wizard or when nothing changed. `unconfirmed`: publishing waits for its token.
+
+    `import_id` names the receipt, which is kept with the wizard.
+    """
 
     wizard: ImportedInto
     created: bool
+    import_id: str
     edit: str | None
     version_number: int | None
     unconfirmed: ReportAnswer | None
