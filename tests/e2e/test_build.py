@@ -174,6 +174,69 @@ def test_what_is_typed_without_a_connection_is_kept_through_a_reload_and_sent_la
     assert (made.question("email")["help"], made.question("email")["personal_data"]) == ("Typed offline", True)
 
 
+class Offline:
+    """Two tabs of one wizard without a connection, in each of which something was typed. Counts what reaches the server later."""
+
+    def __init__(self, page: Page, made: Made) -> None:
+        self.context, self.sent = page.context, list[str]()
+        self.context.route("**/build/edit/**", lambda route: route.abort())
+        self.tabs = [page, self.context.new_page()]
+        for tab, key in zip(self.tabs, ("email", "age"), strict=True):
+            tab.goto(made.path(key))
+            tab.get_by_role("textbox", name="Help text", exact=True).fill(f"Offline: {key}")
+            tab.get_by_role("textbox", name="Question", exact=True).focus()
+            expect(tab.locator("#save-state")).to_contain_text("Offline, kept here")
+
+    def end(self) -> None:
+        self.context.on("requestfinished", lambda each: self.sent.append(each.url) if "/build/edit/" in each.url else None)
+        self.context.unroute("**/build/edit/**")
+        for tab in self.context.pages:
+            tab.evaluate("() => dispatchEvent(new Event('online'))")
+
+
+def helps(made: Made) -> tuple[str, str]:
+    return made.question("email").get("help", ""), made.question("age").get("help", "")
+
+
+def test_two_tabs_without_a_connection_each_keep_what_was_typed_and_send_it_once(signed_in: OpenPage, made: Made) -> None:
+    offline = Offline(signed_in(), made)
+    offline.tabs[0].get_by_label("Personal data").click()
+    offline.end()
+    for tab in offline.tabs:
+        saved(tab)
+    assert helps(made) == ("Offline: email", "Offline: age")
+    assert (len(offline.sent), made.question("email")["personal_data"]) == (3, True)
+
+
+def test_the_next_page_sends_what_two_closed_tabs_kept(signed_in: OpenPage, made: Made) -> None:
+    offline = Offline(signed_in(), made)
+    page = offline.context.new_page()
+    for tab in offline.tabs:
+        tab.close()
+    page.goto(made.path("color"))
+    expect(page.locator("#save-state")).to_contain_text("Offline, kept here")
+    assert page.evaluate("() => Object.keys(localStorage).length") == 1
+    offline.end()
+    expect(page.locator(f"#item-{made.ids['color']}")).to_be_visible()
+    saved(page)
+    assert (helps(made), len(offline.sent)) == (("Offline: email", "Offline: age"), 2)
+    assert page.evaluate("() => Object.keys(localStorage).length") == 0
+
+
+def test_a_reload_takes_its_own_queue_back_and_a_closed_tab_leaves_it_to_the_open_one(signed_in: OpenPage, made: Made) -> None:
+    offline = Offline(signed_in(), made)
+    first, second = offline.tabs
+    first.reload()
+    expect(first.locator("#save-state")).to_contain_text("Offline, kept here")
+    assert first.evaluate("() => Object.keys(localStorage).length") == 2
+    first.close()
+    second.wait_for_function("() => Object.keys(localStorage).length === 1")
+    offline.end()
+    saved(second)
+    assert (helps(made), len(offline.sent)) == (("Offline: email", "Offline: age"), 2)
+    expect(second.get_by_role("textbox", name="Question", exact=True)).to_have_value("Age")
+
+
 def test_what_is_typed_after_the_session_ended_is_sent_after_signing_in_on_the_same_page(signed_in: OpenPage, made: Made) -> None:
     page = signed_in()
     page.goto(made.path("email"))

@@ -62,6 +62,15 @@ async def test_retiring_is_the_default_and_keeps_the_question_marked(editor_brow
     assert not (await editor_browser.open(path)).tree.find(string="Retire “Email”")
 
 
+async def test_a_long_name_is_shortened_in_the_buttons_and_stands_whole_in_their_names(editor_browser: Browser, survey: WebSurvey) -> None:
+    name = "What is your relationship to the deceased?"
+    changed = await survey.send("PATCH", f"/api/v1/option-sets/{survey.email}", json={"name": name, "meaning": "same"})
+    assert changed.status_code == 200, changed.text
+    button = (await editor_browser.open(address(survey, "delete", survey.email))).one(".btn-primary")
+    assert button.get_text(strip=True) == "Retire “What is your re…”"
+    assert (button["aria-label"], button["title"]) == (f"Retire “{name}”", f"Retire “{name}”")
+
+
 async def test_publishing_first_is_offered_when_there_is_something_to_publish(editor_browser: Browser, survey: WebSurvey) -> None:
     path = address(survey, "delete", survey.email)
     assert "Publish the other draft changes first" not in (await editor_browser.open(path)).answer.text

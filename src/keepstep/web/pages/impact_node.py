@@ -16,6 +16,9 @@ from keepstep.core.structure import Option, OptionSet, Step, Structure
 from keepstep.core.text import quoted
 from keepstep.errors import NodeNotFound
 
+# Three buttons stand beside each other, each with the name of what it acts on.
+_IN_BUTTON: Final = 18
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pointed:
@@ -29,6 +32,11 @@ class Pointed:
     @property
     def id(self) -> str:
         return self.owner.id
+
+    @property
+    def short(self) -> str:
+        """The name as it fits into a button; its quotes stay."""
+        return self.name if len(self.name) <= _IN_BUTTON else f"{self.name[: _IN_BUTTON - 2].rstrip(' …”')}…”"
 
     @property
     def is_retired(self) -> bool:

@@ -10,22 +10,68 @@
   const say = (text) => text && document.dispatchEvent(new CustomEvent("ks:say", { detail: { text } }));
 
   // --- what waits to be sent ---------------------------------------------------------------------------------------
-  // The queue lies in the browser's storage, so that a lost connection, a reload or a closed window loses nothing.
-  const KEY = `keepstep-build:${words.wizard}:${words.user}`;
-  const own = []; // revisions that this page made: they are no other person's edits
-  let queue = load();
+  // The queue lies in the browser's storage, so that a lost connection, a reload or a closed window loses nothing. Each page has a key
+  // of its own, under a lock that it holds while it lives: another page takes the queue over when the lock is free, never earlier.
+  const BASE = `keepstep-build:${words.wizard}:${words.user}`;
+  const PAGE = Date.now().toString(36) + Math.random().toString(36).slice(2);
+  const KEY = `${BASE}:${PAGE}`;
+  const owns = {}; // by page: revisions that it made; they are no other person's edits
+  let queue = [];
+  let stored = false;
   let sending = false;
   let retry = 0;
 
-  function load() {
-    try { return JSON.parse(localStorage.getItem(KEY)) ?? []; } catch { return []; }
-  }
+  // Says whether the queue is in the storage. A full or forbidden one: the queue lives as long as the page does.
   function store() {
     try {
-      if (queue.length) localStorage.setItem(KEY, JSON.stringify(queue));
+      if (isTaken()) queue = queue.filter((each) => !each.stored);
+      for (const each of queue) each.stored = true;
+      if (queue.length) localStorage.setItem(KEY, JSON.stringify({ owns, queue }));
       else localStorage.removeItem(KEY);
-    } catch { /* a full or forbidden storage: the queue lives as long as the page does */ }
+      stored = queue.length > 0;
+      return true;
+    } catch { return false; }
   }
+  // Without locks (no secure connection) the next page takes everything, and this one finds its key gone.
+  const isTaken = () => stored && localStorage.getItem(KEY) === null;
+
+  function take(key) {
+    let kept;
+    try { kept = JSON.parse(localStorage.getItem(key)); } catch { return; }
+    if (!kept) return;
+    const before = queue;
+    // Older than what this page made, but not before what is on its way or asked about.
+    const at = sending || asking ? 1 : 0;
+    queue = [...queue.slice(0, at), ...(kept.queue ?? kept), ...queue.slice(at)];
+    Object.assign(owns, kept.owns);
+    if (!store()) { queue = before; return; }
+    localStorage.removeItem(key);
+    send();
+  }
+  // What nobody holds is taken at once. For the rest the page waits, and then gives the tab that is only being reloaded the time to take
+  // its own queue back.
+  function adopt(key, former) {
+    if (!navigator.locks) return take(key);
+    if (key === former) return navigator.locks.request(key, () => take(key));
+    navigator.locks.request(key, { ifAvailable: true }, (lock) => {
+      if (lock) return take(key);
+      navigator.locks.request(key, () => { setTimeout(adopt, 3000, key); });
+    });
+  }
+  const awaited = new Set([KEY]);
+  function adoptOthers(keys, former) {
+    for (const key of keys) {
+      if (!key.startsWith(BASE) || awaited.has(key)) continue;
+      awaited.add(key);
+      adopt(key, former);
+    }
+  }
+  addEventListener("storage", ({ key, newValue }) => {
+    if (key === KEY && newValue === null && !asking && !sending) store();
+    else if (key && newValue && navigator.locks) adoptOthers([key]);
+  });
+  // A page that comes back as it was left may have been taken over meanwhile.
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
 
   function enqueue(item) {
     // The same form left twice before it was sent is one edit: the later one holds what the earlier did.
@@ -34,20 +80,22 @@
       const has = (body) => new URLSearchParams(body).get("has");
       if (has(last.body) === has(item.body)) queue.pop();
     }
-    queue.push(item);
+    queue.push({ ...item, page: PAGE });
     store();
     send();
   }
 
   async function send() {
-    if (sending || asking || !queue.length) return;
+    if (sending || asking) return;
+    if (stored) store();
+    if (!queue.length) return;
     sending = true;
     show("saving");
     const item = queue[0];
     let answer = null;
     try {
       const body = new URLSearchParams(item.body);
-      if (own.length) body.set("own", own.join(","));
+      if (owns[item.page]) body.set("own", owns[item.page].join(","));
       answer = await fetch(item.path, { method: "POST", body, headers: headers(), credentials: "same-origin" });
     } catch { /* no connection */ }
     sending = false;
@@ -70,11 +118,12 @@
     }
     if (answer.headers.get("HX-Retarget") === "#dialog") return ask(item, html);
     const made = answer.headers.get("X-Revision-Made");
-    if (made) own.push(made);
-    queue.shift();
-    store();
+    if (made) (owns[item.page] ??= []).push(made);
+    drop(item);
     if (answer.status >= 400 && !answer.headers.has("X-Draft-Revision")) return notice(html);
     if (queue.length) return send();
+    // What another page left here does not lead away from what this one shows.
+    if (answer.ok && item.page !== PAGE) return visit(location.href, { push: false });
     exchange(html, item, answer.headers);
     show(answer.ok ? "saved" : "refused");
   }
@@ -393,5 +442,9 @@
 
   sortables();
   counts();
-  if (queue.length) send();
+  navigator.locks?.request(KEY, () => new Promise(() => {}));
+  try {
+    adoptOthers(Object.keys(localStorage), sessionStorage.getItem(BASE));
+    sessionStorage.setItem(BASE, KEY);
+  } catch { /* a forbidden storage keeps nothing */ }
 })();
