@@ -15,6 +15,7 @@ from keepstep.cli.opening import database_of
 from keepstep.cli.printing import AsJson, print_json
 from keepstep.config import settings_from
 from keepstep.core.issue import to_errors
+from keepstep.db import distribute as layout
 from keepstep.db import upgrade as schema
 from keepstep.db.audit import Event
 from keepstep.db.engine import PATIENT, open_engine
@@ -73,6 +74,16 @@ def _repaired_now() -> Event:
         subject_kind="database",
         subject_id=event_id,
     )
+
+
+@db.command("distribute")
+def distribute(as_json: AsJson = False) -> None:
+    """Lay the tables out over a cluster: runs by their id, everything else on every node. Needs Citus."""
+    found = _as_login(layout.distribute, as_json=as_json)
+    if as_json:
+        print_json({"distributed": list(found)})
+    else:
+        print("\n".join(found) or "Everything is laid out already.")
 
 
 def _as_login(work: Callable[[AsyncEngine], Awaitable[Result]], *, as_json: bool) -> Result:
