@@ -13,6 +13,7 @@ from keepstep.core.faults import Finding, problems_in
 from keepstep.core.structure import Structure, choices_of
 from keepstep.core.text import text_in
 from keepstep.queries.drafts import get_draft
+from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.route import page_router
 from keepstep.web.rendering import page
 from keepstep.web.texts import message
@@ -101,7 +102,7 @@ async def problems(
         request,
         "problems.html",
         block="problems",
-        wizard=draft.wizard,
+        **await frame_values(tx, draft.wizard, draft.draft),
         groups=_by_kind(wanted[:_MOST]),
         more=max(0, len(wanted) - _MOST),
         stopping=sum(each.stops for each in found),
