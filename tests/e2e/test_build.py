@@ -333,3 +333,26 @@ def test_the_builder_works_without_a_script(signed_in: OpenPage, made: Made) -> 
     page.get_by_role("button", name="Move up").click()
     expect(page.get_by_role("status")).to_contain_text("Move option set “Age”")
     assert made.question("age")["personal_data"] is True
+
+
+def test_a_text_area_that_was_pulled_larger_stays_so_when_its_dialog_is_exchanged(signed_in: OpenPage, made: Made) -> None:
+    """Its size would become an inline style by way of htmx: what the console complains of fails the test."""
+    page = signed_in()
+    page.goto(made.path("color"))
+    page.get_by_role("link", name="Edit all options as text").click()
+    lines = page.get_by_label("One option per line")
+    box = lines.bounding_box()
+    assert box is not None
+    corner = (box["x"] + box["width"] - 5, box["y"] + box["height"] - 5)
+    page.mouse.move(*corner)
+    page.mouse.down()
+    page.mouse.move(corner[0], corner[1] + 60)
+    page.mouse.up()
+    pulled = lines.bounding_box()
+    assert pulled is not None
+    assert pulled["height"] > box["height"] + 20
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_role("heading", name="What becomes of them")).to_be_visible()
+    after = lines.bounding_box()
+    assert after is not None
+    assert after["height"] == pulled["height"]

@@ -53,7 +53,8 @@ async def test_a_wizard_without_steps_says_what_comes_next(admin_browser: Browse
     await editor.post("/api/v1/wizards", json={"name": "Empty"})
     page = await admin_browser.open("/wizards/empty/build")
     assert page.text("#canvas .ks-empty h2") == "This wizard asks nothing yet"
-    page = Page(await send(admin_browser, page, "add-step"))
+    done = await admin_browser.press(page, "Add a step")
+    page = await admin_browser.open(done.headers["location"])
     assert page.text("#canvas h2").startswith("Step 1 of 1")
     assert "This step asks nothing yet" in page.text("#canvas .kb-empty")
 

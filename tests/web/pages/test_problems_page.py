@@ -66,3 +66,26 @@ async def test_a_wizard_that_is_not_ones_own_is_refused(
     wizard = (await admin.get(f"/api/v1/wizards/{mine}")).json()["id"]
     await admin.put(f"/api/v1/users/{user['id']}/grants/{wizard}", json={"role": "analyst"})
     assert [(await browser.open(f"/wizards/{each}/{name}")).answer.status_code for each in (mine, other, "nowhere")] == [200, 403, 404]
+
+
+@pytest.mark.parametrize("name", ["problems", "languages", "conditions", "preview"])
+async def test_the_pages_beside_the_builder_stand_in_the_same_frame_and_lead_back_to_it(
+    admin_browser: Browser, editor: httpx.AsyncClient, name: str
+) -> None:
+    slug = await made(editor, [asked("a", "text_input")])
+    page = await admin_browser.open(f"/wizards/{slug}/{name}")
+    assert page.text("#chips .ks-chip-draft").endswith("first version")
+    assert page.text(".ks-tabs [aria-current]") == "Build"
+    assert page.text(f".ks-tabs a[href='/wizards/{slug}/versions'] .ks-count") == "0"
+    assert page.link("Back to building") == f"/wizards/{slug}/build"
+
+
+async def test_a_kind_says_how_many_there_are_also_where_not_all_are_listed(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    many = [asked(f"q{number}", "text_input") for number in range(230)]
+    slug = await made(editor, many, languages=["en", "de"])
+    page = await admin_browser.open(f"/wizards/{slug}/problems")
+    listed = len(page.tree.select(".ks-problem-row"))
+    total = int(page.text(".ks-page-title .ks-count"))
+    assert (listed, total > 200) == (200, True)
+    assert sum(int(each.get_text()) for each in page.tree.select(".ks-problem-group h3 .ks-count")) == total
+    assert page.text(".ks-more").startswith(f"And {total - listed} more.")

@@ -35,6 +35,7 @@ from keepstep.web.pages.condition_form import (
     rule_views,
     rules_in,
 )
+from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.route import page_router, see_other
 from keepstep.web.rendering import page
 from keepstep.web.texts import message
@@ -80,9 +81,10 @@ async def conditions(
 ) -> Response:
     """The editor of one node's condition, or without `node` every condition of the draft. `as=text`: as an expression."""
     draft = await get_draft(tx, visitor.actor, wizard_ref)
+    frame = await frame_values(tx, draft.wizard, draft.draft)
     if not node:
-        return page(request, "conditions.html", block="list", wizard=draft.wizard, places=_places(draft))
-    return _shown(request, visitor, _opened(draft, Conditioned(node, value), as_text=mode == "text"), is_saved=saved)
+        return page(request, "conditions.html", block="list", places=_places(draft), **frame)
+    return _shown(request, visitor, _opened(draft, Conditioned(node, value), as_text=mode == "text"), is_saved=saved, **frame)
 
 
 @router.post("/wizards/{wizard_ref}/conditions", name="page:condition")
@@ -90,22 +92,23 @@ async def condition(request: Request, visitor: CurrentVisitor, tx: PageWrite, wi
     """`do`: add, same-<block>, remove-<rule>, text and rules change the form; save and save-text store; drop takes the condition away."""
     form = await _form(request)
     draft = await get_draft(tx, visitor.actor, wizard_ref, "edit")
+    frame = await frame_values(tx, draft.wizard, draft.draft)
     editor = _sent(draft, form)
     act = _one(form, "do") or ("save-text" if editor.as_text else "save")
     try:
         if act not in ("save", "save-text", "drop"):
-            return _shown(request, visitor, _rebuilt(editor, act, form))
+            return _shown(request, visitor, _rebuilt(editor, act, form), **frame)
         expression = _expression(editor, act)
         setting = Setting(
             of=editor.of, expression=expression, was=_json(editor.was), base=editor.base, confirm=_one(form, "confirm") or None
         )
         await set_condition(visitor.ctx, tx, wizard_ref, setting)
     except RequestInvalid as problem:
-        return _shown(request, visitor, editor, status=422, error=problem.detail, errors=problem.errors)
+        return _shown(request, visitor, editor, status=422, error=problem.detail, errors=problem.errors, **frame)
     except ImpactUnconfirmed as problem:
-        return _shown(request, visitor, editor, status=409, report=problem.extra, act=act)
+        return _shown(request, visitor, editor, status=409, report=problem.extra, act=act, **frame)
     except Stale as problem:
-        return _shown(request, visitor, _seen_again(editor), status=409, stale=problem.extra["changed"])
+        return _shown(request, visitor, _seen_again(editor), status=409, stale=problem.extra["changed"], **frame)
     return see_other(request, f"/wizards/{wizard_ref}/conditions?{urlencode(_address(editor.of) | {'saved': 'true'})}")
 
 
@@ -248,7 +251,6 @@ def _shown(request: Request, visitor: Visitor, editor: Editor, *, status: int = 
         "condition.html",
         block="editor",
         status=status,
-        wizard=editor.draft.wizard,
         editor=editor,
         rules=rule_views(editor.rules, structure),
         questions=questions_for(structure, of.node_id, is_option=of.value is not None),

@@ -14,6 +14,7 @@ from keepstep.actions.translations import Languages, Translation, change_languag
 from keepstep.core.translation import Wording, untranslated, wording_at, wordings
 from keepstep.errors import MeaningUnconfirmed, NodeNotFound, RequestInvalid, Stale, StructureInvalid
 from keepstep.queries.drafts import WizardDraft, get_draft
+from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.route import fields_of, page_router, see_other
 from keepstep.web.rendering import page, wants_part
 from keepstep.web.texts import known_languages, message
@@ -76,7 +77,8 @@ async def languages(
 ) -> Response:
     """`to`: the language beside the default one. `show`: all texts, or those without a translation, from number `start` on."""
     draft = await get_draft(tx, visitor.actor, wizard_ref)
-    return _page(request, visitor, draft, Asked(_target(draft, to), show, start))
+    frame = await frame_values(tx, draft.wizard, draft.draft)
+    return _page(request, visitor, draft, Asked(_target(draft, to), show, start), **frame)
 
 
 @router.post("/wizards/{wizard_ref}/languages", name="page:translate")
@@ -96,7 +98,8 @@ async def translating(request: Request, visitor: CurrentVisitor, tx: PageWrite, 
         return page(request, "languages.html", block="one_row", status=status, wizard=draft.wizard, may_edit=True, **values)
     if status == 200:
         return see_other(request, f"/wizards/{wizard_ref}/languages?{asked.address()}#{row.id}")
-    return _page(request, visitor, draft, asked, status=status, instead=row)
+    frame = await frame_values(tx, draft.wizard, draft.draft)
+    return _page(request, visitor, draft, asked, status=status, instead=row, **frame)
 
 
 @router.post("/wizards/{wizard_ref}/languages/set", name="page:set-languages")
@@ -113,7 +116,8 @@ async def set_languages(request: Request, visitor: CurrentVisitor, tx: PageWrite
     except (StructureInvalid, Stale) as problem:
         asked = Asked(_target(draft, ""), "all", 0)
         status = 409 if isinstance(problem, Stale) else 422
-        return _page(request, visitor, draft, asked, status=status, error=problem.detail, typed=fields.get("add", ""))
+        frame = await frame_values(tx, draft.wizard, draft.draft)
+        return _page(request, visitor, draft, asked, status=status, error=problem.detail, typed=fields.get("add", ""), **frame)
     to = fields.get("add", "")
     return see_other(request, f"/wizards/{wizard_ref}/languages" + (f"?{urlencode({'to': to})}" if to else ""))
 
@@ -224,7 +228,6 @@ def _page(
         "languages.html",
         block="texts",
         status=status,
-        wizard=draft.wizard,
         languages=structure.languages,
         source=source,
         base=draft.wizard.draft_revision,

@@ -18,6 +18,7 @@ from keepstep.core.jsonvalue import dumps, loads, unstorable
 from keepstep.core.structure import Statement, Step, Structure
 from keepstep.errors import MalformedJson
 from keepstep.queries.drafts import WizardDraft, get_draft
+from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.route import page_router
 from keepstep.web.questions.passage import (
     Standing,
@@ -91,7 +92,7 @@ async def preview(
     draft = await get_draft(tx, visitor.actor, wizard_ref)
     structure = draft.draft.structure
     made = Preview(draft, first_answers(structure), step, _language(structure, language), _width(width))
-    return _shown(request, visitor, _at_a_step(made, visitor))
+    return _shown(request, visitor, _at_a_step(made, visitor), **await frame_values(tx, draft.wizard, draft.draft))
 
 
 @router.post("/wizards/{wizard_ref}/preview", name="page:previewing")
@@ -107,7 +108,8 @@ async def previewing(request: Request, visitor: CurrentVisitor, tx: PageRead, wi
     went = _moved(made, turn, _text(posted, "go"), _text(posted, "start"), visitor)
     # What is wrong stops going on; it is no obstacle to looking elsewhere.
     stays = turn is not None and went.at == made.at and _text(posted, "go") == "next"
-    return _shown(request, visitor, went, turn if stays else None, is_sent=_text(posted, "go") == "send")
+    frame = await frame_values(tx, made.draft.wizard, made.draft.draft)
+    return _shown(request, visitor, went, turn if stays else None, is_sent=_text(posted, "go") == "send", **frame)
 
 
 # --- what the form carries -----------------------------------------------------------------------------------------
@@ -210,7 +212,7 @@ def _at_a_step(made: Preview, visitor: Visitor) -> Preview:
 # --- the page ------------------------------------------------------------------------------------------------------
 
 
-def _shown(request: Request, visitor: Visitor, made: Preview, turn: Turn | None = None, *, is_sent: bool = False) -> Response:
+def _shown(request: Request, visitor: Visitor, made: Preview, turn: Turn | None = None, *, is_sent: bool = False, **frame: Any) -> Response:
     where = made.where(visitor)
     step = made.structure.step_by_id.get(made.at)
     usual = standing(made.structure, made.answers, visitor.ctx.clock, language=made.language)
@@ -219,7 +221,7 @@ def _shown(request: Request, visitor: Visitor, made: Preview, turn: Turn | None 
         "preview.html",
         block="preview",
         status=422 if turn is not None and turn.issues else 200,
-        wizard=made.draft.wizard,
+        **frame,
         preview=made,
         view=step_view(where, step, turn) if step else None,
         sections=check_view(where) if made.at == CHECK else (),

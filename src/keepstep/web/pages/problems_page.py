@@ -13,6 +13,7 @@ from keepstep.core.faults import Finding, problems_in
 from keepstep.core.structure import Structure, choices_of
 from keepstep.core.text import text_in
 from keepstep.queries.drafts import get_draft
+from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.route import page_router
 from keepstep.web.rendering import page
 from keepstep.web.texts import message
@@ -101,8 +102,8 @@ async def problems(
         request,
         "problems.html",
         block="problems",
-        wizard=draft.wizard,
-        groups=_by_kind(wanted[:_MOST]),
+        **await frame_values(tx, draft.wizard, draft.draft),
+        groups=_by_kind(wanted),
         more=max(0, len(wanted) - _MOST),
         stopping=sum(each.stops for each in found),
         total=len(found),
@@ -110,9 +111,13 @@ async def problems(
     )
 
 
-def _by_kind(found: Sequence[Problem]) -> list[tuple[str, bool, list[Problem]]]:
-    """(kind, whether it stops publishing, the problems), in the order of their first."""
+def _by_kind(found: Sequence[Problem]) -> list[tuple[str, bool, int, list[Problem]]]:
+    """(kind, whether it stops publishing, how many there are, those that are listed), in the order of their first."""
     groups: dict[tuple[str, bool], list[Problem]] = {}
     for each in found:
         groups.setdefault((each.kind, each.stops), []).append(each)
-    return [(kind, stops, some) for (kind, stops), some in groups.items()]
+    left, counted = _MOST, []
+    for (kind, stops), all_of_it in groups.items():
+        counted.append((kind, stops, len(all_of_it), all_of_it[:left]))
+        left = max(0, left - len(all_of_it))
+    return counted

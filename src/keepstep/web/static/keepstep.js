@@ -58,6 +58,24 @@
     openDialog();
   });
 
+  // A text area that somebody pulled larger holds its size as an inline style. htmx would write that onto its successor as text, which
+  // the policy of pages forbids; set as a property it is allowed.
+  let pulled = [];
+
+  document.addEventListener("htmx:before:swap", () => {
+    const areas = [...document.querySelectorAll("textarea[id][style]")];
+    pulled = areas.map((area) => [area.id, area.style.height]);
+    for (const area of areas) area.removeAttribute("style");
+  });
+
+  document.addEventListener("htmx:after:settle", () => {
+    for (const [id, height] of pulled) {
+      const area = document.getElementById(id);
+      if (area) area.style.height = height;
+    }
+    pulled = [];
+  });
+
   // --- signing in again --------------------------------------------------------------------------------------------
   // A request that came without a session waits here, with what was typed still in its form, and is sent again afterwards.
   let waiting = [];
