@@ -276,7 +276,9 @@ def test_an_edit_beside_somebody_elses_is_simply_made(signed_in: OpenPage, made:
     assert made.question("email")["help"] == "Mine"
 
 
-def test_a_question_that_is_cancelled_takes_the_change_back_on_the_page(signed_in: OpenPage, accessible: CheckPage, made: Made) -> None:
+def test_a_question_that_is_cancelled_keeps_what_was_typed_until_it_is_saved_or_dropped(
+    signed_in: OpenPage, accessible: CheckPage, made: Made
+) -> None:
     page = signed_in()
     page.goto(made.path("email"))
     name = page.get_by_role("textbox", name="Question", exact=True)
@@ -286,9 +288,38 @@ def test_a_question_that_is_cancelled_takes_the_change_back_on_the_page(signed_i
     expect(dialog).to_contain_text("1 answer")
     accessible(page)
     page.keyboard.press("Escape")
-    expect(page.get_by_role("textbox", name="Question", exact=True)).to_have_value("Email")
+    expect(page.locator("#save-state")).to_contain_text("Not saved")
+    expect(page.locator("#unsaved")).to_contain_text("E-mail")
+    expect(name).to_have_value("E-mail")
+    accessible(page)
+    page.get_by_role("button", name="Save it").click()
+    expect(dialog).to_contain_text("1 answer")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Drop it").click()
+    expect(name).to_have_value("Email")
     saved(page)
     assert made.question("email")["name"] == "Email"
+
+
+def test_a_conflict_that_is_cancelled_keeps_what_was_typed_through_a_reload(signed_in: OpenPage, made: Made) -> None:
+    page = signed_in()
+    page.goto(made.path("email"))
+    made.change("email", help="Theirs")
+    help_text = page.get_by_role("textbox", name="Help text", exact=True)
+    help_text.fill("Mine")
+    page.get_by_role("textbox", name="Question", exact=True).focus()
+    page.get_by_role("dialog").get_by_role("link", name="Cancel").click()
+    expect(help_text).to_have_value("Mine")
+    page.locator("#outline").get_by_role("link", name="Age").click()
+    expect(help_text).to_have_value("")
+    page.goto(made.path("email"))
+    expect(help_text).to_have_value("Mine")
+    expect(page.locator("#save-state")).to_contain_text("Not saved")
+    assert made.question("email")["help"] == "Theirs"
+    page.get_by_role("button", name="Save it").click()
+    page.get_by_role("dialog").get_by_role("button", name="Make my change all the same").click()
+    saved(page)
+    assert (made.question("email")["help"], page.locator("#unsaved > *").count()) == ("Mine", 0)
 
 
 def test_back_and_forward_show_what_was_chosen_and_send_nothing(signed_in: OpenPage, made: Made) -> None:
