@@ -249,6 +249,25 @@ def test_what_is_typed_after_the_session_ended_is_sent_after_signing_in_on_the_s
     assert made.question("email")["help"] == "Typed late"
 
 
+def test_who_closes_the_dialog_of_signing_in_is_told_so_and_can_open_it_again(
+    signed_in: OpenPage, accessible: CheckPage, made: Made
+) -> None:
+    page = signed_in()
+    page.goto(made.path("email"))
+    page.context.clear_cookies()
+    page.get_by_role("textbox", name="Help text", exact=True).fill("Typed late")
+    page.get_by_role("textbox", name="Question", exact=True).focus()
+    expect(page.locator("#dialog")).to_contain_text("Your session is over")
+    page.keyboard.press("Escape")
+    expect(page.locator("#save-state")).to_contain_text(re.compile("Signed out.*sign in to save"))
+    accessible(page)
+    page.get_by_role("button", name="sign in to save").click()
+    expect(page.locator("#dialog")).to_contain_text("Your session is over")
+    sign_in(page)
+    saved(page)
+    assert made.question("email")["help"] == "Typed late"
+
+
 def test_who_was_slower_sees_what_happened_and_loses_nothing(signed_in: OpenPage, accessible: CheckPage, made: Made) -> None:
     page = signed_in()
     page.goto(made.path("email"))

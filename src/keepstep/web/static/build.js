@@ -118,7 +118,7 @@
     retry = 0;
     const html = await answer.text();
     if (answer.status === 401) {
-      show("offline");
+      show("out");
       document.dispatchEvent(new CustomEvent("ks:sign-in", { detail: { html, then: send } }));
       return;
     }
@@ -140,6 +140,8 @@
     retry = Math.min((retry || 1000) * 2, 30000);
     setTimeout(send, retry);
   }
+  // A closed dialog of signing in is opened again by asking the server again.
+  document.addEventListener("click", (event) => { if (event.target.closest("[data-sign-in]")) send(); });
   addEventListener("online", () => { retry = 0; send(); });
 
   function show(state) {
