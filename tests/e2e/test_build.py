@@ -194,6 +194,18 @@ class Offline:
             tab.evaluate("() => dispatchEvent(new Event('online'))")
 
 
+# A server that fails on one text. Made in the page, since the console's complaint about a real 500 would fail the test.
+FAILING = """() => {
+  const real = window.fetch;
+  window.fetch = async (path, init) => {
+    if (!String(init?.body).includes("Bad+text")) return real(path, init).finally(() => { window.fetch.passed += init?.method === "POST" });
+    window.fetch.failed += 1;
+    return new Response("", { status: 500 });
+  };
+  Object.assign(window.fetch, { failed: 0, passed: 0 });
+}"""
+
+
 def helps(made: Made) -> tuple[str, str]:
     return made.question("email").get("help", ""), made.question("age").get("help", "")
 
@@ -266,6 +278,26 @@ def test_who_closes_the_dialog_of_signing_in_is_told_so_and_can_open_it_again(
     sign_in(page)
     saved(page)
     assert made.question("email")["help"] == "Typed late"
+
+
+def test_an_edit_that_the_server_fails_on_is_set_aside_and_those_behind_it_are_saved(
+    signed_in: OpenPage, accessible: CheckPage, made: Made
+) -> None:
+    page = signed_in()
+    page.goto(made.path("email"))
+    page.evaluate(FAILING)
+    page.get_by_role("textbox", name="Help text", exact=True).fill("Bad text")
+    page.get_by_label("Personal data").click()
+    expect(page.locator("#unsaved")).to_contain_text("Bad text (the server failed on it several times)", timeout=15_000)
+    expect(page.locator("#save-state")).to_contain_text("Not saved")
+    page.wait_for_function("() => fetch.failed === 3 && fetch.passed >= 1")
+    accessible(page)
+    assert (made.question("email")["personal_data"], made.question("email")["help"]) == (True, "We only use it to answer you.")
+    page.reload()
+    expect(page.get_by_role("textbox", name="Help text", exact=True)).to_have_value("Bad text")
+    page.get_by_role("button", name="Save it").click()
+    saved(page)
+    assert made.question("email")["help"] == "Bad text"
 
 
 def test_who_was_slower_sees_what_happened_and_loses_nothing(signed_in: OpenPage, accessible: CheckPage, made: Made) -> None:

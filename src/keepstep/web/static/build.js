@@ -134,7 +134,19 @@
     show(answer.ok ? "saved" : "refused");
   }
 
+  // A server that is away (502 to 504) is waited for; an edit that it fails on again and again makes room for those behind it.
+  const TRIES = 3;
   function later(answer) {
+    const item = queue[0];
+    if (answer?.status === 500 && item && (item.tries = (item.tries ?? 0) + 1) >= TRIES) {
+      retry = 0;
+      item.tries = 0;
+      item.failed = true;
+      setAside(item);
+      say(words.sayAside);
+      if (queue.length) send();
+      return;
+    }
     show("offline");
     if (!retry) say(answer ? words.sayFailed : words.sayOffline);
     retry = Math.min((retry || 1000) * 2, 30000);
@@ -225,6 +237,7 @@
       const one = byId("unsaved-one").content.cloneNode(true);
       const text = typedIn(item).flatMap(([, values]) => values).join(" · ");
       if (text) one.querySelector("[data-typed]").textContent = text.slice(0, 200);
+      one.querySelector("[data-failed]").hidden = !item.failed;
       one.querySelector("[data-send]").onclick = () => { takeBack(item); queue.push(item); store(); send(); };
       one.querySelector("[data-drop]").onclick = () => { takeBack(item); visit(location.href, { push: false, focus: item.focus }); };
       return one;
