@@ -104,7 +104,7 @@ def signed_in(open_page: Callable[..., Page]) -> Callable[..., Page]:
 def sign_in(page: Page, password: str = PASSWORD) -> None:
     page.get_by_label("E-mail address").fill(EMAIL)
     page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 @pytest.fixture

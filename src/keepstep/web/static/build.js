@@ -17,6 +17,7 @@
   const KEY = `${BASE}:${PAGE}`;
   const owns = {}; // by page: revisions that it made; they are no other person's edits
   let queue = [];
+  let aside = []; // edits that wait for a person and not for the server: they are shown, and sent or dropped by a button
   let stored = false;
   let sending = false;
   let retry = 0;
@@ -24,11 +25,11 @@
   // Says whether the queue is in the storage. A full or forbidden one: the queue lives as long as the page does.
   function store() {
     try {
-      if (isTaken()) queue = queue.filter((each) => !each.stored);
-      for (const each of queue) each.stored = true;
-      if (queue.length) localStorage.setItem(KEY, JSON.stringify({ owns, queue }));
+      if (isTaken()) [queue, aside] = [queue, aside].map((list) => list.filter((each) => !each.stored));
+      for (const each of [...queue, ...aside]) each.stored = true;
+      stored = queue.length + aside.length > 0;
+      if (stored) localStorage.setItem(KEY, JSON.stringify({ owns, queue, aside }));
       else localStorage.removeItem(KEY);
-      stored = queue.length > 0;
       return true;
     } catch { return false; }
   }
@@ -39,13 +40,15 @@
     let kept;
     try { kept = JSON.parse(localStorage.getItem(key)); } catch { return; }
     if (!kept) return;
-    const before = queue;
+    const before = [queue, aside];
     // Older than what this page made, but not before what is on its way or asked about.
     const at = sending || asking ? 1 : 0;
     queue = [...queue.slice(0, at), ...(kept.queue ?? kept), ...queue.slice(at)];
+    aside = [...(kept.aside ?? []), ...aside];
     Object.assign(owns, kept.owns);
-    if (!store()) { queue = before; return; }
+    if (!store()) { [queue, aside] = before; return; }
     localStorage.removeItem(key);
+    showAside();
     send();
   }
   // What nobody holds is taken at once. For the rest the page waits, and then gives the tab that is only being reloaded the time to take
@@ -73,12 +76,15 @@
   // A page that comes back as it was left may have been taken over meanwhile.
   addEventListener("pageshow", (event) => event.persisted && location.reload());
 
+  // What an edit is about: forms of one name are made for each node and language.
+  const nodeOf = (data) => ["option_set_id", "step_id", "value", "lang"].map((name) => data.get(name) ?? "").join();
+
   function enqueue(item) {
     // The same form left twice before it was sent is one edit: the later one holds what the earlier did.
     const last = queue.at(-1);
     if (last && item.auto && last.auto && last.form === item.form && last.path === item.path && !(sending && queue.length === 1)) {
-      const has = (body) => new URLSearchParams(body).get("has");
-      if (has(last.body) === has(item.body)) queue.pop();
+      const about = (body) => new URLSearchParams(body).get("has") + nodeOf(new URLSearchParams(body));
+      if (last.page === PAGE && about(last.body) === about(item.body)) queue.pop();
     }
     queue.push({ ...item, page: PAGE });
     store();
@@ -112,7 +118,7 @@
     retry = 0;
     const html = await answer.text();
     if (answer.status === 401) {
-      show("offline");
+      show("out");
       document.dispatchEvent(new CustomEvent("ks:sign-in", { detail: { html, then: send } }));
       return;
     }
@@ -128,17 +134,32 @@
     show(answer.ok ? "saved" : "refused");
   }
 
+  // A server that is away (502 to 504) is waited for; an edit that it fails on again and again makes room for those behind it.
+  const TRIES = 3;
   function later(answer) {
+    const item = queue[0];
+    if (answer?.status === 500 && item && (item.tries = (item.tries ?? 0) + 1) >= TRIES) {
+      retry = 0;
+      item.tries = 0;
+      item.failed = true;
+      setAside(item);
+      say(words.sayAside);
+      if (queue.length) send();
+      return;
+    }
     show("offline");
     if (!retry) say(answer ? words.sayFailed : words.sayOffline);
     retry = Math.min((retry || 1000) * 2, 30000);
     setTimeout(send, retry);
   }
+  // A closed dialog of signing in is opened again by asking the server again.
+  document.addEventListener("click", (event) => { if (event.target.closest("[data-sign-in]")) send(); });
   addEventListener("online", () => { retry = 0; send(); });
 
   function show(state) {
     const chip = byId("save-state");
     if (!chip) return;
+    if (state === "saved" && aside.length) state = "refused";
     chip.dataset.state = state;
     if (chip.dataset[state]) chip.querySelector(".kb-state").textContent = chip.dataset[state];
   }
@@ -173,10 +194,17 @@
     return false;
   }
 
+  // Cancel and Escape keep what was typed; "Keep it as it is now" says that it may go. What was only pressed is simply not done.
+  let theirs = false;
+  byId("dialog").addEventListener("click", (event) => { theirs = !!event.target.closest("[data-theirs]"); }, true);
   byId("dialog").addEventListener("close", () => {
+    const kept = !theirs && asking?.auto;
+    theirs = false;
     if (!asking) return;
-    drop(asking);
+    const item = asking;
     asking = null;
+    if (kept) setAside(item);
+    else drop(item);
     if (queue.length) send();
     else visit(location.href, { push: false });
   });
@@ -184,6 +212,74 @@
   function drop(item) {
     queue = queue.filter((each) => each !== item);
     store();
+  }
+
+  // --- what was set aside ------------------------------------------------------------------------------------------------
+  function setAside(item) {
+    queue = queue.filter((each) => each !== item);
+    aside.push(item);
+    store();
+    showAside();
+  }
+  function takeBack(item) {
+    aside = aside.filter((each) => each !== item);
+    store();
+    showAside();
+  }
+  const typedIn = (item) => {
+    const body = new URLSearchParams(item.body);
+    return (body.get("has") || "").split(",").filter(Boolean).map((name) => [name, body.getAll(name)]);
+  };
+
+  function showAside() {
+    const list = byId("unsaved");
+    list.replaceChildren(...aside.map((item) => {
+      const one = byId("unsaved-one").content.cloneNode(true);
+      const text = typedIn(item).flatMap(([, values]) => values).join(" · ");
+      if (text) one.querySelector("[data-typed]").textContent = text.slice(0, 200);
+      one.querySelector("[data-failed]").hidden = !item.failed;
+      one.querySelector("[data-send]").onclick = () => { takeBack(item); queue.push(item); store(); send(); };
+      one.querySelector("[data-drop]").onclick = () => { takeBack(item); visit(location.href, { push: false, focus: item.focus }); };
+      return one;
+    }));
+    refill();
+    if (aside.length && !queue.length && !sending) show("refused");
+  }
+
+  // What was typed is there again wherever its form is. The form does not send it by itself: only with what is typed in it next.
+  const isOf = (form, item) => nodeOf(new FormData(form)) === nodeOf(new URLSearchParams(item.body));
+  function refill() {
+    for (const form of builder.querySelectorAll("form[data-auto]")) form.classList.remove("kb-unsaved");
+    for (const item of aside) {
+      const form = byId(item.form);
+      if (!form || !isOf(form, item) || isDirty(form)) continue;
+      form.classList.add("kb-unsaved");
+      for (const [name, values] of typedIn(item)) for (const input of form.elements) {
+        if (input.name !== name || input.type === "hidden") continue;
+        if (input.type === "checkbox") input.checked = values.includes(input.value);
+        else if (input.value !== values[0]) input.value = values[0] ?? "";
+      }
+      settleValues(form);
+    }
+  }
+  // The edit with what was set aside of the same form, which it replaces.
+  function withAside(form, body) {
+    const older = aside.filter((item) => item.form === form.id && isOf(form, item));
+    if (!older.length) return body;
+    const data = new URLSearchParams(body);
+    const names = new Set(data.get("has").split(",").filter(Boolean));
+    for (const item of older) {
+      for (const [name, values] of typedIn(item)) {
+        if (names.has(name)) continue;
+        names.add(name);
+        data.delete(name);
+        for (const value of values) data.append(name, value);
+      }
+      data.set("base", new URLSearchParams(item.body).get("base"));
+      takeBack(item);
+    }
+    data.set("has", [...names].join(","));
+    return data.toString();
   }
 
   // --- forms -----------------------------------------------------------------------------------------------------------
@@ -207,7 +303,8 @@
     const auto = form.matches("[data-auto]");
     if (auto && !isDirty(form)) return;
     const focus = submitter?.id || document.activeElement?.id || "";
-    enqueue({ form: form.id, path: form.getAttribute("action"), body: bodyOf(form, submitter), auto, focus, added: form.matches(".kb-add-option") });
+    const body = auto ? withAside(form, bodyOf(form, submitter)) : bodyOf(form, submitter);
+    enqueue({ form: form.id, path: form.getAttribute("action"), body, auto, focus, added: form.matches(".kb-add-option") });
     if (auto) settleValues(form);
     if (form.matches(".kb-add-option")) form.reset();
   }
@@ -276,6 +373,7 @@
     for (const each of builder.querySelectorAll("details[data-keep]")) if (open.has(each.dataset.keep)) each.open = open.get(each.dataset.keep) || each.open;
     for (const [name, top] of scrolls) { const pane = builder.querySelector(`[data-scroll="${name}"]`); if (pane) pane.scrollTop = top; }
     byId("canvas").scrollTop = canvas;
+    refill();
     refocus(id, caret, active, item);
     say(parsed.querySelector("template[data-say]")?.content.textContent.trim());
     sortables();
