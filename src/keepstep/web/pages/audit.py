@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
-from fastapi import Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -50,6 +50,9 @@ class Asked:
         return {name: value for name, value in given.items() if value}
 
 
+Filters = Annotated[Asked, Depends()]
+
+
 @router.get("/wizards/{wizard_ref}/audit", name="page:wizard-audit")
 async def wizard_audit(
     request: Request,
@@ -57,16 +60,12 @@ async def wizard_audit(
     tx: PageRead,
     resources: ResourcesDep,
     wizard_ref: str,
-    who: Word = "",
-    what: Word = "",
-    since: Word = "",
-    until: Word = "",
+    asked: Filters,
     cursor: Cursor = None,
 ) -> Response:
     """Everything that was done to the wizard, its draft, its versions and its runs. For all who may see it, removed or not."""
     wizard = await get_wizard(tx, visitor.actor, wizard_ref, "view", removed=True)
     draft = None if wizard.removed_at else (await get_draft(tx, visitor.actor, wizard.id)).draft
-    asked = Asked(who, what, since, until)
     values = await frame_values(tx, wizard, draft)
     values |= await _listed(tx, resources, asked, wizard_id=wizard.id, cursor=cursor)
     return page(request, "history/wizard_audit.html", block="trail", subjects=_named(_OF_WIZARD), **values)
@@ -78,15 +77,12 @@ async def audit(
     visitor: CurrentVisitor,
     tx: PageRead,
     resources: ResourcesDep,
-    who: Word = "",
-    what: Word = "",
-    since: Word = "",
-    until: Word = "",
+    asked: Filters,
     cursor: Cursor = None,
 ) -> Response:
     """Everything that was done at all. For admins."""
     require(visitor.actor, "administer")
-    values = await _listed(tx, resources, Asked(who, what, since, until), wizard_id=None, cursor=cursor)
+    values = await _listed(tx, resources, asked, wizard_id=None, cursor=cursor)
     return page(request, "history/audit.html", block="trail", subjects=_named(SUBJECTS), **values)
 
 
