@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -87,15 +88,25 @@ def _is_complaint(kind: str, text: str) -> bool:
     return kind == "error" and not re.match(r"Failed to load resource: (the server responded with a status of 4\d\d|net::ERR_)", text)
 
 
-@pytest.fixture
-def signed_in(open_page: Callable[..., Page]) -> Callable[..., Page]:
-    """As `open_page`, signed in as Ada and on the first page."""
+@pytest.fixture(scope="session")
+def kept_cookies() -> list[Any]:
+    """The cookies of the last browser that signed in as Ada."""
+    return []
 
-    def make(**given: Any) -> Page:
+
+@pytest.fixture
+def signed_in(open_page: Callable[..., Page], kept_cookies: list[Any]) -> Callable[..., Page]:
+    """As `open_page`, signed in as Ada and on the first page: with the session of an earlier test while it lasts, unless `anew`."""
+
+    def make(*, anew: bool = False, **given: Any) -> Page:
         page = open_page(**given)
-        page.goto("/login")
-        sign_in(page)
-        page.wait_for_url(re.compile(r"/$"))
+        if kept_cookies and not anew:
+            page.context.add_cookies(kept_cookies)
+        page.goto("/")
+        if urlsplit(page.url).path != "/":
+            sign_in(page)
+            page.wait_for_url(re.compile(r"/$"))
+            kept_cookies[:] = page.context.cookies()
         return page
 
     return make

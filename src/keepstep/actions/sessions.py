@@ -30,7 +30,7 @@ IDLE: Final = timedelta(hours=12)
 ABSOLUTE: Final = timedelta(days=14)
 # How exactly the last use is known: one write a minute, not one a request.
 REMEMBERED: Final = timedelta(minutes=1)
-# Within this time an account is tried this often, and one address tries this often: far more than a person mistypes, far less
+# Within this time an account is tried this often, and one address fails this often: far more than people mistype, far less
 # than guessing needs. Counted before the password is looked at, so that tries at the same moment count, too.
 WINDOW: Final = timedelta(minutes=15)
 TRIES: Final[Mapping[str, int]] = {"account": 10, "address": 100}
@@ -74,7 +74,7 @@ async def is_password_of(stored: str | None, given: str) -> bool:
 class Opening:
     """Whom to sign in, and where: `device` is what the browser calls itself, `by` how they showed who they are.
 
-    `replacing` is the digest of the session that the browser had, which ends.
+    `replacing` is the digest of the session that the browser had, which ends. `address` is the one that `count_try` counted.
     """
 
     user_id: str
@@ -82,14 +82,19 @@ class Opening:
     device: str = ""
     by: Literal["password", "set-up", "link", "provider"] = "password"
     replacing: bytes | None = None
+    address: str | None = None
 
 
 async def open_session(ctx: Context, tx: Write, new: Opening) -> str:
     """The secret of a new session, for the cookie."""
     ends = or_(sessions.c.digest == new.replacing, sessions.c.expires_at <= ctx.now, sessions.c.used_at <= ctx.now - IDLE)
     await tx.execute(delete(sessions).where(sessions.c.user_id == new.user_id, ends))
-    # Whoever signed in has shown that the tries were theirs; those of the address go on counting.
+    # Whoever signed in has shown that the tries of the account were theirs. The address gets this one back and no other: a house
+    # full of people behind one address is not locked out for signing in, and who guesses there is.
     await tx.execute(delete(sign_in_tries).where(sign_in_tries.c.key == _key(ctx, "account", new.email)))
+    if new.address is not None:
+        mine = (sign_in_tries.c.key == _key(ctx, "address", new.address), sign_in_tries.c.tries > 1)
+        await tx.execute(update(sign_in_tries).where(*mine).values(tries=sign_in_tries.c.tries - 1))
     secret = random_secret(ctx)
     row = {"digest": token_digest(secret), "user_id": new.user_id, "created_at": ctx.now, "used_at": ctx.now, "device": new.device}
     await tx.execute(insert(sessions).values(**row, expires_at=ctx.now + ABSOLUTE))

@@ -92,9 +92,21 @@ async def test_tries_are_counted_in_the_database_without_naming_anybody(
     await stranger.sign_in("editor@example.org", "wrong")
     async with open_read(resources.engine) as tx:
         rows = await tx.rows(text("SELECT key, tries FROM sign_in_tries ORDER BY tries"))
-    # The account that was typed, and the address of both browsers; that of the admin was cleared by signing in.
+    # The account that was typed, and the address of both browsers; what the admin's signing in counted was given back.
     assert [(len(row.key), row.tries) for row in rows] == [(32, 1), (32, 2)]
     assert b"editor" not in rows[0].key
+
+
+async def test_people_who_sign_in_from_one_address_do_not_lock_it_and_who_guesses_there_does(
+    signed_in: SignedIn, stranger: Browser, open_browser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keepstep.actions.sessions.TRIES", {"account": 10, "address": 4})
+    await signed_in()
+    signing_in = [(await (await open_browser()).sign_in("admin@example.org")).status_code for _ in range(6)]
+    assert signing_in == [303] * 6
+    guesses = [(await stranger.sign_in(f"guess{each}@example.org", "wrong")).status_code for each in range(4)]
+    assert guesses == [401, 401, 401, 429]
+    assert (await stranger.sign_in("admin@example.org")).status_code == 429
 
 
 async def test_a_session_ends_when_it_was_not_used_for_half_a_day(signed_in: SignedIn, clock: Any) -> None:

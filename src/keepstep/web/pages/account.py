@@ -18,7 +18,7 @@ from keepstep.web.device import device_of
 from keepstep.web.done import done_text
 from keepstep.web.forms import by_field
 from keepstep.web.pages.route import fields_of, page_router, see_other
-from keepstep.web.passwords import Refused, checked_password, typed_password
+from keepstep.web.passwords import Refused, address_of_client, checked_password, typed_password
 from keepstep.web.rendering import THEMES, page
 from keepstep.web.texts import language_names, message
 from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor, keep_cookie, writing
@@ -72,7 +72,8 @@ async def password(request: Request, visitor: CurrentVisitor, resources: Resourc
     try:
         async with request.app.state.password_checks, writing(request) as tx:
             await change_own_password(visitor.ctx, tx, await typed_password(request, "new_password"), checked)
-            secret = await open_session(visitor.ctx, tx, Opening(own_id(visitor.ctx), visitor.email, device_of(request)))
+            opening = Opening(own_id(visitor.ctx), visitor.email, device_of(request), address=address_of_client(request))
+            secret = await open_session(visitor.ctx, tx, opening)
     except RequestInvalid as invalid:
         return await _again(request, visitor, {}, {"new_password": by_field(invalid)["password"]})
     answer = see_other(request, "/account?done=password")

@@ -130,7 +130,8 @@ async def _let_in(request: Request, resources: Resources, claimed: Claimed) -> s
     async with writing(request) as tx:
         user = await admit(ctx, tx, claimed, _admission(request))
         replacing = token_digest(before) if before else None
-        return await open_session(ctx, tx, Opening(user.id, user.email, device_of(request), "provider", replacing))
+        opening = Opening(user.id, user.email, device_of(request), "provider", replacing, address_of_client(request))
+        return await open_session(ctx, tx, opening)
 
 
 async def _connecting(request: Request, resources: Resources, visitor: Visitor, claimed: Claimed) -> Response:

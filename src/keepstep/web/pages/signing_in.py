@@ -18,7 +18,7 @@ from keepstep.web.device import device_of
 from keepstep.web.kept import fields_kept
 from keepstep.web.origin import csrf_token_of, require_own_origin
 from keepstep.web.pages.route import fields_of, local_path, page_router, see_other
-from keepstep.web.passwords import Refused, checked_password, typed_password
+from keepstep.web.passwords import Refused, address_of_client, checked_password, typed_password
 from keepstep.web.rendering import TOKEN_FIELD, is_htmx, page
 from keepstep.web.texts import message
 from keepstep.web.visitor import CurrentVisitor, PageWrite, drop_cookie, find_visitor, keep_cookie, session_secret
@@ -85,7 +85,8 @@ async def _signed_in(request: Request, resources: Resources, email: str) -> str 
     if isinstance(found, Refused):
         return found
     before = session_secret(request)
-    opening = Opening(found.user_id, email, device_of(request), replacing=token_digest(before) if before else None)
+    replacing = token_digest(before) if before else None
+    opening = Opening(found.user_id, email, device_of(request), replacing=replacing, address=address_of_client(request))
     async with open_write(resources.engine) as tx:
         return await open_session(resources.context(SYSTEM), tx, opening)
 
