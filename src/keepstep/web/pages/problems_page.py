@@ -31,6 +31,7 @@ _KINDS: Final[Mapping[str, str]] = {
     "no-questions": message("Empty steps"),
     "no-options": message("No options"),
     "never-asked": message("Never asked"),
+    "same-label": message("Options with the same label"),
     "untranslated": message("Not translated"),
     "reads-retired": message("Reads what is retired"),
     "reads-retired-option": message("Reads what is retired"),
