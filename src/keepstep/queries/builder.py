@@ -44,10 +44,10 @@ class Construction:
     @cached_property
     def problems(self) -> tuple[Finding, ...]:
         """Looked for when asked for, and once for each draft: it takes as long as everything else."""
-        return _problems_of(self.structure)
+        return _problems_of(self.state.draft)
 
 
-_problems_of: Final = ByIdentity[Structure, tuple[Finding, ...]](problems_in)
+_problems_of: Final = ByIdentity[Draft, tuple[Finding, ...]](lambda draft: problems_in(draft.structure))
 
 
 async def get_construction(tx: Read, actor: Actor, ref: str) -> Construction:
