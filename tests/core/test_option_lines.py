@@ -49,7 +49,7 @@ def test_what_is_offered_as_text_comes_back_as_it_was() -> None:
 def test_a_label_alone_is_the_option_with_exactly_this_label_else_a_new_one() -> None:
     found = compared("Green\nBlue\nRed")
     assert [(entry.what, entry.value) for entry in found.entries] == [("kept", "g"), ("added", "blue-2"), ("kept", "r")]
-    assert [entry.moved for entry in found.entries] == [True, False, True]
+    assert [entry.moved for entry in found.entries] == [False, False, True]
 
 
 def test_an_option_without_a_line_is_retired_or_deleted_as_chosen() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from keepstep.core.issue import Issue
 from keepstep.core.keys import FreeKeys
+from keepstep.core.order import displaced
 from keepstep.core.structure import ChoiceFields, Option, Structure, dump
 from keepstep.core.text import normal_text, text_in
 
@@ -127,13 +128,12 @@ def listing(lines: Sequence[Line], place: Place, gone: Gone) -> Listing:
     A line with a value is that option; a label alone is the option with exactly this label, else a new one.
     """
     matched = _matched(lines, place)
-    offered = {option.value: index for index, option in enumerate(_offered(place.option_set))}
-    staying = [value for value, _ in matched if value in offered]
-    in_order = sorted(staying, key=offered.__getitem__)
-    shifted = {value for value, other in zip(staying, in_order, strict=True) if value != other}
-    options = [_as_option(value, label, place) for value, label in matched]
-    entries = [_entry(value, label, place, moved=value in shifted) for value, label in matched]
     named = {value for value, _ in matched}
+    before = [option.value for option in _offered(place.option_set)]
+    offered = frozenset(before)
+    moved = displaced([value for value in before if value in named], [value for value, _ in matched if value in offered])
+    options = [_as_option(value, label, place) for value, label in matched]
+    entries = [_entry(value, label, place, moved=value in moved) for value, label in matched]
     left = [option for option in place.option_set.options if option.value not in named]
     kept = [dump(option) | {"retired": True} for option in left if option.retired or gone == "retire"]
     entries += [Entry("gone", option.value, _label(option, place), "") for option in left if not option.retired]
