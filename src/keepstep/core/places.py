@@ -96,6 +96,11 @@ def _wordings_of(option_set: OptionSet) -> Iterator[Text | None]:
     yield from option_set.constraints.messages.values()
 
 
+def names_ids(option_set: OptionSet) -> bool:
+    """Whether an expression or wording of the option set can name another one: hardly any does."""
+    return bool(_ids_in(option_set))
+
+
 # --- expressions ---------------------------------------------------------------------------------------------------
 
 
