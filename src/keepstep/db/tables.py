@@ -365,6 +365,22 @@ edits: Final = Table(
     _is_object("answers"),
 )
 
+# How a respondent comes back to a run that they began in the player. Holds no answer: `forms` says which form last saved which page.
+passages: Final = Table(
+    "passages",
+    metadata,
+    Column("run_id", Id, ForeignKey("wizard_runs.id", ondelete="RESTRICT"), primary_key=True),
+    # Of the token that is the resume link and the browser's cookie; `nonce` and the installation's key make it again to be shown.
+    Column("digest", BYTEA, nullable=False),
+    Column("nonce", BYTEA, nullable=False),
+    _at("created_at"),
+    _at("expires_at"),
+    Column("forms", Json, nullable=False),
+    _is_digest("digest"),
+    CheckConstraint("octet_length(nonce) = 16", name="nonce"),
+    _is_object("forms"),
+)
+
 files: Final = Table(
     "files",
     metadata,
