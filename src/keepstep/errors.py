@@ -127,6 +127,20 @@ class SignInRefused(Problem):
     kind, code, title = "forbidden", "sign-in-refused", "You could not be signed in"
 
 
+class NotAdmitted(Problem):
+    """Nobody can begin this wizard now, or not in this way. `refusal` says why: it is closed, full, needs a link, and so on.
+
+    `at` is when it opens or closed, `wait` how many seconds to wait before another try.
+    """
+
+    kind, code, title = "forbidden", "not-admitted", "This cannot be begun now"
+
+    @property
+    def refusal(self) -> str:
+        """One of `core.admission.Refusal`."""
+        return str(self.extra.get("refusal", "closed"))
+
+
 class AlreadySetUp(Problem):
     """The first user has been made, so the set-up page is closed. Sign in, or ask an admin for an account."""
 
@@ -338,6 +352,12 @@ class RunErased(Problem):
     """The answers of this run were erased for good. What was erased, when and by whom stays on record."""
 
     kind, code, title = "gone", "run-erased", "This run was erased"
+
+
+class InvitationNotFound(Problem):
+    """The wizard has no invitation of this id."""
+
+    kind, code, title = "not_found", "invitation-not-found", "No such invitation"
 
 
 class LinkOver(Problem):

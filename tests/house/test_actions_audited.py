@@ -16,6 +16,7 @@ ITS_OWN_RECORD = {
     "store_file": "the file's row says who uploaded it and when",
     "register": "a part of every edit, which leaves its event",
     "count_try": "a try is counted and logged; an event for each would let a stranger fill the record",
+    "wizard_to_set": "a part of the actions on access: it locks and reads",
     "see_session": "opening and ending a session are on record, each use of it is not",
     "depart": "whoever goes to the provider is nobody yet; an event for each would let a stranger fill the record",
     "arrive": "as for `depart`; being signed in by it is on record",

@@ -33,6 +33,8 @@ APP_PRIVILEGES: Final = {
     "option_values": _APPEND,
     "reserved_keys": _APPEND,
     "import_receipts": _APPEND,
+    "invitations": _ALL,
+    "start_tries": _ALL,
     "wizard_runs": _CHANGE,
     "run_revisions": _APPEND,
     # Written by erase_run alone.

@@ -258,6 +258,44 @@ import_receipts: Final = Table(
     Index(None, "wizard_id", "at", "id"),
 )
 
+# Who may begin a wizard once, each by a link of their own. The secret is in the link alone; NULL until one was made.
+invitations: Final = Table(
+    "invitations",
+    metadata,
+    _id("id", primary_key=True),
+    Column("wizard_id", Id, ForeignKey("wizards.id", ondelete="CASCADE"), nullable=False),
+    # Who is invited, in the wizard's own terms; and the same folded, by which nobody is in the list twice.
+    Column("respondent", Text, nullable=False),
+    Column("respondent_key", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("digest", BYTEA, unique=True),
+    _at("created_at"),
+    _id("created_by", nullable=True),
+    _at("linked_at", nullable=True),
+    _at("used_at", nullable=True),
+    # No foreign key: no table that is the same on every node points at a run.
+    _id("run_id", nullable=True),
+    _at("revoked_at", nullable=True),
+    UniqueConstraint("wizard_id", "respondent_key"),
+    _is_digest("digest"),
+    CheckConstraint("(digest IS NULL) = (linked_at IS NULL)", name="linked_at"),
+    CheckConstraint("run_id IS NULL OR used_at IS NOT NULL", name="run_id"),
+    Index(None, "wizard_id", "id"),
+    Index(None, "run_id"),
+)
+
+# How many runs were begun since when, by a keyed digest of the wizard and of the address that they came from.
+start_tries: Final = Table(
+    "start_tries",
+    metadata,
+    Column("key", BYTEA, primary_key=True),
+    _at("since"),
+    Column("tries", Integer, nullable=False),
+    _is_digest("key"),
+    CheckConstraint("tries >= 1", name="tries"),
+    Index(None, "since"),
+)
+
 # --- runs: every key starts with the run's id, so that they can lie on many nodes ------------------------------------
 
 wizard_runs: Final = Table(
