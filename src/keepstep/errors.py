@@ -121,6 +121,15 @@ class CrossSite(Problem):
     kind, code, title = "forbidden", "cross-site", "This did not come from a page of ours"
 
 
+class PassageUnknown(Problem):
+    """Nothing here says that these answers are yours: the link to resume is wrong, too old or replaced, or the browser lost its cookie.
+
+    Open the link again that you were given to carry on, or begin anew.
+    """
+
+    kind, code, title = "forbidden", "passage-unknown", "These answers cannot be opened here"
+
+
 class SignInRefused(Problem):
     """The provider said who you are, but nobody here belongs to that, or what it said could not be trusted. The detail says which."""
 

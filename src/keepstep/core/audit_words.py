@@ -99,6 +99,7 @@ _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     ),
     "run.trashed": lambda deed: f"Moved run {deed['about']} to the trash.",
     "run.restored": lambda deed: f"Restored run {deed['about']} from the trash.",
+    "run.link_renewed": lambda deed: f"Renewed the link to resume run {deed['about']}; the one before opens nothing any more.",
     "run.erased": _erased,
     "user.created": lambda deed: f"Made an account for {deed['about']} ({deed.get('role')}).",
     "user.changed": _user_changed,

@@ -52,6 +52,7 @@ from keepstep.web.pages import (
     versions,
 )
 from keepstep.web.pages.provider import CALLBACK
+from keepstep.web.player import ends, start, steps
 from keepstep.web.problems import answer_problems
 from keepstep.web.session import SignedInCache
 
@@ -69,6 +70,9 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     accounts.router,
     verify.router,
     system.router,
+    steps.router,
+    start.router,
+    ends.router,
     home.router,
     build.router,
     build_copy.router,

@@ -6,7 +6,7 @@ Guards, views and privileges are no part of a revision: upgrade.py puts them in 
 from alembic import op
 
 revision = "0007_access"
-down_revision = "0005_import_receipts"
+down_revision = "0006_player"
 
 STEPS = (
     """
