@@ -33,7 +33,7 @@ from keepstep.db.tables import invitations, start_tries, users, wizard_runs, wiz
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import NotAdmitted, WizardNotFound
 
-__all__ = ["Admitted", "Visit", "admit", "link_token", "require_time_to_go_on"]
+__all__ = ["Admitted", "Visit", "admit", "link_token", "not_admitted", "require_time_to_go_on"]
 
 # As a start takes it (actions/runs.py): a wizard on its way to the trash is waited for. Settings may change meanwhile.
 _WIZARD: Final = select(wizards.c.id, wizards.c.settings).where(wizards.c.id == bindparam("id")).with_for_update(read=True, key_share=True)
@@ -85,6 +85,7 @@ def link_token(secret: bytes, wizard_id: str, access: Access) -> str:
 
 
 def not_admitted(refused: Refused) -> NotAdmitted:
+    """The refusal as a problem."""
     more: dict[str, Any] = {}
     if refused.at is not None:
         more["at"] = utc_text(refused.at)

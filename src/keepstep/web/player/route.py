@@ -16,6 +16,8 @@ from keepstep.web.rendering import PAGE_HEADERS, POLICY, environment_of
 from keepstep.web.texts import language_of
 
 NOBODY: Final = "frame-ancestors 'none'"
+ANYBODY: Final = "frame-ancestors *"
+"""For what only tells: which wizard it was about is not known, and there is nothing on it to be made to click."""
 # By its reason where a refusal has a number of its own; forbidden otherwise.
 _STATUS: Final[Mapping[str, int]] = {
     "closed": 410,
@@ -51,6 +53,7 @@ def problem_page(request: Request, problem: Problem) -> HTMLResponse:
     refusal = str(problem.extra.get("refusal", "")) if isinstance(problem, NotAdmitted) else ""
     status = _STATUS.get(refusal, 403) if refusal else status_of(problem)
     language = language_of(request.headers.get("accept-language"))
+    embedded = "embed" in request.query_params
     answer = player_page(
         request,
         "problem.html",
@@ -60,7 +63,8 @@ def problem_page(request: Request, problem: Problem) -> HTMLResponse:
         name="",
         code=refusal or problem.code,
         problem=problem,
-        embedded="embed" in request.query_params,
+        embedded=embedded,
+        frames=ANYBODY if embedded else NOBODY,
         again=request.url.path if request.method == "GET" else "",
     )
     if status == 429:

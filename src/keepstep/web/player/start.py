@@ -6,10 +6,11 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from keepstep.actions.admission import count_for_limit, link_token, not_admitted
 from keepstep.actions.passages import Beginning, begin_passage, token_of
 from keepstep.config import Resources
 from keepstep.core.access import from_settings
-from keepstep.core.admission import Visit
+from keepstep.core.admission import Refused, Visit, refused_by_limit, refused_by_time, refused_by_visit
 from keepstep.core.question_pages import paged
 from keepstep.core.structure import Structure
 from keepstep.core.tokens import run_of_token, run_token
@@ -17,6 +18,7 @@ from keepstep.db.transaction import Read, Write, open_read, open_write
 from keepstep.errors import IdConflict, NotAdmitted, PassageUnknown
 from keepstep.queries.passages import Passage, Playable, find_nonce, load_passage, playable
 from keepstep.queries.wizards import is_id
+from keepstep.web.assets import assets_in
 from keepstep.web.gate import PROOF_FIELD, START_FIELD, TOKEN_PARAMETER, Gate, drop_invitation, gate_of, visit_of
 from keepstep.web.origin import require_own_origin
 from keepstep.web.pages.route import page_router, see_other
@@ -45,7 +47,23 @@ _LONGEST: Final = 4_000
 async def start(request: Request, ref: str) -> Response:
     async with open_read(request.app.state.resources.engine) as tx:
         wizard = await playable(tx, ref)
+        refused = await _refused_already(request, tx, wizard)
+    if refused is not None:
+        raise not_admitted(refused)
     return _start_page(request, ref, wizard)
+
+
+async def _refused_already(request: Request, tx: Read, wizard: Playable) -> Refused | None:
+    """What can be told before somebody presses the button. Whether they may really begin is decided when they do."""
+    resources: Resources = request.app.state.resources
+    now = resources.now()
+    access = replace(from_settings(wizard.settings), proof_of_work=False)
+    visit = await visit_of(request, wizard.id, {})
+    told = refused_by_time(access, now)
+    told = told or refused_by_visit(access, visit, now, link_token=link_token(resources.secret, wizard.id, access))
+    if told is None and access.max_runs is not None:
+        return refused_by_limit(access, await count_for_limit(tx, wizard.id, access.max_runs))
+    return told
 
 
 def _start_page(
@@ -227,6 +245,14 @@ async def resume(request: Request, ref: str, run_id: str) -> Response:
         return see_other(request, way.to("end"))
     ctx = context_of(request, passage.state.origin_wizard_id)
     return see_other(request, resume_point(showing(request, way, passage, ctx.clock)))
+
+
+@router.get("/embed.js", name="page:player-embed")
+async def embed_script(request: Request) -> Response:
+    """For pages of others that frame a wizard: it gives each frame the height that its page asks for. Its address never changes."""
+    found = assets_in().by_name["embed.js"]
+    headers = {"Cache-Control": "public, max-age=3600", "Cross-Origin-Resource-Policy": "cross-origin"}
+    return Response(found.content, media_type=found.media_type, headers=headers)
 
 
 @router.get("/r/{token}", name="page:player-link")

@@ -18,6 +18,7 @@ from keepstep.core.structure import File, Step
 from keepstep.db.transaction import Write, open_read, open_write
 from keepstep.errors import NotAdmitted, PassageUnknown, Problem, RequestInvalid, RunErased, RunTrashed, TooLarge
 from keepstep.queries.passages import Passage
+from keepstep.queries.wizards import is_id
 from keepstep.web.origin import require_own_origin
 from keepstep.web.pages.route import page_router, see_other
 from keepstep.web.player.colliding import merged_given
@@ -103,6 +104,12 @@ class _Sent:
         return text_of(self.posted, "to_language")
 
     @property
+    def form(self) -> str | None:
+        """Which showing of the page this is; None for anything but an id of ours."""
+        given = text_of(self.posted, FORM_FIELD)
+        return given if is_id(given) else None
+
+    @property
     def returning(self) -> bool:
         return bool(text_of(self.posted, "returning"))
 
@@ -119,10 +126,10 @@ async def _answer_to(sent: _Sent, tx: Write, passage: Passage) -> Response:
     if sent.go == "look":
         return _looked(before, step, replace(given, uploads={}), sent)
     given = await _with_uploads(ctx, tx, before, given, sent.request)
-    is_own = passage.forms.get(step.id) == (text_of(sent.posted, FORM_FIELD) or None)
+    is_own = sent.form is not None and passage.forms.get(step.id) == sent.form
     merged = merged_given(given, before.where, () if is_own else [str(each) for each in sent.posted.get(BASE_FIELD, ())])
     turn = turn_of(before.where, step, merged.given)
-    form = None if merged.colliding else (step.id, text_of(sent.posted, FORM_FIELD)[:64])
+    form = (step.id, sent.form) if sent.form and not merged.colliding else None
     saved = await save_page(ctx, tx, passage, PageSaved(answers=merged.given.answers, language=sent.language or None, form=form))
     after = showing(sent.request, sent.way, saved, ctx.clock)
     if merged.colliding:
