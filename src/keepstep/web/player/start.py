@@ -248,7 +248,7 @@ async def resume(request: Request, ref: str, run_id: str) -> Response:
 
 
 @router.get("/embed.js", name="page:player-embed")
-async def embed_script(request: Request) -> Response:
+async def embed_script() -> Response:
     """For pages of others that frame a wizard: it gives each frame the height that its page asks for. Its address never changes."""
     found = assets_in().by_name["embed.js"]
     headers = {"Cache-Control": "public, max-age=3600", "Cross-Origin-Resource-Policy": "cross-origin"}
