@@ -3,7 +3,7 @@
 Must not know who is invited already.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
@@ -43,8 +43,7 @@ def invitations_in(source: bytes | BinaryIO) -> InvitationList:
     stream = stream_of(source)
     _require_somebody(stream)
     form = form_of(stream, encoding_of(stream, None), None, Understood(_is_heading, _known))
-    found: dict[str, Invitee] = {}
-    bad: list[BadLine] = []
+    found: list[Invitee | BadLine] = []
     columns: _Columns | None = None
     for number, record in enumerate(records_in(stream, form)):
         if number > MOST_LINES:
@@ -55,14 +54,22 @@ def invitations_in(source: bytes | BinaryIO) -> InvitationList:
             columns = _columns(record)
             if columns.has_heading:
                 continue
-        each = _invitee(record, columns)
+        found.append(_invitee(record, columns))
+    if not found:
+        raise FileUnreadable(_NOBODY)
+    return distinct(found, columns.ignored if columns else ())
+
+
+def distinct(read: Iterable[Invitee | BadLine], ignored: tuple[str, ...] = ()) -> InvitationList:
+    """Everybody once; who comes a second time is a bad line."""
+    people: dict[str, Invitee] = {}
+    bad: list[BadLine] = []
+    for each in read:
         if isinstance(each, BadLine):
             bad.append(each)
-        elif found.setdefault(each.key, each) is not each:
+        elif people.setdefault(each.key, each) is not each:
             bad.append(BadLine(each.line, "twice"))
-    if not found and not bad:
-        raise FileUnreadable(_NOBODY)
-    return InvitationList(tuple(found.values()), tuple(bad), columns.ignored if columns else ())
+    return InvitationList(tuple(people.values()), tuple(bad), ignored)
 
 
 def _require_somebody(stream: BinaryIO) -> None:

@@ -32,6 +32,7 @@ ICONS: Final[Mapping[str, str]] = {
     "restore": "restore",
     "retire": "archive",
     "search": "search",
+    "share": "share-2",
     "settings": "adjustments-horizontal",
     "sign-out": "logout",
     "to-right": "arrow-right",
@@ -105,5 +106,6 @@ ICONS: Final[Mapping[str, str]] = {
     "hidden": "eye-off",
     "url": "link",
     "color": "palette",
+    "qr": "qrcode",
     "required": "asterisk",
 }
