@@ -29,6 +29,7 @@ ICONS: Final[Mapping[str, str]] = {
     "publish": "rocket",
     "redo": "arrow-forward-up",
     "compare": "arrows-diff",
+    "renew": "refresh",
     "restore": "restore",
     "retire": "archive",
     "search": "search",
