@@ -64,7 +64,10 @@ def test_the_work_of_a_start_form_is_done_by_its_script_and_sent_when_it_is_done
         """([challenge, bits, address]) => {
           document.body.innerHTML = `<form method="get" action="/nowhere"><input type="hidden" name="proof" data-work="${challenge}"
             data-bits="${bits}"><p data-work-said="Wait">Without a script</p><button>Start</button></form>`;
-          document.addEventListener("submit", (event) => { if (!event.defaultPrevented) { document.body.dataset.sent = "yes"; event.preventDefault(); } });
+          document.addEventListener("submit", (event) => {
+            if (!event.defaultPrevented) document.body.dataset.sent = "yes";
+            event.preventDefault();
+          });
           const script = document.createElement("script");
           script.src = address;
           script.onload = () => document.querySelector("button").click();
