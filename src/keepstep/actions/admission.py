@@ -125,10 +125,16 @@ async def _counted(tx: Write, key: bytes, now: datetime) -> tuple[int, datetime]
     statement = upsert(start_tries).values(key=key, since=now, tries=1)
     again = {"tries": case((fresh, 1), else_=own.tries + 1), "since": case((fresh, now), else_=own.since)}
     row = await tx.row(statement.on_conflict_do_update(index_elements=[own.key], set_=again).returning(own.tries, own.since))
-    # What others are just counting is left to them: two that clear away each other's row would wait for one another.
-    old = select(own.key).where(own.since <= now - 2 * WINDOW).limit(100).with_for_update(skip_locked=True)
-    await tx.execute(delete(start_tries).where(own.key.in_(old)))
+    await forget_starts(tx, now)
     return row.tries, row.since
+
+
+async def forget_starts(tx: Write, now: datetime, *, most: int = 100) -> int:
+    """How many counts were cleared away that nothing is measured by any more; up to so many."""
+    # What others are just counting is left to them: two that clear away each other's row would wait for one another.
+    own = start_tries.c
+    old = select(own.key).where(own.since <= now - 2 * WINDOW).limit(most).with_for_update(skip_locked=True)
+    return await tx.execute(delete(start_tries).where(own.key.in_(old)))
 
 
 async def _take_place(tx: Write, wizard_id: str, access: Access, visit: Visit) -> None:

@@ -1,5 +1,6 @@
 """Access over HTTP: who may begin a wizard in public, its link, its invitations (docs/api.md)."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
@@ -163,6 +164,11 @@ async def add(ctx: CurrentContext, tx: WriteTx, wizard_ref: WizardRef, body: Add
     return await _added(ctx, tx, wizard_ref, distinct(read))
 
 
+async def sent_people(_ctx: CurrentContext, file: Annotated[Sent, Depends(sent_file, scope="function")]) -> InvitationList:
+    """Read before the transaction opens, and in a thread: the longest list takes a second."""
+    return await asyncio.to_thread(invitations_in, file.stream)
+
+
 @uploads.post(
     "/api/v1/wizards/{wizard_ref}/invitations/import",
     status_code=201,
@@ -171,10 +177,10 @@ async def add(ctx: CurrentContext, tx: WriteTx, wizard_ref: WizardRef, body: Add
     responses=shapes.answers(shapes_access.InvitationsAdded, 201, 200),
 )
 async def add_file(
-    ctx: CurrentContext, file: Annotated[Sent, Depends(sent_file, scope="function")], tx: WriteTx, wizard_ref: WizardRef
+    ctx: CurrentContext, people: Annotated[InvitationList, Depends(sent_people, scope="function")], tx: WriteTx, wizard_ref: WizardRef
 ) -> ExactJson:
     """One person on each line; a heading may name a column `respondent`, `email` or `name`, and a column `note`."""
-    return await _added(ctx, tx, wizard_ref, invitations_in(file.stream))
+    return await _added(ctx, tx, wizard_ref, people)
 
 
 async def _added(ctx: CurrentContext, tx: WriteTx, wizard_ref: str, people: InvitationList) -> ExactJson:

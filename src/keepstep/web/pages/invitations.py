@@ -1,5 +1,6 @@
 """The invitations of one wizard: lists in, links out, what became of each; renewed, revoked, deleted."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
@@ -114,7 +115,8 @@ async def add(request: Request, visitor: CurrentVisitor, resources: ResourcesDep
     if not filename and not typed.strip():
         return await _again(request, visitor, resources, wizard_ref, answer=422, error=_NOBODY)
     try:
-        people = invitations_in(data if filename else typed.encode("utf-8", "replace"))
+        # In a thread: the longest list takes a second, in which the server goes on answering others.
+        people = await asyncio.to_thread(invitations_in, data if filename else typed.encode("utf-8", "replace"))
         async with writing(request) as tx:
             added = await add_invitations(visitor.ctx, tx, wizard_ref, people.invitees)
             wizard = await get_wizard(tx, visitor.actor, wizard_ref, "edit")
