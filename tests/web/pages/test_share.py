@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
 import httpx
@@ -164,7 +165,7 @@ async def test_in_the_trash_nothing_can_be_set(editor_browser: Browser, survey: 
     assert (await editor_browser.client.post(action, data={**fields, "mode": "link", "mode_was": "open"})).status_code == 410
 
 
-@pytest.mark.parametrize("path", [PAGE, f"{PAGE}/qr.svg", f"{PAGE}/renew-link", f"{PAGE}/invitations"])
+@pytest.mark.parametrize("path", [PAGE, f"{PAGE}/qr.svg", f"{PAGE}/renew-link", f"{PAGE}/prefill", f"{PAGE}/invitations"])
 async def test_who_only_reads_sees_neither_link_nor_list(signed_in: SignedIn, survey: WebSurvey, path: str) -> None:
     analyst = await signed_in("analyst")
     assert (await analyst.client.get(path)).status_code == 403
@@ -191,3 +192,37 @@ def test_a_time_that_the_clocks_leave_out_is_refused_and_of_one_that_comes_twice
     assert twice is not None
     assert twice.isoformat() == "2026-10-25T00:30:00+00:00"
     assert local_text(twice, "Europe/Berlin") == "2026-10-25T02:30"
+
+
+async def test_a_link_brings_answers_along(editor_browser: Browser, survey: WebSurvey) -> None:
+    page = await editor_browser.open((await editor_browser.open(PAGE)).link("Bring answers along"))
+    asked = [("key", "favorite-color"), ("value", "blue"), ("key", "full-name"), ("value", 'A & "B" ✓'), ("key", ""), ("value", "x")]
+    assert page.tree.find(id="prefilled") is None
+    made = Page(await editor_browser.client.get(f"{PAGE}/prefill", params=urlencode(asked)))
+    link = str(made.labelled("Link with answers")["value"])
+    assert link == "http://127.0.0.1:8000/w/customer-survey?favorite-color=blue&full-name=A+%26+%22B%22+%E2%9C%93"
+    assert len(made.tree.select("main form fieldset")) == 3
+    start = await editor_browser.open(link.removeprefix("http://127.0.0.1:8000"))
+    assert start.one('input[name="prefill-full-name"]')["value"] == 'A & "B" ✓'
+
+
+async def test_the_secret_link_can_bring_answers_along_too(editor_browser: Browser, survey: WebSurvey) -> None:
+    await _set(survey, mode="link")
+    made = Page(await editor_browser.client.get(f"{PAGE}/prefill", params=[("key", "email"), ("value", "a@b.c")]))
+    assert re.search(r"\?t=[\w-]{32}&email=a%40b\.c$", str(made.labelled("Link with answers")["value"]))
+
+
+async def test_a_question_whose_key_means_something_else_in_addresses_goes_by_its_id(editor_browser: Browser, survey: WebSurvey) -> None:
+    await survey.send("PATCH", f"/api/v1/option-sets/{survey.email}", json={"key": "t"})
+    assert (await survey.publish()).status_code == 201
+    made = Page(await editor_browser.client.get(f"{PAGE}/prefill", params=[("key", survey.email), ("value", "a@b.c")]))
+    link = str(made.labelled("Link with answers")["value"])
+    assert link.endswith(f"?{survey.email}=a%40b.c")
+    start = await editor_browser.open(link.removeprefix("http://127.0.0.1:8000"))
+    assert start.one(f'input[name="prefill-{survey.email}"]')["value"] == "a@b.c"
+
+
+async def test_before_a_version_is_live_nothing_can_be_brought_along(editor_browser: Browser, editor: httpx.AsyncClient) -> None:
+    await editor.post("/api/v1/wizards", json={"name": "New", "slug": "new"})
+    assert "before a version" in (await editor_browser.open("/wizards/new/share/prefill?key=a&value=b")).text("main")
+    assert (await editor_browser.client.get("/wizards/new/share/prefill", params=[("key", "a")] * 30)).status_code == 422
