@@ -27,6 +27,11 @@ def embed_link(resources: Resources, wizard: Wizard) -> str:
     return f"{link}{'&' if '?' in link else '?'}embed=1"
 
 
+def embed_script(resources: Resources) -> str:
+    """What makes the frame on a page of another site as high as what it shows."""
+    return f"{resources.settings.base_url}/embed.js"
+
+
 def invitation_link(resources: Resources, secret: str) -> str:
     """What one invited person gets."""
     return f"{resources.settings.base_url}/i/{secret}"

@@ -25,7 +25,7 @@ from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.invitations import STATUS_WORDS
 from keepstep.web.pages.route import fields_of, page_router, see_other
 from keepstep.web.rendering import page
-from keepstep.web.share_links import embed_link, public_link, qr_code
+from keepstep.web.share_links import embed_link, embed_script, public_link, qr_code
 from keepstep.web.texts import message
 from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor, writing
 
@@ -74,6 +74,7 @@ async def _page(request: Request, visitor: Visitor, tx: Read, ref: str, *, statu
         "invited": await count_invitations(tx, wizard.id),
         "link": public_link(resources, wizard),
         "embed_link": embed_link(resources, wizard),
+        "embed_script": embed_script(resources),
         "modes": MODES,
         "grace": GRACE if stored["finish_within"] in GRACE else {**GRACE, stored["finish_within"]: ""},
         "zone": visitor.ctx.zone,
