@@ -88,3 +88,34 @@ async def test_two_who_change_different_things_at_once_both_have_their_way(surve
     assert [each.status_code for each in answers] == [200] * 4
     access = (await survey.client.get(f"{survey.url}/access")).json()
     assert {name: access[name] for each in changes for name in each} == {name: value for each in changes for name, value in each.items()}
+
+
+PATHS = [
+    ("GET", "/access"),
+    ("PATCH", "/access"),
+    ("POST", "/access/renew-link"),
+    ("GET", "/invitations"),
+    ("POST", "/invitations"),
+    ("POST", "/invitations/links"),
+    ("POST", "/invitations/revoke"),
+    ("POST", f"/invitations/{new_id()}/renew"),
+    ("POST", f"/invitations/{new_id()}/revoke"),
+    ("DELETE", f"/invitations/{new_id()}"),
+]
+BODIES = {
+    "/invitations": {"invitations": []},
+    "/invitations/links": {"which": "new"},
+    "/invitations/revoke": {"which": "new"},
+    "/access": {},
+}
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+async def test_a_wizard_of_others_is_out_of_reach(
+    survey: WebSurvey, admin: httpx.AsyncClient, editor: httpx.AsyncClient, method: str, path: str
+) -> None:
+    other = (await admin.post("/api/v1/wizards", json={"name": "Other"})).json()["id"]
+    me = (await editor.get("/api/v1/me")).json()
+    await admin.put(f"/api/v1/users/{me['id']}/grants/{other}", json={"role": "editor"})
+    answer = await editor.request(method, f"{survey.url}{path}", json=BODIES.get(path) if method != "GET" else None)
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
