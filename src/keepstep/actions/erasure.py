@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from keepstep.actions.context import Context
 from keepstep.actions.files import remove_unnamed
@@ -17,7 +17,7 @@ from keepstep.core.text import text_in
 from keepstep.core.validate import find_option_set
 from keepstep.db import erasure as door
 from keepstep.db.blobs import BlobStore
-from keepstep.db.tables import files, run_revisions
+from keepstep.db.tables import files, invitations, run_revisions
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import RequestInvalid, RunErased
 from keepstep.queries.files import named_files
@@ -76,6 +76,9 @@ async def erase_run(ctx: Context, tx: Write, run_id: str, request: ErasureReques
         channel=ctx.actor.channel,
     )
     done = await door.erase(tx, erasure)
+    if request.option_sets is None:
+        # Whoever was invited to this run stands in the list by name.
+        await tx.execute(delete(invitations).where(invitations.c.run_id == run_id))
     return replace(going, answers=done.answers, files=done.files, number=done.number)
 
 

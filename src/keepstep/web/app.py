@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 
 from keepstep import __version__
 from keepstep.config import Resources
-from keepstep.web.api import accounts, drafts, exports, files, imports, nodes, runs, system, verify, wizards
+from keepstep.web.api import access, accounts, drafts, exports, files, imports, nodes, runs, system, verify, wizards
 from keepstep.web.api import versions as versions_api
 from keepstep.web.edge import Edge
 from keepstep.web.metrics import Metrics
@@ -32,9 +32,11 @@ from keepstep.web.pages import (
     impact_change,
     impact_delete,
     impact_stored,
+    invitations,
     invited,
     languages,
     new_wizard,
+    prefill,
     preview,
     problems_page,
     provider,
@@ -43,6 +45,7 @@ from keepstep.web.pages import (
     rollback,
     set_password,
     settings,
+    share,
     signing_in,
     tokens,
     trash,
@@ -68,6 +71,8 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     files.router,
     imports.router,
     exports.router,
+    access.router,
+    access.uploads,
     accounts.router,
     verify.router,
     system.router,
@@ -96,6 +101,10 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     receipt.router,
     settings.router,
     settings.uploads,
+    share.router,
+    prefill.router,
+    invitations.uploads,
+    invitations.router,
     trash.router,
     signing_in.router,
     provider.router,

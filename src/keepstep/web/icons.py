@@ -29,9 +29,11 @@ ICONS: Final[Mapping[str, str]] = {
     "publish": "rocket",
     "redo": "arrow-forward-up",
     "compare": "arrows-diff",
+    "renew": "refresh",
     "restore": "restore",
     "retire": "archive",
     "search": "search",
+    "share": "share-2",
     "settings": "adjustments-horizontal",
     "sign-out": "logout",
     "to-right": "arrow-right",
@@ -105,5 +107,6 @@ ICONS: Final[Mapping[str, str]] = {
     "hidden": "eye-off",
     "url": "link",
     "color": "palette",
+    "qr": "qrcode",
     "required": "asterisk",
 }
