@@ -43,7 +43,7 @@ class Construction:
     @cached_property
     def problems(self) -> tuple[Finding, ...]:
         """Looked for when asked for: it takes as long as everything else."""
-        return problems_in(self.structure)
+        return problems_in(self.structure, self.state.draft.shelf)
 
 
 async def get_construction(tx: Read, actor: Actor, ref: str) -> Construction:

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal
 
 from keepstep.core.jsonvalue import dumps, loads, unstorable_text
-from keepstep.core.languages import by_language
+from keepstep.core.languages import by_language, with_wording
 from keepstep.core.structure import (
     OPTION_SET_BY_TYPE,
     ChoiceFields,
@@ -23,7 +23,7 @@ from keepstep.core.structure import (
     choices_of,
     dump,
 )
-from keepstep.core.text import Text, normal_text, text_in
+from keepstep.core.text import Text, text_in
 from keepstep.errors import Problem, RequestInvalid
 from keepstep.web.texts import message
 
@@ -260,19 +260,12 @@ def _read(field: Field, typed: Typed, node: Frozen, structure: Structure) -> Any
     if field.name in _NEEDED and not text.strip() and typed.language == structure.default_language:
         raise Misread("Write something: what people read it by cannot be empty.")
     if field.localised:
-        return _text(text, _member(field.name, node), typed.language, structure)
+        return with_wording(_member(field.name, node), text, typed.language, structure)
     if field.name == "default":
         return _default(field, text, node)
     if not text and field.kind != "flag":
         return _unset(field.name, node)
     return _READERS[field.kind](text)
-
-
-def _text(text: str, before: Text | None, language: str, structure: Structure) -> Any:
-    """The text with this wording; without any wording it is none."""
-    wordings = {} if before is None else by_language(before, structure.default_language)
-    after = {**wordings, language: text} if text else {name: wording for name, wording in wordings.items() if name != language}
-    return normal_text(after, structure.languages, structure.default_language) if after else None
 
 
 def _default(field: Field, text: str, node: Frozen) -> Any:
