@@ -20,6 +20,7 @@ from keepstep.core.structure import Structure, empty_structure
 from keepstep.db.transaction import open_write
 from keepstep.queries.kept_drafts import KEPT, Kept
 from keepstep.web.app import create_app
+from keepstep.web.warmth import warm as warm_up
 
 QUESTIONS = 500
 OPENED = 30
@@ -40,6 +41,8 @@ def builder(world: World) -> list[Measured]:
 
 async def _measured(resources: Resources, wizard_id: str) -> list[Measured]:
     floor = await _floor(resources, wizard_id)
+    # As every server does in its first seconds, beside its first requests.
+    warm_up(resources)
     transport = httpx.ASGITransport(create_app(resources))
     headers = {"Accept": "text/html", "Origin": "http://127.0.0.1"}
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:

@@ -28,7 +28,7 @@ def fields_in(form: Tag) -> dict[str, str]:
     found = {
         str(each["name"]): str(each.get("value", ""))
         for each in form.select("input[name]")
-        if each.get("type") != "checkbox" or each.has_attr("checked")
+        if each.get("type") not in {"checkbox", "radio"} or each.has_attr("checked")
     }
     found |= {str(each["name"]): each.get_text().removeprefix("\n") for each in form.select("textarea[name]")}
     for each in form.select("select[name]"):

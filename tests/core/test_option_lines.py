@@ -27,6 +27,9 @@ def compared(text: str, gone: str = "retire") -> Listing:
         ('r\t"Two\nlines"\ng\tGreen', [Line("r", "Two lines"), Line("g", "Green")]),
         ("\tRed\nr\t", [Line(None, "Red"), Line(None, "r")]),
         ("a\tA\tmore", [Line("a", "A")]),
+        ("list_name\tname\tlabel::English (en)\nyn\ty\tYes\nyn\tn\tNo\n", [Line("y", "Yes"), Line("n", "No")]),
+        ("Label\tValue\nYes\ty\nNo", [Line("y", "Yes"), Line(None, "No")]),
+        ("name\tlabel", []),
         ("<script>", [Line(None, "<script>")]),
         ("", []),
     ],
@@ -46,7 +49,7 @@ def test_what_is_offered_as_text_comes_back_as_it_was() -> None:
 def test_a_label_alone_is_the_option_with_exactly_this_label_else_a_new_one() -> None:
     found = compared("Green\nBlue\nRed")
     assert [(entry.what, entry.value) for entry in found.entries] == [("kept", "g"), ("added", "blue-2"), ("kept", "r")]
-    assert [entry.moved for entry in found.entries] == [True, False, True]
+    assert [entry.moved for entry in found.entries] == [False, False, True]
 
 
 def test_an_option_without_a_line_is_retired_or_deleted_as_chosen() -> None:
@@ -73,6 +76,19 @@ def test_a_value_that_comes_twice_is_named_with_both_lines() -> None:
 
 def test_two_equal_labels_are_two_options() -> None:
     assert [entry.value for entry in compared("Same\nSame").of("added")] == ["same", "same-2"]
+
+
+def test_labels_that_several_options_have_are_told() -> None:
+    assert compared("Same\nSame\nr\tSame\nOther").same_labels == (("Same", 3),)
+    assert compared("r\tGreen").same_labels == ()
+
+
+def test_a_translation_that_is_added_is_no_new_wording() -> None:
+    options = [{"value": "r", "label": {"en": "Red", "de": "Rot"}}, {"value": "g", "label": {"en": "Green"}}]
+    option_set = alone("single_select", options=options)
+    assert isinstance(option_set, ChoiceFields)
+    found = listing(lines_in("r\tRubin\ng\tGrün"), Place(option_set, one_page(languages=["en", "de"]), "de"), "retire")
+    assert [(entry.what, entry.reworded) for entry in found.entries] == [("relabelled", True), ("translated", False)]
 
 
 def test_one_language_is_relabelled_and_the_others_stay() -> None:

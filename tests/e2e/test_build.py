@@ -119,6 +119,21 @@ def drag(page: Page, source: Any, target: Any) -> None:
     page.mouse.up()
 
 
+def test_a_type_is_dragged_from_the_palette_to_its_place(signed_in: OpenPage, made: Made) -> None:
+    page = signed_in()
+    page.goto(f"{made.path('email')}&add=")
+    source = page.locator(".kb-types [data-type=boolean]")
+    source.scroll_into_view_if_needed()
+    with page.expect_response(re.compile("/edit/add-option-set$")):
+        drag(page, source, page.locator(f"#item-{made.ids['email']}"))
+    saved(page)
+    expect(page.get_by_role("textbox", name="Question", exact=True)).to_be_focused()
+    asked = [item["selection_type"] for item in made.structure()["steps"][0]["option_sets"]]
+    assert sorted(asked) == ["boolean", "integer", "text_input", "text_input"]
+    assert asked[-1] == "integer"
+    expect(page.locator(".kb-items > [data-type]")).to_have_count(0)
+
+
 # --- by keyboard ---------------------------------------------------------------------------------------------------
 
 
@@ -233,6 +248,44 @@ def test_the_next_page_sends_what_two_closed_tabs_kept(signed_in: OpenPage, made
     saved(page)
     assert (helps(made), len(offline.sent)) == (("Offline: email", "Offline: age"), 2)
     assert page.evaluate("() => Object.keys(localStorage).length") == 0
+
+
+# As in a browser that is served over plain http from another machine.
+NO_LOCKS = "Object.defineProperty(navigator, 'locks', { value: undefined })"
+
+
+def test_without_locks_the_page_that_is_opened_next_takes_everything_and_sends_it_once(signed_in: OpenPage, made: Made) -> None:
+    page = signed_in()
+    page.context.add_init_script(NO_LOCKS)
+    offline = Offline(page, made)
+    first, second = offline.tabs
+    assert first.evaluate("() => navigator.locks === undefined")
+    assert first.evaluate("() => Object.keys(localStorage).length") == 1
+    second.reload()
+    expect(second.locator("#save-state")).to_contain_text("Offline, kept here")
+    offline.end()
+    for tab in offline.tabs:
+        saved(tab)
+    assert (helps(made), len(offline.sent)) == (("Offline: email", "Offline: age"), 2)
+    expect(first.get_by_role("textbox", name="Help text", exact=True)).to_have_value("Offline: email")
+    assert first.evaluate("() => Object.keys(localStorage).length") == 0
+
+
+def test_without_locks_a_page_whose_queue_was_taken_sends_what_is_typed_in_it_later(signed_in: OpenPage, made: Made) -> None:
+    page = signed_in()
+    page.context.add_init_script(NO_LOCKS)
+    offline = Offline(page, made)
+    first = offline.tabs[0]
+    first.locator("#outline").get_by_role("link", name="Full Name").click()
+    question = first.get_by_role("textbox", name="Question", exact=True)
+    expect(question).to_have_value("Full Name")
+    first.get_by_role("textbox", name="Help text", exact=True).fill("Later")
+    question.focus()
+    offline.end()
+    for tab in offline.tabs:
+        saved(tab)
+    assert (helps(made), made.question("full-name")["help"]) == (("Offline: email", "Offline: age"), "Later")
+    assert len(offline.sent) == 3
 
 
 def test_a_reload_takes_its_own_queue_back_and_a_closed_tab_leaves_it_to_the_open_one(signed_in: OpenPage, made: Made) -> None:
@@ -404,6 +457,10 @@ def test_the_builder_can_be_read_and_reached_by_everybody(
             accessible(page)
     page.goto(f"/wizards/{made.slug}/build/options?option_set_id={made.ids['color']}")
     accessible(page)
+    page.get_by_label("One option per line").fill("blue\tNavy\nteal\tNavy")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_text("Does “Blue” still mean the same?")).to_be_visible()
+    accessible(page)
 
 
 def test_the_builder_works_without_a_script(signed_in: OpenPage, made: Made) -> None:
@@ -415,6 +472,25 @@ def test_the_builder_works_without_a_script(signed_in: OpenPage, made: Made) -> 
     page.get_by_role("button", name="Move up").click()
     expect(page.get_by_role("status")).to_contain_text("Move option set “Age”")
     assert made.question("age")["personal_data"] is True
+
+
+def test_options_as_text_are_compared_and_applied_in_one_dialog(signed_in: OpenPage, accessible: CheckPage, made: Made) -> None:
+    page = signed_in()
+    page.goto(made.path("color"))
+    page.get_by_role("link", name="Edit all options as text").click()
+    page.get_by_label("One option per line").fill("blue\tNavy\nteal\tTeal")
+    page.get_by_role("button", name="Compare").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator(".kb-diff li").nth(0)).to_contain_text("1 answer")
+    expect(dialog).to_contain_text("1 retired")
+    dialog.get_by_role("button", name="Apply").click()
+    expect(dialog.get_by_role("radio").first).to_be_focused()
+    dialog.get_by_role("radio", name="Something else").check()
+    accessible(page)
+    dialog.get_by_role("button", name="Apply").click()
+    saved(page)
+    options = {each["value"]: each.get("retired", False) for each in made.question("color")["options"]}
+    assert options == {"navy": False, "blue": True, "teal": False, "red": True}
 
 
 def test_a_text_area_that_was_pulled_larger_stays_so_when_its_dialog_is_exchanged(signed_in: OpenPage, made: Made) -> None:
@@ -435,6 +511,7 @@ def test_a_text_area_that_was_pulled_larger_stays_so_when_its_dialog_is_exchange
     assert pulled["height"] > box["height"] + 20
     page.get_by_role("button", name="Compare").click()
     expect(page.get_by_role("heading", name="What becomes of them")).to_be_visible()
+    page.get_by_text("Edit the lines again").click()
     after = lines.bounding_box()
     assert after is not None
     assert after["height"] == pulled["height"]

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from tests.structure_strategies import edits, structures
 
 from keepstep.core.edit import Applied, apply
-from keepstep.core.edits import Draft, draft_from_json, draft_to_json, from_json, to_json, touches
+from keepstep.core.edits import Draft, draft_from_json, draft_to_json, draft_to_store, from_json, to_json, touches
+from keepstep.core.faults import mentions, problems_in
 from keepstep.core.jsonvalue import canonical_bytes, dumps, loads
 from keepstep.core.shelf import option_id
-from keepstep.core.structure import Structure, choices_of
+from keepstep.core.structure import Structure, choices_of, dump, parse
 from keepstep.errors import Problem
 
 Story = tuple[Draft, tuple[Applied, ...]]
@@ -57,6 +58,16 @@ def test_inverses_and_drafts_survive_json(story: Story) -> None:
     for applied in story[1]:
         assert from_json(loads(dumps(to_json(applied.inverse)))) == applied.inverse
         assert draft_from_json(loads(dumps(draft_to_json(applied.draft)))) == applied.draft
+        assert dumps(draft_to_store(applied.draft)) == dumps(draft_to_json(applied.draft))
+
+
+@given(stories())
+def test_what_is_remembered_of_nodes_that_drafts_share_is_what_a_fresh_look_finds(story: Story) -> None:
+    for draft in (story[0], *(applied.draft for applied in story[1])):
+        fresh = parse(dump(draft.structure))
+        assert problems_in(draft.structure) == problems_in(fresh)
+        for item in fresh.option_sets:
+            assert mentions(draft.structure, item.id) == mentions(fresh, item.id)
 
 
 @given(st.data(), structures())

@@ -17,7 +17,7 @@ from keepstep.actions.preconditions import require_seen
 from keepstep.actions.registry import register
 from keepstep.core import edits as e
 from keepstep.core.edit import Applied, apply
-from keepstep.core.edits import Draft, Edit, collide, draft_to_json, to_json
+from keepstep.core.edits import Draft, Edit, collide, draft_to_store, to_json
 from keepstep.core.impact import Report
 from keepstep.core.structure import Structure
 from keepstep.core.text import text_in
@@ -117,7 +117,7 @@ _ACTIONS: Final = {"edit": "draft.edited", "undo": "draft.undone", "redo": "draf
 
 async def _store_draft(ctx: Context, tx: Write, wizard: Wizard, draft: Draft) -> Wizard:
     after = replace(wizard, draft_revision=wizard.draft_revision + 1, name=name_of_wizard(draft.structure), updated_at=ctx.now)
-    stored = draft_to_json(draft)
+    stored = draft_to_store(draft)
     values = {"draft": stored["structure"], "shelf": stored["shelf"], "draft_revision": after.draft_revision}
     values |= {"name": after.name, "updated_at": ctx.now}
     # The row is locked, so this holds; it is written as compare-and-set all the same, because a lock that is forgotten

@@ -1,12 +1,13 @@
 """All options of a set at once, from lines of text: shown as a comparison first, then made as one edit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from keepstep.actions.context import Context
 from keepstep.actions.nodes import Known, Meaning, Plan, answered_options, settled
 from keepstep.core import edits as e
+from keepstep.core.counts import chosen_options
 from keepstep.core.edits import Edit
 from keepstep.core.issue import Issue, to_errors
 from keepstep.core.keys import FreeKeys, Reserved
@@ -37,8 +38,19 @@ def listing_of(structure: Structure, reserved: Reserved, lines: Lines) -> Listin
     return listing(lines_in(lines.text), place, lines.gone)
 
 
-def replacing_options(lines: Lines, meaning: Meaning | None) -> Plan:
-    """One edit that makes the options what the lines say. A new label of an answered option asks what it means (semantics 13)."""
+@dataclass(frozen=True, slots=True)
+class Meanings:
+    """What the new label of an answered option means, by its value; `rest` is said of all others."""
+
+    by_value: Mapping[str, Meaning] = field(default_factory=dict)
+    rest: Meaning | None = None
+
+    def of(self, value: str) -> Meaning | None:
+        return self.by_value.get(value, self.rest)
+
+
+def replacing_options(lines: Lines, meanings: Meanings) -> Plan:
+    """One edit that makes the options what the lines say. Each new label of an answered option asks what it means (semantics 13)."""
 
     async def plan(ctx: Context, tx: Read, known: Known) -> Edit:
         structure = known.state.draft.structure
@@ -46,10 +58,14 @@ def replacing_options(lines: Lines, meaning: Meaning | None) -> Plan:
         if found.issues:
             raise RequestInvalid(found.issues[0].detail, errors=to_errors(found.issues))
         options = list(found.options)
-        relabelled = {entry.value: entry for entry in found.of("relabelled", "back") if entry.old != entry.new}
+        relabelled = {entry.value: entry for entry in found.entries if entry.reworded}
         tallies = await answered_options(ctx, tx, known, lines.option_set_id, relabelled.keys()) if relabelled else ()
-        if settled(meaning, tallies, "option") == "different":
-            options = _with_new_meanings(options, relabelled, structure, known.reserved, lines)
+        answered = chosen_options(tallies)
+        if any(value in answered and meanings.of(value) is None for value in relabelled):
+            settled(None, tallies, "option")
+        others = {value: entry for value, entry in relabelled.items() if value in answered and meanings.of(value) == "different"}
+        if others:
+            options = _with_new_meanings(options, others, structure, known.reserved, lines)
         return e.ChangeOptionSet(option_set_id=lines.option_set_id, fields={"options": options})
 
     return plan
@@ -58,7 +74,7 @@ def replacing_options(lines: Lines, meaning: Meaning | None) -> Plan:
 def _with_new_meanings(
     options: list[dict[str, Any]], relabelled: Mapping[str, Entry], structure: Structure, reserved: Reserved, lines: Lines
 ) -> list[dict[str, Any]]:
-    """Every relabelled option retired under its old label, and a new one with the new label in its place."""
+    """Each of these options retired under its old label, and a new one with the new label in its place."""
     option_set = option_set_in(structure, lines.option_set_id)
     assert isinstance(option_set, ChoiceFields)  # `listing_of` refused the others
     taken = FreeKeys([*reserved.values.get(option_set.id, ()), *(option["value"] for option in options)])

@@ -61,6 +61,32 @@ def total(tallies: Iterable[Tally | RunTally]) -> int:
     return sum(tally.count for tally in tallies if not tally.trashed)
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The stored answers that chose one option, by version number; those of trashed runs are counted apart."""
+
+    by_version: Mapping[int, int] = field(default_factory=dict)
+    trashed: int = 0
+
+    @property
+    def answers(self) -> int:
+        return sum(self.by_version.values())
+
+
+def chosen_options(tallies: Iterable[Tally]) -> Mapping[str, Chosen]:
+    """What was chosen, by the value of the option: each option that any of these answers holds."""
+    live: dict[str, dict[int, int]] = {}
+    trashed: dict[str, int] = {}
+    for tally in tallies:
+        for value in tally.value if isinstance(tally.value, list) else [tally.value]:
+            by_version = live.setdefault(str(value), {})
+            if tally.trashed:
+                trashed[str(value)] = trashed.get(str(value), 0) + tally.count
+            else:
+                by_version[tally.version_number] = by_version.get(tally.version_number, 0) + tally.count
+    return {value: Chosen(dict(sorted(by_version.items())), trashed.get(value, 0)) for value, by_version in live.items()}
+
+
 def distinct_values(tallies: Iterable[Tally]) -> tuple[tuple[Any, str | None, int], ...]:
     """`(value, other text, count)` of each distinct answer, the most frequent first, trashed runs left out."""
     found: dict[tuple[bytes, str | None], tuple[Any, int]] = {}

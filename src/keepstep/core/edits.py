@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
+from msgspec import Raw
 from pydantic import Field, TypeAdapter, ValidationError
 
+from keepstep.core.by_identity import ByIdentity
 from keepstep.core.findings import sentence_of
+from keepstep.core.jsonvalue import written
 from keepstep.core.revert import WIZARD, Revert, ids_in, touched_by
 from keepstep.core.shelf import Shelved, option_id
-from keepstep.core.structure import Frozen, Structure, choices_of, dump, parse
+from keepstep.core.structure import Frozen, OptionSet, Structure, choices_of, dump, parse
 from keepstep.errors import NodeNotFound, StructureInvalid
 
 Position = Annotated[int, Field(ge=0)]
@@ -290,6 +293,19 @@ def from_json(data: Any) -> Edit:
 def draft_to_json(draft: Draft) -> dict[str, Any]:
     """`{structure, shelf}` as a JSON value."""
     return {"structure": dump(draft.structure), "shelf": [dump(item) for item in draft.shelf]}
+
+
+def draft_to_store(draft: Draft) -> dict[str, Any]:
+    """As `draft_to_json`, to be written out and nothing else: each option set stands in it as its text, made once for each."""
+    structure = draft.structure
+    around = dump(structure.model_copy(update={"steps": ()}))
+    steps = [
+        dump(step.model_copy(update={"option_sets": ()})) | {"option_sets": [*map(_text_of, step.option_sets)]} for step in structure.steps
+    ]
+    return {"structure": around | {"steps": steps}, "shelf": [dump(item) for item in draft.shelf]}
+
+
+_text_of: Final = ByIdentity[OptionSet, Raw](lambda option_set: written(dump(option_set)))
 
 
 def draft_from_json(data: Any) -> Draft:

@@ -4,10 +4,12 @@
 know drafts, stored answers or other versions.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from keepstep.core.by_identity import ByIdentity
 from keepstep.core.flow import cycles_in, flow_of
 from keepstep.core.folding import known_value, never_true
 from keepstep.core.issue import Issue, pointer
@@ -16,8 +18,8 @@ from keepstep.core.mismatches import mismatches_in
 from keepstep.core.naming import Naming
 from keepstep.core.places import Mention, Place, TextPlace, expressions_in, mentions, texts_in
 from keepstep.core.shelf import Shelved, option_id
-from keepstep.core.structure import Calculated, ChoiceFields, OptionSet, Statement, Step, Structure
-from keepstep.core.text import piped_references, quoted, texts_of
+from keepstep.core.structure import Calculated, ChoiceFields, OptionSet, Statement, Step, Structure, choices_of, option_set_texts
+from keepstep.core.text import piped_references, quoted, text_in, texts_of
 
 __all__ = ["Finding", "Mention", "mentions", "problems_in"]
 
@@ -55,7 +57,7 @@ def problems_in(structure: Structure, shelf: tuple[Shelved, ...] = ()) -> tuple[
         *_step_findings(structure, never),
         *_question_findings(structure, never),
         *(finding for place in sound for finding in _mismatch_findings(place, structure)),
-        *(finding for place in texts_in(structure) for finding in _text_findings(place, naming)),
+        *(finding for place in texts_in(structure, _texts_to_look_at(structure)) for finding in _text_findings(place, naming)),
     )
 
 
@@ -225,6 +227,15 @@ def _question_findings(structure: Structure, never: frozenset[str]) -> Iterator[
                 yield Finding(
                     Issue(f"{at}/options", "no-options", f"{name} offers no options, so nobody can answer it."), "warns", option_set.id
                 )
+            for label, count in _same_labels(option_set, structure.default_language):
+                detail = f"{name}: {count} of its options are called {label}, so who answers cannot tell them apart."
+                yield Finding(Issue(f"{at}/options", "same-label", detail), "warns", option_set.id)
+
+
+def _same_labels(option_set: OptionSet, default: str) -> Iterator[tuple[str, int]]:
+    """The labels, quoted, that several of the offered options have in the default language, and how many."""
+    counts = Counter(" ".join(text_in(option.label, default, default).split()) for option in choices_of(option_set) if not option.retired)
+    return ((quoted(label, default), count) for label, count in counts.items() if count > 1)
 
 
 # --- texts ---------------------------------------------------------------------------------------------------------
@@ -243,6 +254,30 @@ def _text_findings(place: TextPlace, naming: Naming) -> Iterator[Finding]:
     missing = _missing_languages(place.text, structure)
     if missing and not place.retired:
         yield _warns(place, "untranslated", f"{_capital(place.where)} is not translated into {', '.join(missing)}.")
+
+
+def _texts_to_look_at(structure: Structure) -> Callable[[OptionSet], bool]:
+    """Which option sets can have a finding in their texts: hardly any has, and naming the places of all takes most of the time."""
+    languages = frozenset(structure.languages)
+
+    def wanted(option_set: OptionSet) -> bool:
+        is_piped, known = _glanced_at(option_set)
+        return is_piped or not (known is None or languages <= known)
+
+    return wanted
+
+
+def _glance(option_set: OptionSet) -> tuple[bool, frozenset[str] | None]:
+    """Whether a text shows an answer, and the languages in which every text is there that has several; None where none has."""
+    texts = [text for _, text in option_set_texts("", option_set)]
+    several = [
+        frozenset(language for language in text if text[language]) for text in texts if isinstance(text, dict) and any(text.values())
+    ]
+    is_piped = any(piped_references(wording) for text in texts for wording in texts_of(text))
+    return is_piped, frozenset.intersection(*several) if several else None
+
+
+_glanced_at: Final = ByIdentity[OptionSet, tuple[bool, frozenset[str] | None]](_glance)
 
 
 def _missing_languages(text: Any, structure: Structure) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from keepstep.core.convert import rule_for
 from keepstep.core.counts import STATUSES, Counts, RunTally, Tally, distinct_values, total
 from keepstep.core.logic import Reference, references
 from keepstep.core.meaning import NOTHING_STORED, meaning_of
-from keepstep.core.places import Mention, expressions_in, texts_in
+from keepstep.core.places import Mention, expressions_in, names_ids, texts_in
 from keepstep.core.severity import Rule, Severity, rule_of
 from keepstep.core.structure import Structure
 from keepstep.core.text import piped_references, texts_of
@@ -271,7 +271,7 @@ def _mention_index(structure: Structure) -> MentionIndex:
     for place in expressions_in(structure):
         for reference in references(place.expression):
             index.setdefault(reference, {})[Mention(place.kind, place.node_id, place.where)] = None
-    for text in texts_in(structure):
+    for text in texts_in(structure, names_ids):
         for option_set_id in {found for wording in texts_of(text.text) for found in piped_references(wording)}:
             index.setdefault(Reference(option_set_id), {})[Mention("text", text.node_id, text.where)] = None
     return {reference: tuple(found) for reference, found in index.items()}

@@ -154,6 +154,11 @@ def _repeated(raw: bytes) -> str | None:
     return None
 
 
+def written(value: Any) -> msgspec.Raw:
+    """The text of `value`, to stand within a larger value as it is when that is written out."""
+    return msgspec.Raw(dump_bytes(value))
+
+
 def dumps(value: Any) -> str:
     """JSON text of `value`; Decimals as plain numbers, key order kept."""
     return dump_bytes(value).decode()

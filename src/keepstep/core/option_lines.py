@@ -4,18 +4,23 @@ Must not know where the text comes from, nor whether answers are stored.
 """
 
 import csv
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from keepstep.core.issue import Issue
 from keepstep.core.keys import FreeKeys
+from keepstep.core.order import displaced
 from keepstep.core.structure import ChoiceFields, Option, Structure, dump
 from keepstep.core.text import normal_text, text_in
 
-What = Literal["kept", "relabelled", "added", "gone", "back"]
+What = Literal["kept", "relabelled", "translated", "added", "gone", "back"]
 Gone = Literal["retire", "delete"]
 _TAB: Final = "\t"
+# What the first row of a copied table calls the two columns; XLSForm says name and label.
+_VALUE_HEADS: Final = frozenset({"value", "name", "code"})
+_LABEL_HEAD: Final = "label"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +33,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What becomes of one option: its value, its label before and after in the language of the lines ("" where there is none)."""
+    """What becomes of one option: its value, its label before and after in the language of the lines ("" where there is none).
+
+    `reworded`: a wording that people have seen is another one, so that it may mean something else. A translation that is added is not.
+    """
 
     what: What
     value: str
     old: str
     new: str
     moved: bool = False
+    reworded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,12 @@ class Listing:
 
     def of(self, *kinds: What) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.entries if entry.what in kinds)
+
+    @property
+    def same_labels(self) -> tuple[tuple[str, int], ...]:
+        """The labels that several of the options would have, and how many: nobody who answers could tell those apart."""
+        counts = Counter(entry.new for entry in self.entries if entry.what != "gone")
+        return tuple((label, count) for label, count in counts.items() if count > 1)
 
 
 def text_of(option_set: ChoiceFields, language: str, default: str) -> str:
@@ -67,8 +82,21 @@ def lines_in(text: str) -> tuple[Line, ...]:
     if _TAB not in text:
         return tuple(Line(None, _one_line(line)) for line in text.splitlines() if line.strip())
     # Strictly not: a quote that nobody closed is part of a label then, and no reason to swallow the lines after it.
-    rows = csv.reader(text.splitlines(keepends=True), delimiter=_TAB, quoting=csv.QUOTE_MINIMAL if _is_quoted(text) else csv.QUOTE_NONE)
-    return tuple(_line([_one_line(cell) for cell in row]) for row in rows if any(cell.strip() for cell in row))
+    read = csv.reader(text.splitlines(keepends=True), delimiter=_TAB, quoting=csv.QUOTE_MINIMAL if _is_quoted(text) else csv.QUOTE_NONE)
+    rows = [row for cells in read if any(row := [_one_line(cell) for cell in cells])]
+    columns = _columns(rows[0]) if rows else None
+    if columns is None:
+        return tuple(map(_line, rows))
+    found = ([row[column] for column in columns if column < len(row)] for row in rows[1:])
+    return tuple(_line(cells) for cells in found if any(cells))
+
+
+def _columns(head: Sequence[str]) -> tuple[int, int] | None:
+    """Where a copied table has the values and the labels, told by the names of its columns; None without such a first row."""
+    names = [cell.lower() for cell in head]
+    labels = [index for index, name in enumerate(names) if name.split("::")[0].strip() == _LABEL_HEAD]
+    values = [index for index, name in enumerate(names) if name in _VALUE_HEADS]
+    return (values[0], labels[0]) if labels and values else None
 
 
 def _is_quoted(text: str) -> bool:
@@ -100,13 +128,12 @@ def listing(lines: Sequence[Line], place: Place, gone: Gone) -> Listing:
     A line with a value is that option; a label alone is the option with exactly this label, else a new one.
     """
     matched = _matched(lines, place)
-    offered = {option.value: index for index, option in enumerate(_offered(place.option_set))}
-    staying = [value for value, _ in matched if value in offered]
-    in_order = sorted(staying, key=offered.__getitem__)
-    shifted = {value for value, other in zip(staying, in_order, strict=True) if value != other}
-    options = [_as_option(value, label, place) for value, label in matched]
-    entries = [_entry(value, label, place, moved=value in shifted) for value, label in matched]
     named = {value for value, _ in matched}
+    before = [option.value for option in _offered(place.option_set)]
+    offered = frozenset(before)
+    moved = displaced([value for value in before if value in named], [value for value, _ in matched if value in offered])
+    options = [_as_option(value, label, place) for value, label in matched]
+    entries = [_entry(value, label, place, moved=value in moved) for value, label in matched]
     left = [option for option in place.option_set.options if option.value not in named]
     kept = [dump(option) | {"retired": True} for option in left if option.retired or gone == "retire"]
     entries += [Entry("gone", option.value, _label(option, place), "") for option in left if not option.retired]
@@ -150,9 +177,18 @@ def _entry(value: str, label: str, place: Place, *, moved: bool) -> Entry:
     if option is None:
         return Entry("added", value, "", label)
     old = _label(option, place)
+    reworded = old != label and _has_text(option, place)
     if option.retired:
-        return Entry("back", value, old, label)
-    return Entry("kept" if old == label else "relabelled", value, old, label, moved)
+        return Entry("back", value, old, label, reworded=reworded)
+    what: What = "kept" if old == label else "relabelled" if reworded else "translated"
+    return Entry(what, value, old, label, moved, reworded)
+
+
+def _has_text(option: Option, place: Place) -> bool:
+    """Whether the option has a label of its own in the language of the lines."""
+    if isinstance(option.label, Mapping):
+        return bool(option.label.get(place.language))
+    return place.language == place.structure.default_language
 
 
 def _issues(lines: Sequence[Line]) -> tuple[Issue, ...]:

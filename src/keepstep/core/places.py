@@ -3,10 +3,12 @@
 Must not know whether what stands there is right: that is `faults`.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from keepstep.core.by_identity import ByIdentity
 from keepstep.core.issue import pointer
 from keepstep.core.logic import references
 from keepstep.core.structure import Calculated, OptionSet, Statement, Step, Structure, choices_of, option_set_texts
@@ -48,13 +50,15 @@ class Mention:
 
 def mentions(structure: Structure, option_set_id: str, value: str | None = None) -> tuple[Mention, ...]:
     """Every place that reads this option set; with `value`, every place that compares it with this option. In the wizard's order."""
+    if not _is_named_in(structure, option_set_id):
+        return ()
     found = [
         Mention(place.kind, place.node_id, place.where)
         for place in expressions_in(structure)
         # Hardly any speaks of this one, and taking an expression apart takes ten times longer than writing it out.
         if option_set_id in repr(place.expression) and (option_set_id, value) in references(place.expression)
     ]
-    if value is None and _is_named_in_texts(structure, option_set_id):
+    if value is None:
         found += [
             Mention("text", place.node_id, place.where)
             for place in texts_in(structure)
@@ -63,12 +67,26 @@ def mentions(structure: Structure, option_set_id: str, value: str | None = None)
     return tuple(found)
 
 
-def _is_named_in_texts(structure: Structure, option_set_id: str) -> bool:
-    """Whether any wording holds the id, which hardly ever one does: naming the places of all texts takes many times longer."""
-    own = [structure.name, structure.description, *(text for ending in structure.endings for text in (ending.name, ending.text))]
-    steps = (text for step in structure.steps for text in (step.name, step.help))
-    sets = (text for item in structure.option_sets for text in _wordings_of(item))
-    return any(option_set_id in wording for text in (*own, *steps, *sets) for wording in texts_of(text))
+def _is_named_in(structure: Structure, option_set_id: str) -> bool:
+    """Whether any expression or wording holds the id, which hardly ever one does: naming all places takes many times longer."""
+    around = [structure.name, structure.description, *((step.name, step.help, step.visible_if) for step in structure.steps)]
+    endings = [(ending.name, ending.text, ending.visible_if) for ending in structure.endings]
+    return option_set_id in repr((around, endings)) or any(option_set_id in _ids_in(item) for item in structure.option_sets)
+
+
+# Lower case, as ids are; whatever else has this form is no harm.
+_ID: Final = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def _named_in(option_set: OptionSet) -> frozenset[str]:
+    """Whatever looks like an id in the expressions and wordings of one option set."""
+    options = [option.visible_if for option in choices_of(option_set)]
+    rules = [rule.expression for rule in option_set.constraints.rules]
+    calculation = option_set.expression if isinstance(option_set, Calculated) else None
+    return frozenset(_ID.findall(repr((option_set.visible_if, calculation, rules, options, *_wordings_of(option_set)))))
+
+
+_ids_in: Final = ByIdentity[OptionSet, frozenset[str]](_named_in)
 
 
 def _wordings_of(option_set: OptionSet) -> Iterator[Text | None]:
@@ -76,6 +94,11 @@ def _wordings_of(option_set: OptionSet) -> Iterator[Text | None]:
     yield from (option.label for option in choices_of(option_set))
     yield from (rule.message for rule in option_set.constraints.rules)
     yield from option_set.constraints.messages.values()
+
+
+def names_ids(option_set: OptionSet) -> bool:
+    """Whether an expression or wording of the option set can name another one: hardly any does."""
+    return bool(_ids_in(option_set))
 
 
 # --- expressions ---------------------------------------------------------------------------------------------------
@@ -99,6 +122,8 @@ def expressions_in(structure: Structure) -> Iterator[Place]:
 
 def option_set_expressions(option_set: OptionSet, path: str, default: str) -> Iterator[Place]:
     """The expressions of one option set at `path`; `default` is the language in which it is named."""
+    if not _has_expressions(option_set):
+        return
     name = quoted(option_set.name, default)
     if option_set.visible_if is not None:
         yield Place("condition", option_set.id, f"{path}/visible_if", f"the condition of {name}", option_set.visible_if)
@@ -113,23 +138,33 @@ def option_set_expressions(option_set: OptionSet, path: str, default: str) -> It
             yield Place("option-condition", option_set.id, path + pointer("options", index, "visible_if"), where, option.visible_if)
 
 
+def _look_for_expressions(option_set: OptionSet) -> bool:
+    own = option_set.visible_if is not None or isinstance(option_set, Calculated) or bool(option_set.constraints.rules)
+    return own or any(option.visible_if is not None for option in choices_of(option_set))
+
+
+_has_expressions: Final = ByIdentity[OptionSet, bool](_look_for_expressions)
+
+
 # --- texts ---------------------------------------------------------------------------------------------------------
 
 
-def texts_in(structure: Structure) -> Iterator[TextPlace]:
-    """Every localised text, in the order of the wizard; endings come last."""
+def texts_in(structure: Structure, wanted: Callable[[OptionSet], bool] = lambda _: True) -> Iterator[TextPlace]:
+    """Every localised text, in the order of the wizard; endings come last. Of option sets, only the `wanted` ones."""
     default = structure.default_language
     yield from _member_texts("", "", structure, ("name", "description"), "of the wizard")
     for step_index, step in enumerate(structure.steps):
-        yield from _step_texts(step, pointer("steps", step_index), default)
+        yield from _step_texts(step, pointer("steps", step_index), default, wanted)
     for index, ending in enumerate(structure.endings):
         yield from _member_texts("", pointer("endings", index), ending, ("name", "text"), f"of the ending {quoted(ending.name, default)}")
 
 
-def _step_texts(step: Step, path: str, default: str) -> Iterator[TextPlace]:
+def _step_texts(step: Step, path: str, default: str, wanted: Callable[[OptionSet], bool]) -> Iterator[TextPlace]:
     for place in _member_texts(step.id, path, step, ("name", "help"), f"of the step {quoted(step.name, default)}"):
         yield TextPlace(place.node_id, place.pointer, place.where, place.text, step.retired)
     for index, option_set in enumerate(step.option_sets):
+        if not wanted(option_set):
+            continue
         base = path + pointer("option_sets", index)
         name = quoted(option_set.name, default)
         for at, text in option_set_texts(base, option_set):

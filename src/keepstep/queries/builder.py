@@ -9,8 +9,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final
 
+from keepstep.core.by_identity import ByIdentity
 from keepstep.core.change import Change
-from keepstep.core.counts import STATUSES, RunStatus, RunTally, Tally, total
+from keepstep.core.counts import STATUSES, Chosen, RunStatus, RunTally, Tally, chosen_options, total
 from keepstep.core.diff import diff
 from keepstep.core.edits import Draft
 from keepstep.core.faults import Finding, problems_in
@@ -42,8 +43,11 @@ class Construction:
 
     @cached_property
     def problems(self) -> tuple[Finding, ...]:
-        """Looked for when asked for: it takes as long as everything else."""
-        return problems_in(self.structure, self.state.draft.shelf)
+        """Looked for when asked for, and once for each draft: it takes as long as everything else."""
+        return _problems_of(self.state.draft)
+
+
+_problems_of: Final = ByIdentity[Draft, tuple[Finding, ...]](lambda draft: problems_in(draft.structure, draft.shelf))
 
 
 async def get_construction(tx: Read, actor: Actor, ref: str) -> Construction:
@@ -101,6 +105,12 @@ async def stored_of(tx: Read, wizard_id: str, option_sets: Collection[str], *, a
         return {}
     counts = await stored_counts(tx, wizard_id, option_sets, as_of=as_of)
     return {item: _stored(tallies) for item, tallies in counts.answers.items() if total(tallies)}
+
+
+async def chosen_of(tx: Read, wizard_id: str, option_set_id: str, *, as_of: datetime) -> Mapping[str, Chosen]:
+    """What was chosen of one option set, by the value of the option. One to three queries."""
+    counts = await stored_counts(tx, wizard_id, {option_set_id}, as_of=as_of)
+    return chosen_options(counts.answers.get(option_set_id, ()))
 
 
 def _stored(tallies: tuple[Tally, ...]) -> Stored:

@@ -53,6 +53,7 @@ from keepstep.web.pages import (
 from keepstep.web.pages.provider import CALLBACK
 from keepstep.web.problems import answer_problems
 from keepstep.web.session import SignedInCache
+from keepstep.web.warmth import warm
 
 # In the order in which they are tried; runs first, since most requests are for them.
 ROUTERS: Final[Sequence[APIRouter]] = (
@@ -126,7 +127,7 @@ def create_app(resources: Resources, *, close: Close | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_ending_with(close),
+        lifespan=_served_with(resources, close),
         generate_unique_id_function=operation_id,
         middleware=[Middleware(Edge, metrics=metrics, make_id=resources.make_id, https=https)],
         # Nobody configured it, and it would cost on every request.
@@ -152,10 +153,13 @@ def _provider_of(resources: Resources) -> Provider | None:
     return Provider(settings.oidc, redirect_uri=f"{settings.base_url}{CALLBACK}", now=resources.now)
 
 
-def _ending_with(close: Close | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _served_with(resources: Resources, close: Close | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        # Beside the first requests: whoever starts a server need not wait for what the first page can wait for.
+        warming = asyncio.create_task(asyncio.to_thread(warm, resources))
         yield
+        await warming
         if close is not None:
             await close()
 

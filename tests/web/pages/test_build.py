@@ -49,6 +49,23 @@ async def test_every_change_against_the_live_version_is_marked_where_it_is(admin
     assert "2 changes" in page.text("#chips")
 
 
+async def test_a_change_of_the_help_text_alone_is_called_so(admin_browser: Browser, survey: WebSurvey) -> None:
+    await survey.send("PUT", f"/api/v1/option-sets/{survey.email}", json={"help": "Why?"})
+    page = await admin_browser.open(path(survey))
+    assert page.text(f"#li-{survey.email} .kb-mark") == "help text"
+
+
+async def test_what_changed_begins_with_options_and_folds_what_does_not_fit(admin_browser: Browser, survey: WebSurvey) -> None:
+    await survey.send("PUT", f"/api/v1/option-sets/{survey.color}", json={"help": "Why?", "is_required": True, "personal_data": True})
+    await survey.send("PUT", f"/api/v1/option-sets/{survey.color}/options/blue", json={"label": "Navy"})
+    await survey.send("POST", f"/api/v1/option-sets/{survey.color}/options/red/retire")
+    page = await admin_browser.open(path(survey, node=survey.color))
+    first, folded = (each.get_text() for each in page.tree.select(f"#item-{survey.color} .kb-changes"))
+    assert "“Navy”" in first
+    assert "“Red” of “Favorite Color” was retired" in first
+    assert folded.startswith("and 2 more changes")
+
+
 async def test_a_wizard_without_steps_says_what_comes_next(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
     await editor.post("/api/v1/wizards", json={"name": "Empty"})
     page = await admin_browser.open("/wizards/empty/build")
@@ -191,7 +208,7 @@ async def test_options_are_added_moved_retired_and_brought_back(admin_browser: B
     page = Page(await send(admin_browser, page, "add-option", {"label": "Teal"}))
     page = Page(await send(admin_browser, page, "move-option", value="teal", before="red" if "red" in page.answer.text else ""))
     page = Page(await send(admin_browser, page, "retire-option", value="teal"))
-    assert page.text("#outline-shelf .kb-shelf-name") == "Teal"
+    assert (page.text("#outline-shelf h2"), page.text("#outline-shelf .kb-shelf-name")) == ("Retired shelf 1", "Teal")
     page = Page(await send(admin_browser, page, "restore-option", value="teal"))
     options = sets_of(await structure_of(survey), 1)[0]["options"]
     assert "teal" in [each["value"] for each in options if not each.get("retired")]
@@ -201,7 +218,7 @@ async def test_what_is_deleted_lies_on_the_shelf_and_comes_back_with_its_id(admi
     page = await admin_browser.open(path(survey, node=survey.email))
     page = Page(await send(admin_browser, page, "impact/delete", node=survey.email))
     assert page.text("#outline [aria-current] .kb-row-name") == "Personal Info"
-    assert "deleted" in page.text("#outline-shelf .kb-shelf-meta")
+    assert page.text("#outline-shelf h2") == "Deleted 1"
     await send(admin_browser, page, "restore-option-set", option_set_id=survey.email)
     assert [item["id"] for item in sets_of(await structure_of(survey))] == [survey.full_name, survey.email]
 

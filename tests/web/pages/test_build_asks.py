@@ -129,12 +129,16 @@ async def compared(browser: Browser, survey: WebSurvey, lines: str, gone: str = 
     return Page(await send(browser, dialog, "options", {"lines": lines, "gone": gone}))
 
 
+def rows_of(page: Page) -> list[str]:
+    return [" ".join(each.get_text(" ", strip=True).split()) for each in page.tree.select(".kb-diff-line")]
+
+
 async def test_pasted_lines_are_compared_first_and_then_made_one_edit(admin_browser: Browser, survey: WebSurvey) -> None:
     before = await survey.draft()
-    page = await compared(admin_browser, survey, "blue\tBlue\nteal\tTeal & <b>more</b>\n")
-    shown = [" ".join(each.get_text(" ", strip=True).split()) for each in page.tree.select(".kb-diff li")]
-    assert "Teal & <b>more</b> teal is new" in shown
-    assert any("is retired" in each for each in shown)
+    page = await compared(admin_browser, survey, "value\tlabel\nblue\tBlue\nteal\tTeal & <b>more</b>\n")
+    assert rows_of(page) == ["Teal & <b>more</b> teal new", "Red red retired"]
+    assert page.text(".kb-sums").split() == ["1", "new", "1", "retired"]
+    assert page.text(".kb-staying summary") == "1 stays as it is"
     assert await survey.draft() == before
     assert (await send(admin_browser, page, "replace-options")).status_code == 200
     after = await survey.draft()
@@ -143,22 +147,93 @@ async def test_pasted_lines_are_compared_first_and_then_made_one_edit(admin_brow
     assert offered == ["Blue", "Teal & <b>more</b>"]
 
 
+@pytest.mark.parametrize("gone", ["retire", "delete"])
+async def test_what_goes_shows_how_many_answers_chose_it_and_goes_without_a_second_question(
+    admin_browser: Browser, survey: WebSurvey, gone: str
+) -> None:
+    for color in ("red", "red", "blue"):
+        await survey.answer(full_name="Ann", email="a@b.c", favorite_color=color)
+    page = await compared(admin_browser, survey, "blue\tBlue", gone)
+    assert page.text(".kb-diff-gone .ks-pill .visually-hidden") == "2 answers in 1 version"
+    assert page.text(".kb-diff-gone .kb-what") == ("retired" if gone == "retire" else "deleted")
+    assert (await send(admin_browser, page, "replace-options")).status_code == 200
+    options = {each["value"]: each.get("retired", False) for each in sets_of(await structure_of(survey), 1)[0]["options"]}
+    assert options == ({"blue": False, "red": True} if gone == "retire" else {"blue": False})
+
+
+async def test_answers_that_come_after_the_comparison_are_shown_before_anything_is_deleted(
+    admin_browser: Browser, survey: WebSurvey
+) -> None:
+    page = await compared(admin_browser, survey, "blue\tBlue", "delete")
+    await survey.answer(full_name="Ann", email="a@b.c", favorite_color="red")
+    asked = Page(await send(admin_browser, page, "replace-options"))
+    assert asked.answer.status_code == 409
+    assert "1 answer" in asked.text(".ks-dialog-head .ks-pill")
+    assert (await admin_browser.press(asked, "Change it")).status_code == 303
+    assert [each["value"] for each in sets_of(await structure_of(survey), 1)[0]["options"]] == ["blue"]
+
+
+async def test_equal_labels_are_a_finding_and_no_error(admin_browser: Browser, survey: WebSurvey) -> None:
+    page = await compared(admin_browser, survey, "blue\tBlue\nsky\tBlue\nred\tRed")
+    assert page.text(".kb-finding") == "2 options are called “Blue”: who answers cannot tell them apart."
+    assert (await send(admin_browser, page, "replace-options")).status_code == 200
+    problems = await admin_browser.open("/wizards/customer-survey/problems")
+    assert "2 of its options are called “Blue”" in problems.text(".ks-problem-row")
+
+
+async def test_what_the_options_could_not_be_is_said_beside_the_lines(admin_browser: Browser, survey: WebSurvey) -> None:
+    page = await compared(admin_browser, survey, f"{'v' * 201}\tToo long")
+    assert "200" in page.text(".ks-error")
+    assert page.labelled("One option per line").get_text().strip().endswith("Too long")
+
+
 async def test_lines_that_name_a_value_twice_are_not_applied(admin_browser: Browser, survey: WebSurvey) -> None:
     page = await compared(admin_browser, survey, "a\tOne\na\tTwo")
     assert "again" in page.text(".ks-error")
     assert not [each for each in page.tree.select("button") if each.get_text(strip=True) == "Apply"]
 
 
-async def test_lines_that_relabel_an_answered_option_ask_what_it_means(admin_browser: Browser, survey: WebSurvey) -> None:
+async def test_of_each_relabelled_option_that_was_answered_it_is_asked_what_it_means(admin_browser: Browser, survey: WebSurvey) -> None:
+    for color in ("red", "blue", "blue"):
+        await survey.answer(full_name="Ann", email="a@b.c", favorite_color=color)
+    page = await compared(admin_browser, survey, "blue\tNavy\nred\tScarlet")
+    asked = {each.legend.get_text(): each for each in page.tree.select(".kb-means") if each.legend}
+    assert list(asked) == ["Does “Blue” still mean the same?", "Does “Red” still mean the same?"]
+    assert [each.get_text(" ", strip=True) for each in page.tree.select(".kb-diff .ks-pill .visually-hidden")] == [
+        "2 answers in 1 version",
+        "1 answer in 1 version",
+    ]
+    done = await send(admin_browser, page, "replace-options", {"meaning-blue": "different", "meaning-red": "same"})
+    assert done.status_code == 200
+    options = {each["value"]: (each["label"], each.get("retired", False)) for each in sets_of(await structure_of(survey), 1)[0]["options"]}
+    assert options == {"navy": ("Navy", False), "blue": ("Blue", True), "red": ("Scarlet", False)}
+
+
+async def test_what_was_not_said_of_a_new_label_is_asked_in_the_comparison_itself(admin_browser: Browser, survey: WebSurvey) -> None:
+    for color in ("red", "blue"):
+        await survey.answer(full_name="Ann", email="a@b.c", favorite_color=color)
+    before = await survey.draft()
+    page = await compared(admin_browser, survey, "blue\tNavy\nred\tScarlet")
+    again = Page(await send(admin_browser, page, "replace-options", {"meaning-blue": "different"}, script=True))
+    assert (again.answer.status_code, again.answer.headers["HX-Retarget"]) == (409, "#dialog")
+    assert "Say of each new label" in again.text(".ks-error")
+    assert [str(each["name"]) for each in again.tree.select(".kb-means [checked]")] == ["meaning-blue"]
+    assert await survey.draft() == before
+
+
+async def test_a_translation_that_is_added_asks_nothing(admin_browser: Browser, survey: WebSurvey) -> None:
     await survey.answer(full_name="Ann", email="a@b.c", favorite_color="blue")
-    page = await compared(admin_browser, survey, "blue\tNavy")
-    asked = Page(await send(admin_browser, page, "replace-options"))
-    assert asked.answer.status_code == 409
-    await admin_browser.press(asked, "Another meaning")
-    options = {each["value"]: each for each in sets_of(await structure_of(survey), 1)[0]["options"]}
-    assert options["blue"]["retired"] is True
-    assert options["blue"]["label"] == "Blue"
-    assert options["navy"]["label"] == "Navy"
+    structure = await structure_of(survey)
+    assert (
+        await survey.send("PUT", f"{survey.url}/draft", json={"structure": {**structure, "languages": ["en", "de"]}})
+    ).status_code == 200
+    lines = {"lines": "blue\tBlau\nred\tRed", "lang": "de"}
+    dialog = await admin_browser.open(f"/wizards/customer-survey/build/options?option_set_id={survey.color}&lang=de")
+    page = Page(await send(admin_browser, dialog, "options", lines))
+    assert rows_of(page)[0].endswith("translated")
+    assert not page.tree.select(".kb-means")
+    assert (await send(admin_browser, page, "replace-options")).status_code == 200
+    assert sets_of(await structure_of(survey), 1)[0]["options"][0]["label"] == {"en": "Blue", "de": "Blau"}
 
 
 # --- copies --------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ async def test_problems_say_which_of_them_stop_publishing_and_lead_to_their_plac
     assert looped["id"]
 
 
-@pytest.mark.parametrize(("show", "kinds"), [("stops", ["Circles"]), ("warns", ["No options", "Not translated"])])
+@pytest.mark.parametrize(("show", "kinds"), [("stops", ["Circles"]), ("warns", ["No options"]), ("untranslated", ["Not translated"])])
 async def test_problems_are_filtered_and_the_script_gets_the_list_alone(
     admin_browser: Browser, editor: httpx.AsyncClient, show: str, kinds: list[str]
 ) -> None:
@@ -39,6 +39,20 @@ async def test_problems_are_filtered_and_the_script_gets_the_list_alone(
     assert part.is_whole is False
     heads = [each.get_text(" ", strip=True) for each in part.tree.select(".ks-problem-group h3")]
     assert [head for head, kind in zip(heads, kinds, strict=True) if not head.startswith(kind)] == []
+
+
+async def test_the_builder_tells_errors_from_hints_and_both_from_what_is_untranslated(
+    admin_browser: Browser, editor: httpx.AsyncClient
+) -> None:
+    slug, looped = await faulty(editor)
+    page = await admin_browser.open(f"/wizards/{slug}/build")
+    sums = [" ".join(each.get_text(" ", strip=True).split()) for each in page.tree.select(".kb-dock-sums > *")]
+    assert sums[:2] == ["1 stops publishing", "1 hint"]
+    assert sums[2].endswith("not translated")
+    assert [" ".join(each.get_text(" ", strip=True).split()) for each in page.tree.select(".kb-dock h3")] == ["Circles 1", "No options 1"]
+    assert page.link("“Looped <b>” depends on its own answer. Take that reference out.").endswith(f"node={looped['id']}")
+    assert page.link("Translate what is missing") == f"/wizards/{slug}/languages?show=untranslated"
+    assert "1 problem stops publishing" in page.text("#bottom")
 
 
 async def test_a_draft_without_problems_says_so(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
@@ -84,8 +98,9 @@ async def test_a_kind_says_how_many_there_are_also_where_not_all_are_listed(admi
     many = [asked(f"q{number}", "text_input") for number in range(230)]
     slug = await made(editor, many, languages=["en", "de"])
     page = await admin_browser.open(f"/wizards/{slug}/problems")
-    listed = len(page.tree.select(".ks-problem-row"))
-    total = int(page.text(".ks-page-title .ks-count"))
-    assert (listed, total > 200) == (200, True)
-    assert sum(int(each.get_text()) for each in page.tree.select(".ks-problem-group h3 .ks-count")) == total
+    listed = len(page.tree.select("details .ks-problem-row"))
+    total = int(page.text(".ks-problem-group h3 .ks-count"))
+    assert (listed, total > 200) == (20, True)
+    assert page.link(f"Not translated {total}").endswith("?show=untranslated")
+    assert page.link("Translate them side by side") == f"/wizards/{slug}/languages?show=untranslated"
     assert page.text(".ks-more").startswith(f"And {total - listed} more.")

@@ -39,6 +39,8 @@ from keepstep.web.pages import build_fields as fields
 from keepstep.web.pages.build_acts import Sent, plan_of
 from keepstep.web.pages.build_ask import ask
 from keepstep.web.pages.build_view import TYPE_ICONS, TYPE_NAMES, Place, View, neighbours, rules_of
+from keepstep.web.pages.problem_groups import docked
+from keepstep.web.pages.problems_page import problem_of
 from keepstep.web.pages.route import fields_of, page_router, see_other
 from keepstep.web.problems import status_of
 from keepstep.web.questions.view import question_view
@@ -164,6 +166,10 @@ def values_of(visitor: Visitor, view: View) -> Mapping[str, Any]:
         "language_name": language_name,
         "select_path": lambda node, more="": f"/wizards/{quote(wizard.slug or wizard.id)}/build?node={quote(node)}{lang}{more}",
         "neighbours": neighbours,
+        # Looked for only where it is shown: an edit is answered without it.
+        "problem_dock": lambda: docked(
+            view.construction.problems, lambda finding: problem_of(finding, view.structure, wizard.slug or wizard.id)
+        ),
         "question_of": lambda option_set: question_view(option_set, view.situation),
         "rules_of": rules_of,
         **_FIELDS,

@@ -9,7 +9,7 @@ from keepstep.actions.context import Context
 from keepstep.actions.copying import duplicating
 from keepstep.actions.new_nodes import new_option, new_option_set, new_step
 from keepstep.actions.nodes import Known, Meaning, Plan, bringing_back, changing_option, changing_option_set, changing_step, fixed
-from keepstep.actions.option_lines import Lines, replacing_options
+from keepstep.actions.option_lines import Lines, Meanings, replacing_options
 from keepstep.core import edits as e
 from keepstep.core.edits import Edit
 from keepstep.core.nodes import option_in, option_set_in, step_in
@@ -21,6 +21,7 @@ from keepstep.db.transaction import Read
 from keepstep.errors import RequestInvalid, RouteNotFound
 from keepstep.web.pages.build_fields import Typed, fields_of_node, members_in
 
+MEANING_OF: Final = "meaning-"
 # More digits than any draft will have revisions, and few enough for the database.
 _LONGEST_REVISION: Final = 15
 
@@ -57,6 +58,13 @@ class Sent:
     @property
     def meaning(self) -> Meaning | None:
         return cast("Meaning", self.text("meaning")) if self.text("meaning") in {"same", "different"} else None
+
+    @property
+    def meanings(self) -> Meanings:
+        """What was said of each option in `meaning-<its value>`, and in `meaning` of all others."""
+        said = {name.removeprefix(MEANING_OF): text for name, text in self.given.items() if name.startswith(MEANING_OF)}
+        known = {value: cast("Meaning", text) for value, text in said.items() if text in {"same", "different"}}
+        return Meanings(known, self.meaning)
 
     @property
     def seen(self) -> Seen:
@@ -276,7 +284,7 @@ def lines_of(sent: Sent, structure: Structure) -> Lines:
 
 def _replace_options(sent: Sent) -> Plan:
     async def plan(ctx: Context, tx: Read, known: Known) -> Edit:
-        return await replacing_options(lines_of(sent, known.state.draft.structure), sent.meaning)(ctx, tx, known)
+        return await replacing_options(lines_of(sent, known.state.draft.structure), sent.meanings)(ctx, tx, known)
 
     return plan
 

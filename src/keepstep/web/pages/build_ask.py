@@ -16,6 +16,7 @@ from keepstep.db.transaction import Read
 from keepstep.errors import EditCollided, ImpactUnconfirmed, MeaningUnconfirmed, Problem
 from keepstep.queries.drafts import get_draft
 from keepstep.web.pages.build_acts import Sent, members_of, plan_of
+from keepstep.web.pages.build_options import compare_again
 from keepstep.web.pages.impact import Asked, Way
 from keepstep.web.pages.impact_change import Pending, unconfirmed
 from keepstep.web.pages.impact_node import pointed_in
@@ -25,7 +26,6 @@ from keepstep.web.visitor import Visitor
 
 _TEMPLATES: Final[Mapping[type[Problem], str]] = {
     ImpactUnconfirmed: "build/ask_impact.html",
-    MeaningUnconfirmed: "build/ask_meaning.html",
     EditCollided: "build/ask_collided.html",
 }
 # What the answer sets anew.
@@ -37,6 +37,8 @@ _MARKS: Final = ("data-edit", "data-answer")
 async def ask(request: Request, visitor: Visitor, tx: Read, about: tuple[str, str, Sent], problem: Problem) -> Response:
     """The question as a page, or for the script as the block of the dialog. `about`: the wizard, the act, and what its form sent."""
     wizard_ref, act, sent = about
+    if act == "replace-options" and isinstance(problem, MeaningUnconfirmed):
+        return await compare_again(request, visitor, tx, wizard_ref, sent)
     state = await get_draft(tx, visitor.actor, wizard_ref)
     if act.startswith("change-") and not isinstance(problem, EditCollided):
         pending = _pending(wizard_ref, act, sent, state.draft.structure)

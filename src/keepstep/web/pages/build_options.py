@@ -1,24 +1,79 @@
-"""All options of a question as lines of text: the dialog, the comparison before anything is changed, and what applying it sends."""
+"""All options of a question as lines of text: the dialog, the comparison before anything is changed, and what applying it sends.
 
-from typing import Annotated, Any
+The comparison says of each line what becomes of its option and how many stored answers chose it, and asks of each new label of an
+answered option whether it means the same: applying it needs no second question, but for answered options that are deleted at once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 
 from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keepstep.actions.option_lines import listing_of
+from keepstep.actions.confirm import numbers_in
+from keepstep.actions.nodes import report_of_edit
+from keepstep.actions.option_lines import Meanings, listing_of, replacing_options
+from keepstep.core.confirm import needs_confirmation
+from keepstep.core.counts import Chosen
 from keepstep.core.nodes import option_set_in
-from keepstep.core.option_lines import Listing, text_of
+from keepstep.core.option_lines import Entry, Listing, text_of
 from keepstep.core.structure import ChoiceFields
 from keepstep.core.text import quoted
-from keepstep.errors import NodeNotFound
+from keepstep.db.transaction import Read
+from keepstep.errors import NodeNotFound, OptionValueReserved, RequestInvalid, StructureInvalid
+from keepstep.queries.builder import chosen_of
 from keepstep.queries.drafts import WizardDraft, get_draft, reserved_of
-from keepstep.web.pages.build_acts import Sent, lines_of
+from keepstep.web.pages.build_acts import MEANING_OF, Sent, lines_of
 from keepstep.web.pages.route import fields_of, page_router
-from keepstep.web.rendering import page
-from keepstep.web.visitor import CurrentVisitor, PageRead
+from keepstep.web.rendering import is_htmx, page
+from keepstep.web.visitor import CurrentVisitor, PageRead, Visitor
 
 router = page_router()
+
+# Of so many options each is asked about; what is said of the others is said once.
+_ASKED_ONE_BY_ONE: Final = 200
+_REFUSED: Final = (OptionValueReserved, RequestInvalid, StructureInvalid)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What the lines would make of the options, what is stored of each, and what applying it says along.
+
+    `wrong`: why it cannot be applied. `consent`: the fields that confirm what was shown, where it has to be confirmed.
+    """
+
+    listing: Listing
+    chosen: Mapping[str, Chosen]
+    wrong: tuple[str, ...] = ()
+    consent: Mapping[str, str] | None = None
+    missing: bool = False
+
+    @property
+    def changing(self) -> tuple[Entry, ...]:
+        return tuple(entry for entry in self.listing.entries if entry.what != "kept" or entry.moved)
+
+    @property
+    def staying(self) -> tuple[Entry, ...]:
+        return tuple(entry for entry in self.listing.entries if entry.what == "kept" and not entry.moved)
+
+    @property
+    def asking(self) -> tuple[Entry, ...]:
+        """The options of which somebody has to say whether the new label means the same."""
+        return tuple(entry for entry in self.listing.entries if entry.reworded and entry.value in self.chosen)
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """Those that are asked about one by one."""
+        return frozenset(entry.value for entry in self.asking[:_ASKED_ONE_BY_ONE])
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many there are of each kind, for the line above the list."""
+        kinds = [entry.what for entry in self.changing if entry.what != "kept"]
+        moved = sum(entry.moved for entry in self.listing.entries)
+        return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)} | ({"moved": moved} if moved else {})
 
 
 @router.get("/wizards/{wizard_ref}/build/options", name="page:build-options")
@@ -36,9 +91,8 @@ async def options(
     structure = state.draft.structure
     language = lang if lang in structure.languages else structure.default_language
     lines = text_of(option_set, language, structure.default_language)
-    return _dialog(
-        request, wizard_ref, state, Sent({"option_set_id": option_set_id, "lang": lang, "lines": lines, "base": state.etag}), None
-    )
+    sent = Sent({"option_set_id": option_set_id, "lang": lang, "lines": lines, "base": state.etag})
+    return _dialog(request, wizard_ref, state, sent, None)
 
 
 @router.post("/wizards/{wizard_ref}/build/options", name="page:build-compare")
@@ -46,9 +100,31 @@ async def compare(request: Request, visitor: CurrentVisitor, tx: PageRead, wizar
     """What the lines would make of the options. Changes nothing: applying it is an edit like any other."""
     sent = Sent(await fields_of(request))
     state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
+    return _dialog(request, wizard_ref, state, sent, await _compared(visitor, tx, state, sent))
+
+
+async def compare_again(request: Request, visitor: Visitor, tx: Read, wizard_ref: str, sent: Sent) -> Response:
+    """The comparison instead of the edit that was sent: it lacks what a new label means."""
+    state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
+    return _dialog(request, wizard_ref, state, sent, await _compared(visitor, tx, state, sent, missing=True), status=409)
+
+
+async def _compared(visitor: Visitor, tx: Read, state: WizardDraft, sent: Sent, *, missing: bool = False) -> Compared:
     _choice_in(state, sent.option_set_id)
-    found = listing_of(state.draft.structure, await reserved_of(tx, state.wizard.id), lines_of(sent, state.draft.structure))
-    return _dialog(request, wizard_ref, state, sent, found)
+    lines = lines_of(sent, state.draft.structure)
+    found = listing_of(state.draft.structure, await reserved_of(tx, state.wizard.id), lines)
+    chosen = await chosen_of(tx, state.wizard.id, sent.option_set_id, as_of=visitor.ctx.now)
+    compared = Compared(listing=found, chosen=chosen, missing=missing)
+    try:
+        now = await report_of_edit(visitor.ctx, tx, state.wizard.id, replacing_options(lines, Meanings(rest="same")))
+    except _REFUSED as problem:
+        details = [str(error["detail"]) for error in problem.errors] or [problem.detail]
+        return Compared(listing=found, chosen=chosen, wrong=tuple(dict.fromkeys(details)))
+    # What a new label means changes the edit, and with it what there is to confirm: then the answer asks for it.
+    if compared.asking or not needs_confirmation(now.report):
+        return compared
+    consent = {"confirm": now.token, "counted": numbers_in(now.report.impact)}
+    return Compared(listing=found, chosen=chosen, consent=consent)
 
 
 def _choice_in(state: WizardDraft, option_set_id: str) -> ChoiceFields:
@@ -58,24 +134,23 @@ def _choice_in(state: WizardDraft, option_set_id: str) -> ChoiceFields:
     return option_set
 
 
-def _dialog(request: Request, wizard_ref: str, state: WizardDraft, sent: Sent, found: Listing | None) -> Response:
+def _dialog(request: Request, wizard_ref: str, state: WizardDraft, sent: Sent, compared: Compared | None, *, status: int = 200) -> Response:
     structure = state.draft.structure
     option_set = option_set_in(structure, sent.option_set_id)
-    entries = None if found is None else found.entries
-    kept = [entry for entry in entries or () if entry.what == "kept" and not entry.moved]
-    values: dict[str, Any] = {"issues": () if found is None else found.issues, "entries": entries, "kept": len(kept)}
+    values: dict[str, Any] = {name: sent.text(name) for name in ("lines", "lang", "gone", "base")}
+    headers = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"} if status != 200 and is_htmx(request) else {}
     return page(
         request,
         "build/options.html",
         block="dialog",
+        status=status,
+        headers=headers,
         ref=wizard_ref,
         option_set=option_set,
         subject=quoted(option_set.name, structure.default_language),
-        lines=sent.text("lines"),
-        lang=sent.text("lang"),
-        gone=sent.text("gone"),
-        base=sent.text("base"),
-        changed=len(kept) < len(entries or ()),
+        compared=compared,
+        said=sent.meanings,
+        meaning_of=MEANING_OF,
         back=f"/wizards/{wizard_ref}/build?node={option_set.id}",
         **values,
     )

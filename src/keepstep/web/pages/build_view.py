@@ -9,7 +9,18 @@ from functools import cached_property
 from typing import Any, Final
 
 from keepstep.actions.drafts import undo_names
-from keepstep.core.change import Change, OfOption, RequiredChanged
+from keepstep.core.change import (
+    Change,
+    LabelsPermuted,
+    OfOption,
+    OptionRemoved,
+    OptionRetired,
+    OptionReworded,
+    OptionSetReworded,
+    RequiredChanged,
+    StepChanged,
+    TypeChanged,
+)
 from keepstep.core.places import Mention, mentions
 from keepstep.core.structure import OptionSet, Step, Structure, choices_of, dump
 from keepstep.core.text import Text, text_in
@@ -64,12 +75,10 @@ TYPE_NAMES: Final[Mapping[str, str]] = {
 _MARKS: Final[Mapping[str, str]] = {
     "step-added": message("new"),
     "step-moved": message("moved"),
-    "step-changed": message("reworded"),
     "step-condition-changed": message("condition"),
     "step-unretired": message("back"),
     "option-set-added": message("new"),
     "option-set-moved": message("moved"),
-    "option-set-reworded": message("reworded"),
     "messages-changed": message("messages"),
     "key-changed": message("key"),
     "type-changed": message("retyped"),
@@ -86,6 +95,17 @@ _MARKS: Final[Mapping[str, str]] = {
     "option-set-unretired": message("back"),
     "labels-permuted": message("labels"),
 }
+# By the member, where a change is of one of several.
+_MEMBERS: Final[Mapping[str, str]] = {
+    "name": message("reworded"),
+    "text": message("reworded"),
+    "help": message("help text"),
+    "key": message("key"),
+    "presentation": message("settings"),
+    "source": message("origin"),
+}
+# What a list of changes begins with: answers are stored under what these change.
+_ANSWERED: Final = (TypeChanged, OptionReworded, OptionRetired, OptionRemoved, LabelsPermuted)
 # Whatever happens to an option, or to their order.
 _OPTIONS: Final = message("options")
 
@@ -93,6 +113,8 @@ _OPTIONS: Final = message("options")
 def _mark(change: Change) -> str:
     if isinstance(change, RequiredChanged):
         return message("required") if change.new else message("optional")
+    if isinstance(change, OptionSetReworded | StepChanged):
+        return _MEMBERS[change.member]
     return _MARKS.get(change.kind, _OPTIONS)
 
 
@@ -217,11 +239,12 @@ class View:
         return tuple(dict.fromkeys(_mark(change) for change in self.changes_of.get(node_id, ())))
 
     def sentences(self, node_id: str) -> tuple[str, ...]:
-        """The changes of this node in sentences."""
+        """The changes of this node in sentences, those first that concern what was answered."""
         active = self.construction.active
         if active is None:
             return ()
-        return tuple(sentence_of(change, active.structure, self.structure) for change in self.changes_of.get(node_id, ()))
+        changes = sorted(self.changes_of.get(node_id, ()), key=lambda change: not isinstance(change, _ANSWERED))
+        return tuple(sentence_of(change, active.structure, self.structure) for change in changes)
 
     @cached_property
     def changed_sets(self) -> frozenset[str]:
@@ -232,9 +255,18 @@ class View:
 
     @cached_property
     def shelf(self) -> tuple[Shelved, ...]:
-        """What is retired in the draft, in its order, then what was deleted from it, the last first."""
-        deleted = [self._deleted(item) for item in reversed(self.construction.state.draft.shelf)]
-        return (*self._retired(), *deleted)
+        """Everything that can be brought back."""
+        return (*self.retired, *self.deleted)
+
+    @cached_property
+    def retired(self) -> tuple[Shelved, ...]:
+        """What is retired in the draft, in its order."""
+        return tuple(self._retired())
+
+    @cached_property
+    def deleted(self) -> tuple[Shelved, ...]:
+        """What was deleted from the draft, the last first."""
+        return tuple(self._deleted(item) for item in reversed(self.construction.state.draft.shelf))
 
     def _retired(self) -> Iterator[Shelved]:
         for step in self.structure.steps:
@@ -285,11 +317,6 @@ class View:
         if self.stored is None or len(option_set_ids) != 1:
             return None
         return self.stored.get(option_set_ids[0])
-
-    @property
-    def stopping(self) -> int:
-        """The problems that stop publishing."""
-        return sum(finding.severity == "stops" for finding in self.construction.problems)
 
 
 def neighbours(siblings: Sequence[Any], key: str) -> Mapping[str, tuple[str | None, str | None]]:

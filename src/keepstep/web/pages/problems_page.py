@@ -1,6 +1,6 @@
 """What is wrong with a draft: what stops publishing, what its author should look at, each with the way to its place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 from urllib.parse import urlencode
@@ -14,6 +14,7 @@ from keepstep.core.structure import Structure, choices_of
 from keepstep.core.text import text_in
 from keepstep.queries.drafts import get_draft
 from keepstep.web.pages.frame import frame_values
+from keepstep.web.pages.problem_groups import UNTRANSLATED, grouped, is_untranslated, sums_of
 from keepstep.web.pages.route import page_router
 from keepstep.web.rendering import page
 from keepstep.web.texts import message
@@ -31,6 +32,7 @@ _KINDS: Final[Mapping[str, str]] = {
     "no-questions": message("Empty steps"),
     "no-options": message("No options"),
     "never-asked": message("Never asked"),
+    "same-label": message("Options with the same label"),
     "untranslated": message("Not translated"),
     "reads-retired": message("Reads what is retired"),
     "reads-retired-option": message("Reads what is retired"),
@@ -39,13 +41,14 @@ _KINDS: Final[Mapping[str, str]] = {
     "rule-never-holds": message("Cannot come out as meant"),
 }
 _OTHER: Final = message("Malformed expressions")
-# A wizard in five languages has thousands of untranslated texts; the page of languages lists those.
-_MOST: Final = 200
+# Of each kind; a wizard in five languages has thousands of untranslated texts, which the page of languages lists.
+_MOST: Final = 100
+_MOST_UNTRANSLATED: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One finding. `path` leads to its place, "" for what concerns the wizard as a whole."""
+    """One finding. `path` leads to its place, the node `place`; "" for what concerns the wizard as a whole."""
 
     detail: str
     kind: str
@@ -53,15 +56,16 @@ class Problem:
     where: str
     path: str
     condition_path: str
+    place: str = ""
 
 
 def problems_of(structure: Structure, wizard_ref: str) -> list[Problem]:
     """Every problem of a draft, those that stop publishing first."""
     found = sorted(problems_in(structure), key=lambda finding: finding.severity != "stops")
-    return [_problem(finding, structure, wizard_ref) for finding in found]
+    return [problem_of(finding, structure, wizard_ref) for finding in found]
 
 
-def _problem(finding: Finding, structure: Structure, wizard_ref: str) -> Problem:
+def problem_of(finding: Finding, structure: Structure, wizard_ref: str) -> Problem:
     node = structure.step_by_id.get(finding.node_id) or structure.option_set_by_id.get(finding.node_id)
     default = structure.default_language
     return Problem(
@@ -71,6 +75,7 @@ def _problem(finding: Finding, structure: Structure, wizard_ref: str) -> Problem
         where=text_in(node.name, default, default) if node else "",
         path=f"/wizards/{wizard_ref}/build?{urlencode({'node': finding.node_id})}" if node else "",
         condition_path=_condition_path(finding, structure, wizard_ref),
+        place=finding.node_id if node else "",
     )
 
 
@@ -92,32 +97,28 @@ async def problems(
     visitor: CurrentVisitor,
     tx: PageRead,
     wizard_ref: str,
-    show: Annotated[Literal["all", "stops", "warns"], Query()] = "all",
+    show: Annotated[Literal["all", "stops", "warns", "untranslated"], Query()] = "all",
 ) -> Response:
-    """`show`: all of them, or only those of one severity."""
+    """`show`: all of them, only those of one severity, or the texts that are not translated."""
     draft = await get_draft(tx, visitor.actor, wizard_ref)
-    found = problems_of(draft.draft.structure, wizard_ref)
-    wanted = [each for each in found if show == "all" or each.stops == (show == "stops")]
+    structure = draft.draft.structure
+    findings = problems_in(structure)
+    chosen = [problem_of(finding, structure, wizard_ref) for finding in findings if show in ("all", _shown_as(finding))]
     return page(
         request,
         "problems.html",
         block="problems",
         **await frame_values(tx, draft.wizard, draft.draft),
-        groups=_by_kind(wanted),
-        more=max(0, len(wanted) - _MOST),
-        stopping=sum(each.stops for each in found),
-        total=len(found),
+        groups=grouped(sorted(chosen, key=_is_last), lambda first: _MOST_UNTRANSLATED if _is_last(first) else _MOST),
+        sums=sums_of(findings),
+        untranslated=_KINDS[UNTRANSLATED],
         show=show,
     )
 
 
-def _by_kind(found: Sequence[Problem]) -> list[tuple[str, bool, int, list[Problem]]]:
-    """(kind, whether it stops publishing, how many there are, those that are listed), in the order of their first."""
-    groups: dict[tuple[str, bool], list[Problem]] = {}
-    for each in found:
-        groups.setdefault((each.kind, each.stops), []).append(each)
-    left, counted = _MOST, []
-    for (kind, stops), all_of_it in groups.items():
-        counted.append((kind, stops, len(all_of_it), all_of_it[:left]))
-        left = max(0, left - len(all_of_it))
-    return counted
+def _shown_as(finding: Finding) -> str:
+    return UNTRANSLATED if is_untranslated(finding) else finding.severity
+
+
+def _is_last(problem: Problem) -> bool:
+    return problem.kind == _KINDS[UNTRANSLATED]

@@ -71,6 +71,7 @@
   }
   addEventListener("storage", ({ key, newValue }) => {
     if (key === KEY && newValue === null && !asking && !sending) store();
+    else if (key?.startsWith(BASE) && newValue === null) idle();
     else if (key && newValue && navigator.locks) adoptOthers([key]);
   });
   // A page that comes back as it was left may have been taken over meanwhile.
@@ -154,7 +155,12 @@
   }
   // A closed dialog of signing in is opened again by asking the server again.
   document.addEventListener("click", (event) => { if (event.target.closest("[data-sign-in]")) send(); });
-  addEventListener("online", () => { retry = 0; send(); });
+  addEventListener("online", () => { retry = 0; if (queue.length) send(); else idle(); });
+  // Another page has what waited here: this one shows the draft once that page has sent it.
+  function idle() {
+    if (queue.length || byId("save-state")?.dataset.state !== "offline") return;
+    if (!Object.keys(localStorage).some((key) => key.startsWith(BASE))) visit(location.href, { push: false });
+  }
 
   function show(state) {
     const chip = byId("save-state");
@@ -370,7 +376,7 @@
     for (const part of parsed.querySelectorAll("template[data-instead]")) byId(part.dataset.instead)?.replaceWith(part.content);
     for (const form of kept) if (!form.isConnected) byId(form.id)?.replaceWith(form);
     seen(headers, kept);
-    for (const each of builder.querySelectorAll("details[data-keep]")) if (open.has(each.dataset.keep)) each.open = open.get(each.dataset.keep) || each.open;
+    for (const each of builder.querySelectorAll("details[data-keep]")) if (open.has(each.dataset.keep)) each.open = open.get(each.dataset.keep) || !!each.querySelector("[aria-invalid]");
     for (const [name, top] of scrolls) { const pane = builder.querySelector(`[data-scroll="${name}"]`); if (pane) pane.scrollTop = top; }
     byId("canvas").scrollTop = canvas;
     refill();
@@ -405,7 +411,14 @@
         const answer = await fetch(words.problems, { headers: headers(), credentials: "same-origin" });
         if (!answer.ok || sending || queue.length) return;
         const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
-        for (const part of parsed.querySelectorAll('[data-into="outline-problems"], [data-into="bottom"]')) byId(part.dataset.into).replaceChildren(part.content);
+        for (const part of parsed.querySelectorAll('[data-into$="-problems"]')) {
+          const into = byId(part.dataset.into);
+          // The list that somebody reads or goes through stays as it is while it says the same.
+          if (into.textContent === part.content.textContent) continue;
+          const open = into.querySelector("details")?.open;
+          into.replaceChildren(part.content);
+          if (open) into.querySelector("details")?.toggleAttribute("open", true);
+        }
       } catch { /* the count is looked for again after the next edit */ }
     }, 1000);
   }
