@@ -1,4 +1,4 @@
-"""The condition of a step, an option set, an option or an ending, or a rule of an option set: set or taken away as one edit of the draft."""
+"""The condition of a step, an option set, an option or an ending, or a rule of an option set: set or taken away as one edit."""
 
 from dataclasses import dataclass
 from typing import Any

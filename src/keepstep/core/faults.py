@@ -43,7 +43,8 @@ class Finding:
 def problems_in(structure: Structure, shelf: tuple[Shelved, ...] = ()) -> tuple[Finding, ...]:
     """Every problem, in the order of the wizard within each kind. Empty: it can be published and needs no second look.
 
-    With the `shelf` of the draft, what was deleted is named by its label. Only malformed expressions, dangling references, cycles and steps that nobody can reach stop publishing.
+    With the `shelf` of the draft, what was deleted is named by its label. Only malformed expressions, dangling references, cycles and
+    steps that nobody can reach stop publishing.
     """
     places = tuple(expressions_in(structure))
     malformed = {place.pointer: findings for place in places if (findings := tuple(_malformed(place)))}
