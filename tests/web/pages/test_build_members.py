@@ -7,7 +7,7 @@ from tests.authoring_kit import EVIL, asked, made
 from tests.build_kit import send
 from tests.pages_kit import Browser, Page
 
-from keepstep.core.structure import Ending, OptionSetFields, Rule, Step, Structure
+from keepstep.core.structure import Ending, Frozen, OptionSetFields, Rule, Step, Structure
 
 
 async def structure_in(client: httpx.AsyncClient, slug: str) -> Any:
@@ -136,7 +136,7 @@ async def test_what_lies_in_a_deleted_step_comes_back_with_the_step(admin_browse
 
 async def test_every_member_of_the_structure_can_be_reached_in_the_builder(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
     """By an input of that name in the properties or the canvas, or by a way of its own that is named here."""
-    ways = {
+    ways: dict[type[Frozen], set[str]] = {
         Structure: {"schema_version", "languages", "default_language", "steps", "endings", "source"},
         Step: {"id", "visible_if", "retired", "option_sets", "source"},
         OptionSetFields: {"id", "visible_if", "retired", "source", "default", "selection_type"},
