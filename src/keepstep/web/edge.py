@@ -73,7 +73,7 @@ class Edge:
 
     def _headers(self, headers: Sequence[Header]) -> list[Header]:
         given = {name.lower() for name, _ in headers}
-        return [*headers, *self._always, *(each for each in DEFAULT_HEADERS if each[0] not in given)]
+        return [*headers, *(each for each in (*self._always, *DEFAULT_HEADERS) if each[0] not in given)]
 
     def _unexpected(self, error: Exception) -> Unexpected:
         reference = self._make_id()

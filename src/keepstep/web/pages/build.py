@@ -46,7 +46,7 @@ from keepstep.web.pages.problems_page import problem_of
 from keepstep.web.pages.route import fields_of, page_router, see_other
 from keepstep.web.problems import status_of
 from keepstep.web.questions.view import question_view
-from keepstep.web.rendering import is_htmx, page, wants_part
+from keepstep.web.rendering import FRAMING, is_htmx, page, wants_part
 from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor
 
 router = page_router()
@@ -128,7 +128,7 @@ async def _page(request: Request, visitor: Visitor, tx: Read, construction: Cons
         template,
         block="parts",
         status=shown_.status,
-        headers={_REVISION: construction.state.etag, _NODE: view.node, **shown_.headers},
+        headers={**FRAMING, _REVISION: construction.state.etag, _NODE: view.node, **shown_.headers},
         said=shown_.said,
         moved=shown_.moved,
         parts=shown_.parts,
