@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from tests.actions_kit import customer_survey
+from tests.factories import customer_survey
 from tests.served import Served
 
 OpenPage = Callable[..., Page]
@@ -38,7 +38,7 @@ class Survey:
         """What must never change by anything that is done to the wizard: the run as it was asked and answered, and its version."""
         run = self.get(f"runs/{self.run}")
         version = self.get(f"wizards/{self.id}/versions/1")
-        return [run[each] for each in ("answers", "responses", "revision", "status")], version["digest"]
+        return [run[each] for each in ("responses", "revision", "status")], version["digest"]
 
     def keys(self) -> list[str]:
         """The keys of what the live version asks."""
@@ -138,7 +138,9 @@ class Hand:
 
     def roll_back(self) -> None:
         self.link(re.compile("^Versions"))
-        self.link("Roll back to v1…")
+        menu = self.page.locator("details", has=self.page.get_by_role("link", name="View as of v1", include_hidden=True)).last
+        self.press(menu.locator("summary"))
+        self.press(menu.get_by_role("link", name="Roll back to v1…"))
         dialog = self.page.get_by_role("dialog")
         expect(dialog.get_by_role("heading", name="Roll back to v1?")).to_be_visible()
         self.button("Roll back to v1", within=dialog)
@@ -227,6 +229,12 @@ def test_scenario_e_a_required_question_is_added_and_the_old_run_is_still_saved(
     hand.page.keyboard.press("Enter")
     expect(hand.page.locator("#undo")).to_contain_text("Rename")
     hand.press(hand.page.get_by_role("switch", name="Required"))
+    # A form is saved as it is left.
+    hand.page.keyboard.press("Tab")
+    dialog = hand.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Runs that lack an answer")
+    hand.button("Change “Phone Number”", within=dialog)
+    expect(dialog).to_be_hidden()
     expect(hand.page.locator("#undo")).to_contain_text("requirement")
     hand.publish("“Phone Number” was added")
     assert "phone" in " ".join(survey.keys())
