@@ -121,10 +121,33 @@ class CrossSite(Problem):
     kind, code, title = "forbidden", "cross-site", "This did not come from a page of ours"
 
 
+class PassageUnknown(Problem):
+    """Nothing here says that these answers are yours: the link to resume is wrong, too old or replaced, or the browser lost its cookie.
+
+    Open the link again that you were given to carry on, or begin anew.
+    """
+
+    kind, code, title = "forbidden", "passage-unknown", "These answers cannot be opened here"
+
+
 class SignInRefused(Problem):
     """The provider said who you are, but nobody here belongs to that, or what it said could not be trusted. The detail says which."""
 
     kind, code, title = "forbidden", "sign-in-refused", "You could not be signed in"
+
+
+class NotAdmitted(Problem):
+    """Nobody can begin this wizard now, or not in this way. `refusal` says why: it is closed, full, needs a link, and so on.
+
+    `at` is when it opens or closed, `wait` how many seconds to wait before another try.
+    """
+
+    kind, code, title = "forbidden", "not-admitted", "This cannot be begun now"
+
+    @property
+    def refusal(self) -> str:
+        """One of `core.admission.Refusal`."""
+        return str(self.extra.get("refusal", "closed"))
 
 
 class AlreadySetUp(Problem):
@@ -338,6 +361,12 @@ class RunErased(Problem):
     """The answers of this run were erased for good. What was erased, when and by whom stays on record."""
 
     kind, code, title = "gone", "run-erased", "This run was erased"
+
+
+class InvitationNotFound(Problem):
+    """The wizard has no invitation of this id."""
+
+    kind, code, title = "not_found", "invitation-not-found", "No such invitation"
 
 
 class LinkOver(Problem):

@@ -192,7 +192,10 @@ def test_a_cell_of_ten_megabytes_is_read_whole() -> None:
     assert "max-length" in codes(envelope)
 
 
-def test_a_cell_beyond_the_limit_is_refused() -> None:
+@pytest.mark.parametrize("of_the_process", [131_072, 10**8])
+def test_a_cell_beyond_the_limit_is_refused_whatever_the_process_allows(of_the_process: int, request: pytest.FixtureRequest) -> None:
+    before = csv.field_size_limit(of_the_process)
+    request.addfinalizer(lambda: csv.field_size_limit(before))
     with pytest.raises(FileUnreadable, match="Line 2: a cell is longer than 16,777,216 characters"):
         reading('name,age\n"' + "x" * 17_000_000 + '",36\n')
 

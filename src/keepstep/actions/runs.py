@@ -71,7 +71,7 @@ _WIZARD: Final = select(wizards.c.id, wizards.c.active_version_id, wizards.c.tra
 )
 _WIZARD_BY_ID: Final = _WIZARD.where(wizards.c.id == bindparam("ref"))
 _WIZARD_BY_SLUG: Final = _WIZARD.where(wizards.c.slug == bindparam("ref"))
-_INSERT_RUN: Final = upsert(wizard_runs).on_conflict_do_nothing(index_elements=[wizard_runs.c.id]).returning(wizard_runs.c.id)
+INSERT_RUN: Final = upsert(wizard_runs).on_conflict_do_nothing(index_elements=[wizard_runs.c.id]).returning(wizard_runs.c.id)
 _INSERT_REVISION: Final = insert(run_revisions)
 
 
@@ -87,7 +87,7 @@ async def start_run(ctx: Context, tx: Write, wizard_ref: str, request: RunReques
     # whatever was published, trashed or removed since.
     if request.id is not None and await _is_known(tx, request.id):
         return await _same_run(ctx, tx, wizard_ref, request.id, request)
-    version = await _version_to_start(ctx, tx, wizard_ref, request.version_number)
+    version = await version_to_start(ctx, tx, wizard_ref, request.version_number)
     language = _language(version, request.language)
     run_id = request.id or ctx.make_id()
     given = await with_files(tx, version, given_answers(request.answers or {}, version.structure, "respondent"))
@@ -95,7 +95,7 @@ async def start_run(ctx: Context, tx: Write, wizard_ref: str, request: RunReques
     verdict = _accepted(version, evaluation, _Attempt(given, given.answers, "complete" if request.complete else "save", language))
     answers = stored_answers(given.answers, version.structure, evaluation, verdict.flags)
     state = new_run(ctx, version, request, Start(run_id, language, evaluation.asked, answers))
-    if await tx.scalar(_INSERT_RUN, run_row(ctx, state, request)) is None:
+    if await tx.scalar(INSERT_RUN, run_row(ctx, state, request)) is None:
         return await _same_run(ctx, tx, wizard_ref, run_id, request)
     if request.complete:
         state = await _store_revision(ctx, tx, state, "respondent", None)
@@ -103,7 +103,8 @@ async def start_run(ctx: Context, tx: Write, wizard_ref: str, request: RunReques
     return Saved(state, in_body(verdict.notes), created=True)
 
 
-async def _version_to_start(ctx: Context, tx: Write, wizard_ref: str, number: int | None) -> Version:
+async def version_to_start(ctx: Context, tx: Write, wizard_ref: str, number: int | None) -> Version:
+    """The version that a run begins on: the active one, or for editors the one with this number. The wizard is locked against removal."""
     statement = _WIZARD_BY_ID if is_id(wizard_ref) else _WIZARD_BY_SLUG
     wizard = await tx.one_or_none(statement, {"ref": wizard_ref})
     if wizard is None:
@@ -277,14 +278,15 @@ async def _stored(ctx: Context, tx: Write, state: RunState, evaluation: Evaluati
     if state.status == "completed":
         edited = replace(state, answers=answers, asked=evaluation.asked, evaluated_at=ctx.now, zone=ctx.zone)
         return Saved(await append_revision(ctx, tx, edited, "editor"), notes)
-    return Saved(await _save_working_copy(ctx, tx, state, answers, evaluation), notes)
+    return Saved(await save_working_copy(ctx, tx, state, answers, evaluation), notes)
 
 
-async def _save_working_copy(ctx: Context, tx: Write, state: RunState, answers: Answers, evaluation: Evaluation) -> RunState:
-    """Saving resumes an abandoned run."""
+async def save_working_copy(ctx: Context, tx: Write, state: RunState, answers: Answers, evaluation: Evaluation) -> RunState:
+    """The run in progress with these answers, in the language of `state`. Saving resumes an abandoned run."""
     changes = {
         "working_answers": answers,
         "save_number": state.save_number + 1,
+        "language": state.language,
         "saved_by": ctx.actor.id,
         "updated_at": ctx.now,
         "status": "in_progress",
@@ -312,7 +314,7 @@ async def complete_run(ctx: Context, tx: Write, run_id: str, seen: str | None) -
     evaluation = evaluate(state.version.structure, state.answers, ctx.clock, Before(state.asked, frozenset()))
     # An answer that an older state of this very run stored, such as one taken over with a misfit, never blocks it (P5).
     verdict = _accepted(
-        state.version, evaluation, _Attempt(Given({}, ()), state.answers, "complete", state.language, _flagged(state.answers))
+        state.version, evaluation, _Attempt(Given({}, ()), state.answers, "complete", state.language, flagged(state.answers))
     )
     answers = stored_answers(state.answers, state.version.structure, evaluation, verdict.flags)
     completed = replace(
@@ -321,7 +323,7 @@ async def complete_run(ctx: Context, tx: Write, run_id: str, seen: str | None) -
     return Saved(await append_revision(ctx, tx, completed, "respondent"), in_body(verdict.notes))
 
 
-def _flagged(answers: Answers) -> Answers:
+def flagged(answers: Answers) -> Answers:
     """The answers that already carry a flag: they were stored as misfits once and are known to be."""
     return {name: envelope for name, envelope in answers.items() if envelope.get("flags")}
 

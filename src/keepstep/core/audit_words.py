@@ -46,6 +46,11 @@ def _changed(deed: Deed) -> str:
     return f"Changed {' and '.join(told) or 'the wizard'}."
 
 
+def _access_changed(deed: Deed) -> str:
+    told = ", ".join(f"{name} = {'the default' if value is None else value}" for name, value in (deed.get("changed") or {}).items())
+    return f"Changed who may begin the wizard: {told}."
+
+
 def _runs_imported(deed: Deed) -> str:
     there = deed.get("already_there")
     more = f", {there:,} were there already" if there else ""
@@ -79,6 +84,8 @@ _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     "draft.redone": lambda deed: f"Redo: {deed.get('name')}.",
     "wizard.created": lambda deed: f"Created the wizard “{deed.get('name')}”.",
     "wizard.changed": _changed,
+    "wizard.access_changed": _access_changed,
+    "wizard.link_renewed": lambda _: "Renewed the link of the wizard; the one before lets nobody begin any more.",
     "wizard.published": _published,
     "wizard.imported": lambda deed: f"Imported {deed.get('filename')} ({deed.get('format')}).",
     "wizard.runs_imported": _runs_imported,
@@ -92,6 +99,7 @@ _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     ),
     "run.trashed": lambda deed: f"Moved run {deed['about']} to the trash.",
     "run.restored": lambda deed: f"Restored run {deed['about']} from the trash.",
+    "run.link_renewed": lambda deed: f"Renewed the link to resume run {deed['about']}; the one before opens nothing any more.",
     "run.erased": _erased,
     "user.created": lambda deed: f"Made an account for {deed['about']} ({deed.get('role')}).",
     "user.changed": _user_changed,

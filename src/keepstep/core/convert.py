@@ -79,6 +79,7 @@ __all__ = [
     "cell_of",
     "convert",
     "faults_in_parameters",
+    "former_exactly",
     "inverse",
     "rule_for",
     "sample_conversions",
@@ -320,12 +321,19 @@ def inverse(
     Exact where the envelope still is what the conversion made (`archived` is what a lossy one put in the archive). A value
     edited since is converted by the rule of the other direction with the same parameters, and may be a conflict.
     """
-    if envelope.get("rule") == conversion.rule_id and envelope.get("source") == "conversion":
-        former = archived if archived is not None else former_of(envelope, conversion)
-        if _leads_to(former, envelope, conversion):
-            return Converted(former)
+    former = former_exactly(envelope, conversion, archived)
+    if former is not None:
+        return Converted(former)
     back = _back(conversion)
     return convert(envelope, back, turned(params, back), clock=clock)
+
+
+def former_exactly(envelope: Envelope, conversion: Conversion, archived: Envelope | None = None) -> Envelope | None:
+    """The answer that this conversion made `envelope` of, member by member; None where it did not, or the value was edited since."""
+    if envelope.get("rule") != conversion.rule_id or envelope.get("source") != "conversion":
+        return None
+    former = archived if archived is not None else former_of(envelope, conversion)
+    return former if _leads_to(former, envelope, conversion) else None
 
 
 # The other direction is the same for every answer of an undo; labels of thousands of options are then read once.

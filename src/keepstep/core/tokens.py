@@ -3,7 +3,9 @@
 import base64
 import binascii
 import hmac
+import re
 from typing import Any, Final
+from uuid import UUID
 
 from keepstep.core.jsonvalue import canonical_bytes, loads
 from keepstep.errors import MalformedJson
@@ -32,6 +34,23 @@ def verified(secret: bytes, purpose: str, token: str) -> Any | None:
     except MalformedJson:
         # Cannot be: it was signed here. A secret that leaked must not become a way to an unexpected error.
         return None
+
+
+def run_token(secret: bytes, run_id: str, nonce: bytes) -> str:
+    """What opens a run in the player: the run's id and 192 bits that nobody without the secret can make. The nonce changes them."""
+    run = UUID(run_id).bytes
+    proof = hmac.digest(secret, b"passage\n" + run + nonce, "sha256")[:24]
+    return base64.urlsafe_b64encode(run + proof).rstrip(b"=").decode()
+
+
+_RUN_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{54}")
+
+
+def run_of_token(token: str) -> str | None:
+    """The id of the run that a token names; None for what is no such token. Says nothing about whether it opens it."""
+    if not _RUN_TOKEN.fullmatch(token):
+        return None
+    return str(UUID(bytes=base64.urlsafe_b64decode(token + "==")[:16]))
 
 
 def keyed(secret: bytes, purpose: str, text: str) -> str:

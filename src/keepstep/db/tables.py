@@ -258,6 +258,44 @@ import_receipts: Final = Table(
     Index(None, "wizard_id", "at", "id"),
 )
 
+# Who may begin a wizard once, each by a link of their own. The secret is in the link alone; NULL until one was made.
+invitations: Final = Table(
+    "invitations",
+    metadata,
+    _id("id", primary_key=True),
+    Column("wizard_id", Id, ForeignKey("wizards.id", ondelete="CASCADE"), nullable=False),
+    # Who is invited, in the wizard's own terms; and the same folded, by which nobody is in the list twice.
+    Column("respondent", Text, nullable=False),
+    Column("respondent_key", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("digest", BYTEA, unique=True),
+    _at("created_at"),
+    _id("created_by", nullable=True),
+    _at("linked_at", nullable=True),
+    _at("used_at", nullable=True),
+    # No foreign key: no table that is the same on every node points at a run.
+    _id("run_id", nullable=True),
+    _at("revoked_at", nullable=True),
+    UniqueConstraint("wizard_id", "respondent_key"),
+    _is_digest("digest"),
+    CheckConstraint("(digest IS NULL) = (linked_at IS NULL)", name="linked_at"),
+    CheckConstraint("run_id IS NULL OR used_at IS NOT NULL", name="run_id"),
+    Index(None, "wizard_id", "id"),
+    Index(None, "run_id"),
+)
+
+# How many runs were begun since when, by a keyed digest of the wizard and of the address that they came from.
+start_tries: Final = Table(
+    "start_tries",
+    metadata,
+    Column("key", BYTEA, primary_key=True),
+    _at("since"),
+    Column("tries", Integer, nullable=False),
+    _is_digest("key"),
+    CheckConstraint("tries >= 1", name="tries"),
+    Index(None, "since"),
+)
+
 # --- runs: every key starts with the run's id, so that they can lie on many nodes ------------------------------------
 
 wizard_runs: Final = Table(
@@ -363,6 +401,22 @@ edits: Final = Table(
     # A person has one open edit of a run; opening it on a second device goes on where the first one was.
     UniqueConstraint("run_id", "actor"),
     _is_object("answers"),
+)
+
+# How a respondent comes back to a run that they began in the player. Holds no answer: `forms` says which form last saved which page.
+passages: Final = Table(
+    "passages",
+    metadata,
+    Column("run_id", Id, ForeignKey("wizard_runs.id", ondelete="RESTRICT"), primary_key=True),
+    # Of the token that is the resume link and the browser's cookie; `nonce` and the installation's key make it again to be shown.
+    Column("digest", BYTEA, nullable=False),
+    Column("nonce", BYTEA, nullable=False),
+    _at("created_at"),
+    _at("expires_at"),
+    Column("forms", Json, nullable=False),
+    _is_digest("digest"),
+    CheckConstraint("octet_length(nonce) = 16", name="nonce"),
+    _is_object("forms"),
 )
 
 files: Final = Table(

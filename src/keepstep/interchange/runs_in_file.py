@@ -139,7 +139,8 @@ def records_in(stream: BinaryIO, form: Form) -> Iterator[Record]:
     """
     stream.seek(0)
     text = io.TextIOWrapper(stream, encoding=form.encoding, newline="")
-    # The limit is one for the process and only ever raised: another reader's records are not refused by it.
+    # The limit is one for the process and only ever raised: another reader's records are not refused by it, and where another
+    # reader raised it further, `_checked` finds the cell.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_CELL))
     reader = csv.reader(text, delimiter=form.delimiter, strict=True)
     line = 1
@@ -156,14 +157,17 @@ def records_in(stream: BinaryIO, form: Form) -> Iterator[Record]:
 
 
 def _checked(record: Record) -> Record:
+    if max(map(len, record.cells), default=0) > MAX_CELL:
+        raise FileUnreadable(f"Line {record.line}: {_TOO_LONG}")
     reason = unstorable_text("".join(record.cells))
     if reason:
         raise FileUnreadable(f"Line {record.line}: {reason} The file is damaged, no text file, or of another encoding.")
     return record
 
 
+_TOO_LONG: Final = f"a cell is longer than {MAX_CELL:,} characters. Is a quote open that never closes?"
 _REASONS: Final = (
-    ("field larger", f"a cell is longer than {MAX_CELL:,} characters. Is a quote open that never closes?"),
+    ("field larger", _TOO_LONG),
     ("unexpected end", "a quote opens in this record and never closes. Close it, or double it where it belongs to the text."),
     ("expected after", "text follows a closing quote. Double each quote that belongs to the text."),
     ("new-line character", "a lone carriage return stands in a cell without quotes. Put quotes around that cell."),

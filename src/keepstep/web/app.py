@@ -32,6 +32,7 @@ from keepstep.web.pages import (
     impact_change,
     impact_delete,
     impact_stored,
+    invited,
     languages,
     new_wizard,
     preview,
@@ -51,6 +52,7 @@ from keepstep.web.pages import (
     versions,
 )
 from keepstep.web.pages.provider import CALLBACK
+from keepstep.web.player import ends, start, steps
 from keepstep.web.problems import answer_problems
 from keepstep.web.session import SignedInCache
 from keepstep.web.warmth import warm
@@ -69,6 +71,9 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     accounts.router,
     verify.router,
     system.router,
+    steps.router,
+    start.router,
+    ends.router,
     home.router,
     build.router,
     build_copy.router,
@@ -76,6 +81,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     impact_change.router,
     impact_delete.router,
     impact_stored.router,
+    invited.router,
     preview.router,
     conditions.router,
     languages.router,

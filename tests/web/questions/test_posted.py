@@ -68,11 +68,19 @@ def test_a_retired_option_and_an_unknown_code_stay_while_nobody_chooses_anew() -
     assert sent(single(), {"value": "pink", "source": "import"}, value="pink", other="").answers == {}
 
 
-def test_a_day_that_is_no_day_is_no_answer_and_names_its_parts() -> None:
+def test_a_day_that_is_no_day_is_kept_as_it_was_typed_and_names_its_parts() -> None:
     given = sent(alone("date"), day="31", month="2", year="")
     assert [(each.pointer, each.code) for each in given.issues] == [("/q1/year", "date-incomplete")]
-    assert given.answers == {}
+    assert given.answers == {qid(1): {"value": "31 / 2 / "}}
     assert given.typed[qid(1)]["day"] == ("31",)
+
+
+def test_a_day_that_a_respondent_typed_fills_its_parts_again_and_is_told_again() -> None:
+    before = {"value": "31 / 2 / 1985", "source": "respondent"}
+    given = sent(alone("date"), before, day="31", month="2", year="1985")
+    assert [(each.pointer, each.code) for each in given.issues] == [("/q1/day", "date-invalid")]
+    assert given.answers == {}
+    assert sent(alone("date"), before | {"source": "import"}, day="31", month="2", year="1985").issues == ()
 
 
 def test_text_that_cannot_be_stored_is_refused_and_kept_on_the_page() -> None:

@@ -23,7 +23,9 @@ MOST_POINTS: Final = 11
 
 
 class Reading(NamedTuple):
-    """What was typed, read: `other` beside a choice; `code` and `parts` when it cannot be read at all, and where."""
+    """What was typed, read: `other` beside a choice; `code` and `parts` when it cannot be read at all, and where: the value is then a
+    text that fills the inputs again as they were.
+    """
 
     value: Any = None
     other: str | None = None
@@ -157,7 +159,18 @@ def _read_boolean(texts: Texts, option_set: OptionSet, situation: Situation) -> 
 
 def _fill_date(value: Any, option_set: OptionSet, situation: Situation) -> Texts:
     found = as_date(value) if isinstance(value, str) and len(value) == 10 else None
-    return {"day": (plain_text(value),), "month": ("",), "year": ("",)} if found is None else _day_texts(found)
+    return _typed_parts(value, lenient.PARTS) if found is None else _day_texts(found)
+
+
+_BETWEEN: Final = " / "
+
+
+def _typed_parts(value: Any, parts: tuple[str, ...]) -> Texts:
+    """What was typed into the parts of a day that is none, or all of it in the first."""
+    texts = plain_text(value).split(_BETWEEN)
+    if len(texts) != len(parts):
+        texts = [plain_text(value), *("" for _ in parts[1:])]
+    return {part: (text,) for part, text in zip(parts, texts, strict=True)}
 
 
 def _day_texts(on: date) -> Texts:
@@ -168,16 +181,17 @@ def _read_date(texts: Texts, option_set: OptionSet, situation: Situation) -> Rea
     if not any(first(texts, part).strip() for part in lenient.PARTS):
         return Reading()
     found = _day_in(texts, situation)
-    return Reading(found.isoformat()) if isinstance(found, date) else _unreadable(texts, found)
+    return Reading(found.isoformat()) if isinstance(found, date) else _unreadable(texts, found, lenient.PARTS)
 
 
 def _day_in(texts: Texts, situation: Situation) -> date | tuple[str, ...]:
     return lenient.day((first(texts, "day"), first(texts, "month"), first(texts, "year")), situation.locale)
 
 
-def _unreadable(texts: Texts, parts: tuple[str, ...]) -> Reading:
-    is_missing = any(not first(texts, part).strip() for part in parts)
-    return Reading(code="date-incomplete" if is_missing else "date-invalid", parts=parts)
+def _unreadable(texts: Texts, wrong: tuple[str, ...], parts: tuple[str, ...]) -> Reading:
+    is_missing = any(not first(texts, part).strip() for part in wrong)
+    typed = _BETWEEN.join(first(texts, part).strip() for part in parts)
+    return Reading(typed, code="date-incomplete" if is_missing else "date-invalid", parts=wrong)
 
 
 def _fill_time(value: Any, option_set: OptionSet, situation: Situation) -> Texts:
@@ -189,6 +203,9 @@ def _read_time(texts: Texts, option_set: OptionSet, situation: Situation) -> Rea
     return Reading(lenient.clock(first(texts)) or None)
 
 
+_MOMENT: Final = (*lenient.PARTS, "time")
+
+
 def _fill_datetime(value: Any, option_set: OptionSet, situation: Situation) -> Texts:
     found = as_datetime(value)
     try:
@@ -196,20 +213,20 @@ def _fill_datetime(value: Any, option_set: OptionSet, situation: Situation) -> T
     except OverflowError:
         local = None
     if local is None:
-        return {"day": (plain_text(value),), "month": ("",), "year": ("",), "time": ("",)}
+        return _typed_parts(value, _MOMENT)
     return {**_day_texts(local.date()), "time": (lenient.time_text(local.time()),)}
 
 
 def _read_datetime(texts: Texts, option_set: OptionSet, situation: Situation) -> Reading:
-    if not any(first(texts, part).strip() for part in (*lenient.PARTS, "time")):
+    if not any(first(texts, part).strip() for part in _MOMENT):
         return Reading()
     found = as_datetime(first(texts, "day").strip())
     if found is not None and not any(first(texts, part).strip() for part in ("month", "year", "time")):
         return Reading(first(texts, "day").strip())
     on = _day_in(texts, situation)
     if not first(texts, "time").strip():
-        return Reading(code="date-incomplete", parts=((*on, "time") if isinstance(on, tuple) else ("time",)))
-    return Reading(lenient.moment(on, first(texts, "time"), situation.zone)) if isinstance(on, date) else _unreadable(texts, on)
+        return _unreadable(texts, (*on, "time") if isinstance(on, tuple) else ("time",), _MOMENT)
+    return Reading(lenient.moment(on, first(texts, "time"), situation.zone)) if isinstance(on, date) else _unreadable(texts, on, _MOMENT)
 
 
 # --- the rest ------------------------------------------------------------------------------------------------------

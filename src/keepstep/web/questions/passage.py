@@ -73,7 +73,9 @@ class Turn:
 
 def sent_step(before: Standing, step: Step, form: Posted) -> Given:
     """What the form of this step says. Uploads in it are still to be stored: `with_files`."""
-    return given_in(form, step.option_sets, before.situation, before.answers)
+    # What nobody is shown is not read, whatever a form says that it showed.
+    open_ones = [each for each in step.option_sets if not each.hidden and not each.retired]
+    return given_in(form, open_ones, before.situation, before.answers)
 
 
 def with_files(given: Given, before: Standing, stored: Mapping[str, Sequence[Mapping[str, Any]]]) -> Given:
@@ -149,10 +151,10 @@ class StepView:
         return any(each.kind == "file" for each in self.questions)
 
 
-def step_view(where: Standing, step: Step, turn: Turn | None = None) -> StepView:
-    """The step as it is shown; with `turn`, as it was sent, with what is wrong."""
+def step_view(where: Standing, step: Step, turn: Turn | None = None, *, keep: bool = False) -> StepView:
+    """The step as it is shown; with `turn`, as it was sent, with what is wrong. `keep`: what was typed stands there in any case."""
     issues = turn.issues if turn else {}
-    typed = turn.given.typed if turn and turn.issues else {}
+    typed = turn.given.typed if turn and (turn.issues or keep) else {}
     questions = tuple(
         question_view(each, where.situation, _envelope(where, each), issues=issues.get(each.id, ()), typed=typed.get(each.id))
         for each in where.questions(step)

@@ -58,9 +58,12 @@ def given_in(form: Posted, option_sets: Iterable[OptionSet], situation: Situatio
                 answers[option_set.id] = {"value": _kept_files(texts, before)}
         elif fault is not None:
             issues.append(Issue(pointer(option_set.key), "text-unstorable", fault))
-        elif before is None or not _same(texts, filled(option_set, before, situation), option_set):
+        else:
+            is_same = before is not None and _same(texts, filled(option_set, before, situation), option_set)
+            if is_same and not _was_typed(before):
+                continue
             reading = _without_left_over(_read(texts, option_set, situation), texts, option_set, before)
-            if reading.code is None:
+            if not is_same:
                 answers[option_set.id] = _answer(reading)
             issues.extend(_issues(reading, option_set))
     return Given(answers, tuple(issues), typed, {each: files for each, files in uploads.items() if files})
@@ -83,6 +86,11 @@ def _answer(reading: Reading) -> dict[str, Any]:
 def _issues(reading: Reading, option_set: OptionSet) -> Iterable[Issue]:
     if reading.code is not None:
         yield Issue(pointer(option_set.key, *reading.parts), reading.code, "This cannot be read.")
+
+
+def _was_typed(before: Mapping[str, Any] | None) -> bool:
+    """Whether a respondent typed it and nothing has let it pass yet: what could not be read then is told again."""
+    return before is not None and before.get("source") == "respondent" and not before.get("flags")
 
 
 def _without_left_over(reading: Reading, texts: Texts, option_set: OptionSet, before: Mapping[str, Any] | None) -> Reading:

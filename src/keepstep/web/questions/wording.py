@@ -91,6 +91,8 @@ _BY_CODE: Final[Mapping[str, str]] = {
     "date-incomplete": message("%(name)s must include a %(parts)s"),
     "date-invalid": message("%(name)s must be a real date, like 27 3 1985"),
     "text-unstorable": message("%(name)s holds a character that cannot be stored; type it again"),
+    "empty-file": message("The file for %(name)s is empty; choose another one"),
+    "file-too-large": message("The file for %(name)s is larger than can be sent here"),
     "rule": message("%(name)s does not go with your other answers"),
 }
 _REQUIRED: Final[Mapping[str, str]] = {

@@ -1,0 +1,254 @@
+"""What a plan makes of one run: the same decision for the report, the dry run, one run and a million. Pure, and no run fails another.
+
+`prepared` once for a plan, then `decide` for each run. Must not know storage. What goes back is `moving_back`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from keepstep.core.archive import put
+from keepstep.core.clock import Clock
+from keepstep.core.conversion import Conflict, Converted, Envelope
+from keepstep.core.convert import convert
+from keepstep.core.flow import ASKED, NOT_ASKED, Answers, evaluate, is_answered
+from keepstep.core.merging import Merged, merged_answers
+from keepstep.core.plan import Constant, Default
+from keepstep.core.structure import Calculated, Statement, Structure
+from keepstep.core.ways import Prepared, Way
+
+Outcome = Literal["carries", "loses", "needs-answer", "conflicts", "blocked"]
+OUTCOMES: Final[tuple[Outcome, ...]] = ("carries", "loses", "needs-answer", "conflicts", "blocked")
+"""From harmless to grave. A run counts once, in its gravest."""
+
+UNDECIDED: Final = frozenset({"no-conversion", "parameter-missing", "option-missing", "meaning-undecided"})
+"""Codes that only the plan can mend: no value of the run is at fault."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A run as far as moving it goes. `asked`: one bit per option set of its version. `clock`: when it was evaluated, in its zone."""
+
+    version_id: str
+    answers: Answers
+    archive: Mapping[str, Any]
+    asked: str
+    is_completed: bool
+    language: str
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a run does not simply carry: an option set, a stable code, and what a person can do."""
+
+    option_set_id: str
+    outcome: Outcome
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`moved` is the run in the target; None where it stays whole on its version. `reasons` in the order of the wizard."""
+
+    outcome: Outcome
+    reasons: tuple[Reason, ...]
+    moved: Subject | None
+
+
+def decide(run: Subject, prepared: Prepared) -> Decision:
+    """What becomes of this run. Never raises on data; a decision for an unknown version is `blocked`."""
+    ways = prepared.ways.get(run.version_id)
+    if ways is None:
+        return Decision("blocked", (Reason("", "blocked", "version-not-in-plan", "The plan does not speak of this run's version."),), None)
+    move = _Move(run, prepared)
+    for way in ways:
+        move.take(way)
+    move.keep_strays()
+    move.merge()
+    move.fill()
+    return move.decided()
+
+
+class _Move:
+    """One decision under way: it lives for one call and is never shared."""
+
+    __slots__ = ("answers", "archive", "arriving", "asked", "plan", "prepared", "reasons", "run")
+
+    def __init__(self, run: Subject, prepared: Prepared) -> None:
+        self.run = run
+        self.prepared = prepared
+        self.plan = prepared.plan
+        self.answers: dict[str, Envelope] = {}
+        self.arriving: dict[str, list[tuple[Way, Converted]]] = {}
+        self.archive = dict(run.archive)
+        self.asked: dict[str, str] = {}
+        self.reasons: list[Reason] = []
+
+    def take(self, way: Way) -> None:
+        """The answer of one question on its way: into the target, to the archive, or nowhere yet."""
+        envelope = self.run.answers.get(way.source.id)
+        bit = self.run.asked[way.position]
+        if way.target is None:
+            if is_answered(envelope):
+                assert envelope is not None
+                self.put_away(way, envelope)
+                self.say(way, "loses", "no-place", "The answer goes to the run's archive.")
+            return
+        if bit == ASKED or way.target.id not in self.asked:
+            self.asked[way.target.id] = bit
+        if envelope is None:
+            return
+        result = self.converted(way, envelope)
+        if isinstance(result, Conflict):
+            self.conflict(way, envelope, result)
+        else:
+            self.arriving.setdefault(way.target.id, []).append((way, result))
+
+    def converted(self, way: Way, envelope: Envelope) -> Converted | Conflict:
+        assert way.target is not None
+        if way.conversion is None or not is_answered(envelope):
+            return Converted(envelope)
+        if way.undecided:
+            return Conflict("meaning-undecided", way.undecided, envelope.get("value"))
+        former = way.former(envelope, self.run)
+        if former is not None:
+            return Converted(former)
+        result = convert(envelope, way.conversion, way.params, clock=self.run.clock)
+        if isinstance(result, Conflict) and way.as_legacy and way.conversion.kind == "·" and result.issues:
+            flags = [{"code": issue.code, "detail": issue.detail} for issue in result.issues]
+            return Converted({**envelope, "flags": flags})
+        return result
+
+    def conflict(self, way: Way, envelope: Envelope, conflict: Conflict) -> None:
+        outcome: Outcome = "blocked" if conflict.code in UNDECIDED else "conflicts"
+        if outcome == "conflicts" and self.plan.on_conflict == "archive":
+            self.put_away(way, envelope)
+            self.say(way, "loses", conflict.code, conflict.detail)
+            return
+        self.say(way, outcome, conflict.code, conflict.detail)
+        self.put_away(way, envelope, conflict=conflict)
+
+    def keep_strays(self) -> None:
+        """Answers to what the version does not ask, however they came there: the archive takes them, so that nothing is dropped."""
+        known = {way.source.id for way in self.prepared.ways[self.run.version_id]}
+        for option_set_id, envelope in self.run.answers.items():
+            if option_set_id not in known and is_answered(envelope):
+                put(self.archive, option_set_id, envelope, version_id=self.run.version_id)
+
+    def merge(self) -> None:
+        """What arrived becomes the answers of the target, several into one by the plan's rule."""
+        for target_id, arrived in self.arriving.items():
+            rule = self.plan.merges.get(target_id)
+            if rule is None or len(arrived) == 1:
+                (way, result), *_ = arrived
+                self.settle(way, result)
+                continue
+            merged = merged_answers([(way.source.id, self.run.answers[way.source.id], result) for way, result in arrived], rule)
+            self.settle_merged(target_id, merged, {way.source.id: way for way, _ in arrived})
+
+    def settle(self, way: Way, result: Converted) -> None:
+        assert way.target is not None
+        self.answers[way.target.id] = result.envelope
+        if result.archived is not None:
+            self.put_away(way, result.archived)
+            self.say(way, "loses", "told-less", "The answer tells less in the target; the original goes to the run's archive.")
+
+    def settle_merged(self, target_id: str, merged: Merged, ways: Mapping[str, Way]) -> None:
+        self.answers[target_id] = merged.envelope
+        for source_id in merged.archived:
+            self.put_away(ways[source_id], self.run.answers[source_id])
+            self.say(ways[source_id], "loses", "merged", "Several answers became one; this one also goes to the run's archive.")
+
+    def fill(self) -> None:
+        """What no question of this version leads to: an answer of long ago from the archive, else what the plan says."""
+        for option_set in self.prepared.fresh[self.run.version_id]:
+            returned = self.prepared.returned(option_set, self.run)
+            if returned is not None:
+                self.answers[option_set.id] = returned
+                continue
+            match self.plan.fills.get(option_set.id):
+                case None:
+                    continue
+                case Default():
+                    if option_set.default is not None:
+                        self.answers[option_set.id] = {"value": option_set.default, "source": "default"}
+                case Constant(value=value):
+                    self.answers[option_set.id] = {"value": value, "source": "conversion"}
+                case _:
+                    self.answers[option_set.id] = {"value": None, "source": "conversion"}
+
+    def put_away(self, way: Way, envelope: Envelope, *, conflict: Conflict | None = None) -> None:
+        put(self.archive, way.source.id, envelope, version_id=self.run.version_id, conflict=conflict)
+
+    def say(self, way: Way, outcome: Outcome, code: str, detail: str) -> None:
+        self.reasons.append(Reason(way.source.id, outcome, code, detail))
+
+    def decided(self) -> Decision:
+        """The gravest of what was found, and the run in the target where the plan lets it move."""
+        target = self.prepared.target
+        evaluation = evaluate(target, self.answers, self.run.clock)
+        if self.run.is_completed:
+            self.reasons.extend(self.needs(target, evaluation.asked))
+        outcome = gravest(self.reasons)
+        if not self.may_move():
+            return Decision(outcome, tuple(self.reasons), None)
+        reopens = self.plan.on_need == "reopen" and any(reason.outcome == "needs-answer" for reason in self.reasons)
+        is_completed = self.run.is_completed and not reopens
+        asked = self.carried_bits(target) if is_completed else evaluation.asked
+        moved = Subject(
+            version_id=self.plan.target,
+            answers=self.answers,
+            archive=self.archive,
+            asked=asked,
+            is_completed=is_completed,
+            language=self.run.language if self.run.language in target.languages else target.default_language,
+            clock=self.run.clock,
+        )
+        return Decision(outcome, tuple(self.reasons), moved)
+
+    def may_move(self) -> bool:
+        found = {reason.outcome for reason in self.reasons}
+        if "blocked" in found or ("conflicts" in found and self.plan.on_conflict == "stay"):
+            return False
+        return "needs-answer" not in found or self.plan.on_need != "stay"
+
+    def carried_bits(self, target: Structure) -> str:
+        """What was asked is a fact (semantics 3): a question that the run's own version does not have was never asked."""
+        return "".join(self.asked.get(option_set.id, NOT_ASKED) for option_set in target.option_sets)
+
+    def needs(self, target: Structure, asked: str) -> Iterator[Reason]:
+        """Required questions that the target would ask of this run and that nobody answered; what was missing before is no news."""
+        missing = self.missing_before()
+        for option_set, bit in zip(target.option_sets, asked, strict=True):
+            lacks = bit == ASKED and option_set.is_required and not isinstance(option_set, Statement | Calculated)
+            if lacks and option_set.id not in missing and not is_answered(self.answers.get(option_set.id)):
+                yield Reason(option_set.id, "needs-answer", "required", "The target requires an answer that this run does not have.")
+
+    def missing_before(self) -> set[str]:
+        """The target's questions whose counterpart in the source was asked and required, and left empty already."""
+        return {way.target.id for way in self.prepared.ways[self.run.version_id] if way.target is not None and self.was_missing(way)}
+
+    def was_missing(self, way: Way) -> bool:
+        was_required = way.source.is_required and self.run.asked[way.position] == ASKED
+        return was_required and not is_answered(self.run.answers.get(way.source.id))
+
+
+def decide_over(run: Subject, hops: tuple[Prepared, ...]) -> Decision:
+    """Several plans one behind the other, as one decision: where one hop lets the run stay, it stays whole where it was."""
+    reasons: list[Reason] = []
+    moved: Subject | None = run
+    for hop in hops:
+        assert moved is not None
+        decision = decide(moved, hop)
+        reasons.extend(decision.reasons)
+        moved = decision.moved
+        if moved is None:
+            break
+    return Decision(gravest(reasons), tuple(reasons), moved)
+
+
+def gravest(reasons: Iterable[Reason]) -> Outcome:
+    """The outcome that a run with these reasons counts in."""
+    return OUTCOMES[max((OUTCOMES.index(reason.outcome) for reason in reasons), default=0)]

@@ -1,0 +1,142 @@
+"""A plan made ready for runs: for each question of a source version its way, with everything that does not depend on a run worked out.
+
+Must not know what becomes of a run: that is `moving`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from keepstep.core.archive import envelope_in, origin_of
+from keepstep.core.clock import Clock
+from keepstep.core.conversion import NOTHING, Conversion, Converted, Envelope, Params
+from keepstep.core.convert import convert, former_exactly, rule_for
+from keepstep.core.diff import diff
+from keepstep.core.flow import Answers, is_answered
+from keepstep.core.plan import Carry, Plan, Route
+from keepstep.core.plan_making import holds_answers
+from keepstep.core.selection import check_value
+from keepstep.core.severity import O6, Q17, rule_of
+from keepstep.core.structure import Calculated, OptionSet, Structure
+
+_MEANING: Final[Mapping[str, str]] = {
+    O6.code: "Labels were exchanged between options: say whether the choices keep their meaning, or which option becomes which.",
+    Q17.code: "The unit changed: say that the numbers keep their meaning, or let these answers stay or go to the archive.",
+}
+
+
+class Carried(Protocol):
+    """What a way looks at in a run."""
+
+    @property
+    def answers(self) -> Answers: ...
+    @property
+    def archive(self) -> Mapping[str, object]: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """Of one question of a source version. `target` None: to the archive. `conversion` None: the answer itself, whatever it is.
+
+    `undecided` says what a person has to decide first; "" for nothing. `back` is the conversion that answers of the target's
+    type once took to become what the source holds: its own results go back exactly.
+    """
+
+    source: OptionSet
+    position: int
+    target: OptionSet | None = None
+    conversion: Conversion | None = None
+    back: Conversion | None = None
+    params: Params
+    as_legacy: bool = False
+    undecided: str = ""
+
+    def former(self, envelope: Envelope, run: Carried) -> Envelope | None:
+        """The answer that a conversion in the other direction made this one of, where it still fits; else None."""
+        if self.back is None or self.params or envelope.get("rule") != self.back.rule_id:
+            return None
+        entry = run.archive.get(self.back.source.id)
+        archived = envelope_in(entry) if isinstance(entry, Mapping) else None
+        found = former_exactly(envelope, self.back, archived)
+        assert self.target is not None
+        fits = found is not None and not check_value(found.get("value"), self.target, run.clock)
+        return found if fits else None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """`ways` and `fresh` by source version: its questions, and the target's questions that none of them leads to."""
+
+    plan: Plan
+    target: Structure
+    structures: Mapping[str, Structure]
+    ways: Mapping[str, tuple[Way, ...]]
+    fresh: Mapping[str, tuple[OptionSet, ...]]
+
+    def returned(self, option_set: OptionSet, run: Carried) -> Envelope | None:
+        """What an earlier move of this run put into the archive for this very question, where it fits without a parameter."""
+        entry = run.archive.get(option_set.id)
+        if not isinstance(entry, Mapping):
+            return None
+        structure = self.structures.get(origin_of(entry) or "")
+        former = structure.option_set_by_id.get(option_set.id) if structure is not None else None
+        if structure is None or former is None or isinstance(former, Calculated) != isinstance(option_set, Calculated):
+            return None
+        conversion = rule_for(former, option_set, language=structure.default_language)
+        result = convert(envelope_in(entry), conversion, clock=run.clock)
+        return result.envelope if isinstance(result, Converted) and is_answered(result.envelope) else None
+
+
+def prepared(plan: Plan, structures: Mapping[str, Structure], target: Structure) -> Prepared:
+    """The plan, ready for any number of runs; it has passed `faults_in_plan`.
+
+    `structures`: every version, by id, in which an answer of these runs may have stood: the sources, and others for their archives.
+    """
+    ways = {version_id: tuple(_ways(plan.routes[version_id], structures[version_id], target)) for version_id in plan.sources}
+    reached = {version_id: {way.target.id for way in each if way.target is not None} for version_id, each in ways.items()}
+    fresh = {
+        version_id: tuple(item for item in target.option_sets if holds_answers(item) and item.id not in reached[version_id])
+        for version_id in plan.sources
+    }
+    return Prepared(plan, target, structures, ways, fresh)
+
+
+def _ways(routes: Mapping[str, Route], source: Structure, target: Structure) -> Iterator[Way]:
+    meaning = _undecided(source, target)
+    for position, option_set in enumerate(source.option_sets):
+        if not holds_answers(option_set):
+            continue
+        route = routes[option_set.id]
+        if isinstance(route, Carry):
+            yield _carrying(option_set, position, route, (source, target), meaning.get(option_set.id, ""))
+        else:
+            yield Way(source=option_set, position=position, params=NOTHING)
+
+
+def _carrying(option_set: OptionSet, position: int, route: Carry, between: tuple[Structure, Structure], meaning: str) -> Way:
+    source, target = between
+    place = target.option_set_by_id[route.to]
+    is_itself = option_set == place or isinstance(option_set, Calculated)
+    is_open = meaning and place.id == option_set.id and not route.keeps_meaning and not route.params
+    return Way(
+        source=option_set,
+        position=position,
+        target=place,
+        conversion=None if is_itself else rule_for(option_set, place, language=source.default_language),
+        back=None if is_itself else rule_for(place, option_set, language=target.default_language),
+        params=route.params,
+        as_legacy=route.as_legacy,
+        undecided=meaning if is_open else "",
+    )
+
+
+def _undecided(source: Structure, target: Structure) -> Mapping[str, str]:
+    """By option set: what changed in such a way that the same value may mean another thing."""
+    found: dict[str, str] = {}
+    for change in diff(source, target):
+        code = rule_of(change, source, target).code
+        if code in _MEANING:
+            found[getattr(change, "option_set_id", "")] = _MEANING[code]
+    return found

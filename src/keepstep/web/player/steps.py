@@ -1,0 +1,221 @@
+"""One page of questions: shown, and sent. Whatever is typed is stored before anything is said about it."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+
+from keepstep.actions.context import Context
+from keepstep.actions.files import Upload, store_file
+from keepstep.actions.passages import PageSaved, save_page
+from keepstep.config import Resources
+from keepstep.core.flow import next_step
+from keepstep.core.issue import Issue, pointer
+from keepstep.core.structure import File, Step
+from keepstep.db.transaction import Write, open_read, open_write
+from keepstep.errors import NotAdmitted, PassageUnknown, Problem, RequestInvalid, RunErased, RunTrashed, TooLarge
+from keepstep.queries.passages import Passage
+from keepstep.queries.wizards import is_id
+from keepstep.web.origin import require_own_origin
+from keepstep.web.pages.route import page_router, see_other
+from keepstep.web.player.colliding import merged_given
+from keepstep.web.player.held import held_page
+from keepstep.web.player.respondent import context_of, keep_passage, opened, way_of
+from keepstep.web.player.route import PlayerUploadRoute
+from keepstep.web.player.showing import Elsewhere, Showing, page_of, resume_point, showing, step_page
+from keepstep.web.player.way import Way
+from keepstep.web.questions.passage import Turn, sent_step, step_before, turn_of, with_files
+from keepstep.web.questions.posted import Given, Posted
+from keepstep.web.questions.shown import shown_answer
+
+router = page_router(route_class=PlayerUploadRoute)
+
+_CHUNK: Final = 64 * 1024
+FORM_FIELD: Final = "form"
+BASE_FIELD: Final = "base"
+
+
+@router.get("/w/{ref}/{run_id}/step/{key}", name="page:player-step")
+async def shown_step(request: Request, ref: str, run_id: str, key: str) -> Response:
+    way = way_of(request, ref, run_id)
+    async with open_read(request.app.state.resources.engine) as tx:
+        passage, _ = await opened(request, tx, run_id)
+    if passage.state.status == "completed":
+        return see_other(request, way.to("end"))
+    shown = showing(request, way, passage, context_of(request, passage.state.origin_wizard_id).clock)
+    step = page_of(shown.structure, key)
+    if step is None or step not in shown.where.steps:
+        return see_other(request, resume_point(shown))
+    asked = request.query_params
+    return step_page(shown, step, returning="change" in asked, opened="more" in asked)
+
+
+@router.post("/w/{ref}/{run_id}/step/{key}", name="page:player-save")
+async def sent_page(request: Request, ref: str, run_id: str, key: str) -> Response:
+    """A page that was sent: stored, and on to wherever its button leads."""
+    resources: Resources = request.app.state.resources
+    require_own_origin(request, resources.settings.base_url)
+    posted = await posted_of(request)
+    way = way_of(request, ref, run_id)
+    try:
+        async with open_write(resources.engine) as tx:
+            passage, token = await opened(request, tx, run_id, locked=True, posted=posted)
+            answer = await _answer_to(_Sent(request, way, key, posted), tx, passage)
+    except (PassageUnknown, RunTrashed, RunErased, NotAdmitted) as problem:
+        return held_page(request, way, posted, problem)
+    if "resume" in posted:
+        keep_passage(request, answer, way, token)
+    return answer
+
+
+async def posted_of(request: Request) -> dict[str, list[Any]]:
+    """Every field of a form, texts and files, in order."""
+    posted: dict[str, list[Any]] = {}
+    for name, value in (await request.form()).multi_items():
+        posted.setdefault(name, []).append(value)
+    return posted
+
+
+def text_of(posted: Posted, name: str) -> str:
+    """The last text of this name; "" without one."""
+    found = posted.get(name, ())
+    return found[-1] if found and isinstance(found[-1], str) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A form as it came."""
+
+    request: Request
+    way: Way
+    key: str
+    posted: Posted
+
+    @property
+    def go(self) -> str:
+        """Which button: next, back, later, look; "" for one of the languages."""
+        return "" if self.language else text_of(self.posted, "go") or "next"
+
+    @property
+    def language(self) -> str:
+        return text_of(self.posted, "to_language")
+
+    @property
+    def form(self) -> str | None:
+        """Which showing of the page this is; None for anything but an id of ours."""
+        given = text_of(self.posted, FORM_FIELD)
+        return given if is_id(given) else None
+
+    @property
+    def returning(self) -> bool:
+        return bool(text_of(self.posted, "returning"))
+
+
+async def _answer_to(sent: _Sent, tx: Write, passage: Passage) -> Response:
+    ctx = context_of(sent.request, passage.state.origin_wizard_id)
+    if passage.state.status == "completed":
+        return held_page(sent.request, sent.way, sent.posted, None, passage)
+    before = showing(sent.request, sent.way, passage, ctx.clock)
+    step = page_of(before.structure, sent.key)
+    if step is None:
+        return see_other(sent.request, resume_point(before))
+    given = sent_step(before.where, step, sent.posted)
+    if sent.go == "look":
+        return _looked(before, step, replace(given, uploads={}), sent)
+    given = await _with_uploads(ctx, tx, before, given, sent.request)
+    is_own = sent.form is not None and passage.forms.get(step.id) == sent.form
+    merged = merged_given(given, before.where, () if is_own else [str(each) for each in sent.posted.get(BASE_FIELD, ())])
+    turn = turn_of(before.where, step, merged.given)
+    form = (step.id, sent.form) if sent.form and not merged.colliding else None
+    saved = await save_page(ctx, tx, passage, PageSaved(answers=merged.given.answers, language=sent.language or None, form=form))
+    after = showing(sent.request, sent.way, saved, ctx.clock)
+    if merged.colliding:
+        return _collided(before, after, step, (turn, merged.colliding), sent)
+    return _onward(after, step, turn, sent)
+
+
+def _looked(before: Showing, step: Step, given: Given, sent: _Sent) -> Response:
+    """The page as these answers would make it, for the script that shows and hides: nothing is stored."""
+    turn = turn_of(before.where, step, given)
+    after = replace(before, where=turn.after)
+    return step_page(after, step, replace(turn, issues={}), returning=sent.returning)
+
+
+def _collided(before: Showing, after: Showing, step: Step, found: tuple[Turn, Sequence[str]], sent: _Sent) -> Response:
+    """Both changed the same answer: what was typed here stands in the form, what is stored beside it, and nobody's is lost."""
+    turn, colliding = found
+    by_id, situation = before.structure.option_set_by_id, before.where.situation
+    others = [
+        Elsewhere(situation.text(by_id[each].name), shown_answer(after.where.answers.get(each), by_id[each], situation))
+        for each in colliding
+    ]
+    return step_page(after, step, replace(turn, issues={}), status=409, elsewhere=others, returning=sent.returning)
+
+
+def _onward(after: Showing, step: Step, turn: Turn, sent: _Sent) -> Response:
+    way, go = sent.way, sent.go
+    unstorable = any(issue.code == "text-unstorable" for issues in turn.issues.values() for issue in issues)
+    if turn.issues and (go == "next" or unstorable):
+        return step_page(after, step, replace(turn, after=after.where), status=422, returning=sent.returning)
+    change = {"change": "1"} if sent.returning else {}
+    if go == "next" and turn.opened:
+        return see_other(sent.request, way.step(step.key, more="1", **change))
+    if go == "next":
+        following = None if sent.returning else next_step(after.structure, after.where.evaluation.asked, step.id)
+        return see_other(sent.request, way.step(following.key) if following else way.to("check"))
+    if go == "back":
+        return see_other(sent.request, _back(after, step, sent))
+    if go == "later":
+        return see_other(sent.request, way.to("later"))
+    return see_other(sent.request, way.step(step.key, **change))
+
+
+def _back(after: Showing, step: Step, sent: _Sent) -> str:
+    if sent.returning:
+        return sent.way.to("check")
+    before = step_before(after.where, step)
+    return sent.way.step(before.key) if before else sent.way.begin
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+async def _with_uploads(ctx: Context, tx: Write, before: Showing, given: Given, request: Request) -> Given:
+    """`given` with its uploads stored, and what is wrong with those that cannot be."""
+    blobs = request.app.state.resources.blobs
+    wizard_id = before.passage.state.origin_wizard_id
+    stored: dict[str, list[Mapping[str, Any]]] = {}
+    issues: list[Issue] = []
+    for option_set_id, uploads in given.uploads.items():
+        option_set = before.structure.option_set_by_id[option_set_id]
+        assert isinstance(option_set, File)
+        there = given.answers.get(option_set_id, before.where.answers.get(option_set_id, {})).get("value") or []
+        known = {each.get("sha256") for each in there if isinstance(each, dict)}
+        # One too many is enough for being told so; whoever sends a thousand fills no disk.
+        for upload in uploads[: max(option_set.constraints.max_files + 1 - len(there), 0)]:
+            try:
+                record = (await store_file(ctx, tx, wizard_id, blobs, _upload(upload))).to_json()
+            except (RequestInvalid, TooLarge) as problem:
+                issues.append(Issue(pointer(option_set.key), _file_code(problem), problem.detail))
+                continue
+            # Sent twice, by a double click or by going back, it is one file.
+            if record["sha256"] not in known:
+                known.add(record["sha256"])
+                stored.setdefault(option_set_id, []).append(record)
+    return replace(with_files(given, before.where, stored), issues=(*given.issues, *issues))
+
+
+def _file_code(problem: Problem) -> str:
+    return "file-too-large" if isinstance(problem, TooLarge) else "empty-file"
+
+
+def _upload(file: UploadFile) -> Upload:
+    return Upload(_pieces(file), file.filename or "file", file.content_type or "application/octet-stream")
+
+
+async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
+    while piece := await file.read(_CHUNK):
+        yield piece
