@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from keepstep.core.conditions import TODAY, Condition, Rule, built, parsed
+from keepstep.core.conditions import TODAY, Condition, Kept, Rule, built, parsed
 
 A, B = {"var": "a"}, {"var": "b"}
 
@@ -36,7 +36,6 @@ def test_what_people_would_say_is_read_as_rules(expression: Any, condition: Cond
 @pytest.mark.parametrize(
     "expression",
     [
-        None,
         True,
         A,
         {"==": [A, B]},
@@ -44,16 +43,38 @@ def test_what_people_would_say_is_read_as_rules(expression: Any, condition: Cond
         {">": [{"count": [A]}, 1]},
         {"!": [{"==": [A, 1]}]},
         {"if": [A, 1, 2]},
-        {"and": [{"or": [{"and": [{"==": [A, 1]}, {"==": [B, 1]}]}, {"==": [A, 2]}]}, {"answered": [B]}]},
         {"selected": [A, {"text": ["x"]}]},
         {"matches": [A, "x+"]},
         {"in": [A, []]},
         {"answered": []},
-        {"==": [{"var": "."}, 1]},
+        {"and": []},
     ],
 )
-def test_what_has_no_form_stays_an_expression(expression: Any) -> None:
-    assert parsed(expression) is None
+def test_what_is_no_rule_is_kept_as_it_is(expression: Any) -> None:
+    found = parsed(expression)
+    assert found is not None
+    assert found.kept == 1
+    assert built(found) == expression
+
+
+def test_what_is_nested_deeper_is_kept_beside_what_is_read_as_rules() -> None:
+    both = {"and": [{"==": [A, 1]}, {"==": [B, 1]}]}
+    expression = {"and": [{"or": [both, {"==": [A, 2]}]}, {"answered": [B]}]}
+    assert parsed(expression) == Condition("all", ((Kept(both), Rule("a", "is", 2)), (Rule("b", "answered"),)))
+    assert built(parsed(expression) or Condition("all", ())) == expression
+
+
+def test_it_is_read_so_that_the_least_is_kept() -> None:
+    expression = {"or": [{"and": [{"==": [A, 1]}, {"answered": [B]}]}, {"matches": [A, "x+"]}]}
+    assert parsed(expression) == Condition("any", ((Rule("a", "is", 1), Rule("b", "answered")), (Kept({"matches": [A, "x+"]}),)))
+
+
+def test_the_rules_of_a_question_are_about_the_value_under_test() -> None:
+    assert parsed({"<=": [{"var": "."}, 100]}) == Condition("all", ((Rule(".", "at-most", 100),),))
+
+
+def test_no_condition_is_none() -> None:
+    assert parsed(None) is None
 
 
 def test_a_condition_without_rules_is_no_condition() -> None:

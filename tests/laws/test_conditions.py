@@ -56,6 +56,7 @@ def test_writing_a_condition_in_one_way_never_changes_whether_it_holds(expressio
 
 
 @given(expressions())
-def test_what_has_no_form_is_told_from_what_has_one(expression: Any) -> None:
+def test_whatever_an_expression_is_nothing_of_it_is_lost(expression: Any) -> None:
     found = parsed(expression)
+    assert (found is None) == (expression is None)
     assert found is None or built(found) == simplified(expression)

@@ -21,6 +21,7 @@ from keepstep.core.impact import Report
 from keepstep.core.integrity import structure_digest, version_record
 from keepstep.core.issue import to_errors
 from keepstep.core.look_alikes import LookAlike, look_alikes
+from keepstep.core.shelf import Shelved
 from keepstep.core.structure import Structure, dump
 from keepstep.db.tables import version_option_sets, wizard_versions, wizards
 from keepstep.db.transaction import UNIQUE, Read, Write
@@ -88,7 +89,7 @@ async def _publish_plan(ctx: Context, tx: Read, state: WizardDraft, publishing: 
     _check_policy(publishing.in_progress)
     _check_differs(active, structure)
     # In a thread: 100,000 comparisons take seconds, in which the server goes on answering others.
-    await asyncio.to_thread(check_publishable, structure)
+    await asyncio.to_thread(check_publishable, structure, state.draft.shelf)
     return Plan(structure, publishing, active, await publish_report(ctx, tx, state.wizard, active, structure))
 
 
@@ -129,9 +130,9 @@ def _check_differs(active: Version | None, structure: Structure) -> None:
         raise NothingToPublish(f"Version {active.number} is active and has exactly this structure.")
 
 
-def check_publishable(structure: Structure) -> None:
-    """Raises StructureInvalid with every problem that stops publishing."""
-    stops = [finding.issue for finding in problems_in(structure) if finding.severity == "stops"]
+def check_publishable(structure: Structure, shelf: tuple[Shelved, ...] = ()) -> None:
+    """Raises StructureInvalid with every problem that stops publishing; what lies on the `shelf` is named in it."""
+    stops = [finding.issue for finding in problems_in(structure, shelf) if finding.severity == "stops"]
     if stops:
         more = f" ({len(stops) - 1} more)" if len(stops) > 1 else ""
         raise StructureInvalid(f"This cannot be published yet. {stops[0].detail}{more}", errors=to_errors(stops[:200]))

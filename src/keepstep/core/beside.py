@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 from typing import Any, Final, Literal, NamedTuple
 
 from keepstep.core.jsonvalue import dumps
-from keepstep.core.logic_words import words_of
+from keepstep.core.logic_words import condition_words, words_of
 from keepstep.core.order import displaced
 from keepstep.core.structure import (
     Calculated,
@@ -145,7 +145,7 @@ def _side(step: Step, structure: Structure, other: _Against) -> Side:
 
 def _of_step(step: Step, structure: Structure) -> list[str]:
     facts = ["Retired: not asked"] if step.retired else []
-    return facts if step.visible_if is None else [*facts, f"Shown if {words_of(step.visible_if, structure)}"]
+    return facts if step.visible_if is None else [*facts, f"Shown if {condition_words(step.visible_if, structure)}"]
 
 
 # --- questions -----------------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def _facts_of(option_set: OptionSet, structure: Structure) -> list[str]:
     default = structure.default_language
     facts = [word for holds, word in _flags(option_set) if holds]
     if option_set.visible_if is not None:
-        facts.append(f"Shown if {words_of(option_set.visible_if, structure)}")
+        facts.append(f"Shown if {condition_words(option_set.visible_if, structure)}")
     if isinstance(option_set, Calculated):
         facts.append(f"Calculated as {words_of(option_set.expression, structure)}")
     if option_set.unit is not None:
@@ -249,7 +249,7 @@ def _limits(option_set: OptionSet, structure: Structure) -> Iterator[str]:
         if name in _LIMIT_WORDS and value not in (None, []):
             yield f"{_LIMIT_WORDS[name]} {_plain(value)}"
     for rule in option_set.constraints.rules:
-        yield f"Fits only if {words_of(rule.expression, structure)}"
+        yield f"Fits only if {condition_words(rule.expression, structure)}"
     for name, text in option_set.constraints.messages.items():
         yield f"Message ({name}): {text_in(text, structure.default_language, structure.default_language)}"
 
@@ -283,7 +283,7 @@ def _choices(mine: OptionSet, theirs: OptionSet | None, structure: Structure, ot
 
 def _notes(option: Option, structure: Structure) -> list[str]:
     notes = [word for holds, word in ((option.retired, "retired"), (option.exclusive, "excludes all others")) if holds]
-    return notes if option.visible_if is None else [*notes, f"shown if {words_of(option.visible_if, structure)}"]
+    return notes if option.visible_if is None else [*notes, f"shown if {condition_words(option.visible_if, structure)}"]
 
 
 # --- texts ---------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Conditions as people build them: all or any of question–operator–value, each perhaps with alternatives. To an expression and back.
 
-What has no such form stays an expression (`parsed` gives None). Must not know structures: a question is only an id here.
+A part that has no such form is `Kept` as it is, beside rules that have one. Must not know structures: a question is only an id here.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,10 @@ TODAY: Final[Mapping[str, Any]] = {"today": []}
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A question, one of OPERATORS, and what it is compared with: a literal, a list for `one-of`, None where nothing is."""
+    """A question, one of OPERATORS, and what it is compared with: a literal, a list for `one-of`, None where nothing is.
+
+    The id `.` is the value under test, in a rule of a question.
+    """
 
     option_set_id: str
     operator: str
@@ -24,11 +27,23 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A part that is no rule: it can be read, moved with its block and taken out, but not edited here."""
+
+    expression: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """`all` of the blocks, in each of which one rule is enough; or `any` of them, in each of which every rule must hold."""
 
     how: How
-    blocks: tuple[tuple[Rule, ...], ...]
+    blocks: tuple[tuple[Rule | Kept, ...], ...]
+
+    @property
+    def kept(self) -> int:
+        """How many parts of it are no rules."""
+        return sum(isinstance(each, Kept) for block in self.blocks for each in block)
 
     @property
     def inner(self) -> How:
@@ -61,7 +76,9 @@ def _joined(word: str, items: list[Any]) -> Any:
     return items[0] if len(items) == 1 else {word: items}
 
 
-def _rule_built(rule: Rule) -> Any:
+def _rule_built(rule: Rule | Kept) -> Any:
+    if isinstance(rule, Kept):
+        return rule.expression
     read = {"var": rule.option_set_id}
     match rule.operator:
         case "not-includes":
@@ -82,27 +99,24 @@ def _rule_built(rule: Rule) -> Any:
 
 
 def parsed(expression: Any) -> Condition | None:
-    """The condition that an expression is, up to what changes nothing of its truth (`simplified`); None when it has no such form."""
+    """The condition that an expression is, up to what changes nothing of its truth (`simplified`), read so that the least of it is
+    kept unread. None for no condition.
+    """
     found = simplified(expression)
-    for how in ("all", "any"):
-        condition = _read(found, how)
-        if condition is not None and built(condition) == found:
-            return condition
-    return None
-
-
-def _read(found: Any, how: How) -> Condition | None:
     if found is None:
         return None
+    readings = [reading for how in _WORDS if built(reading := _read(found, how)) == found]
+    return min(readings, key=lambda reading: reading.kept)
+
+
+def _read(found: Any, how: How) -> Condition:
     outer, inner = _WORDS[how], "or" if how == "all" else "and"
     blocks = tuple(_block(each, inner) for each in _arguments(found, outer) or [found])
-    if any(None in block for block in blocks):
-        return None
-    return Condition(how, tuple(tuple(rule for rule in block if rule is not None) for block in blocks))
+    return Condition(how, blocks)
 
 
-def _block(found: Any, inner: str) -> tuple[Rule | None, ...]:
-    return tuple(_rule(each) for each in _arguments(found, inner) or [found])
+def _block(found: Any, inner: str) -> tuple[Rule | Kept, ...]:
+    return tuple(_rule(each) or Kept(each) for each in _arguments(found, inner) or [found])
 
 
 def _arguments(found: Any, name: str) -> list[Any] | None:
@@ -147,7 +161,7 @@ def _negated(rule: Rule | None) -> Rule | None:
 
 def _target(found: Any) -> str | None:
     target = found.get("var") if isinstance(found, dict) and len(found) == 1 else None
-    return target if isinstance(target, str) and target != "." else None
+    return target if isinstance(target, str) else None
 
 
 def _is_value(value: Any) -> bool:

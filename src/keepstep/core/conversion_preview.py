@@ -1,6 +1,7 @@
 """What becomes of the stored values of a question when its type changes: each of them converted, before anything is done.
 
-The conversion is the one that a run is read or moved with, without parameters. Must not know how values were counted.
+The conversion is the one that a run is read or moved with; without parameters unless some are tried. Must not know how values were
+counted.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from keepstep.core.clock import Clock
-from keepstep.core.conversion import Conflict, Conversion, Converted
+from keepstep.core.conversion import NOTHING, Conflict, Conversion, Converted, Params
 from keepstep.core.convert import convert
 
 Distinct = tuple[Any, str | None, int]
@@ -39,12 +40,12 @@ class Preview:
         return [value | _outcome(result) for value, result in zip(shown_values, self.shown, strict=True)]
 
 
-def preview_of(distinct: Sequence[Distinct], conversion: Conversion, *, shown: int, clock: Clock) -> Preview:
+def preview_of(distinct: Sequence[Distinct], conversion: Conversion, params: Params = NOTHING, *, shown: int, clock: Clock) -> Preview:
     """What becomes of `(value, other text, count)`; the results of the first `shown` are kept, the others only counted."""
     kept: list[Converted | Conflict] = []
     converted = conflicts = 0
     for value, other, count in distinct:
-        result = convert({"value": value} | ({} if other is None else {"other": other}), conversion, clock=clock)
+        result = convert({"value": value} | ({} if other is None else {"other": other}), conversion, params, clock=clock)
         if len(kept) < shown:
             kept.append(result)
         if isinstance(result, Converted):

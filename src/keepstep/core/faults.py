@@ -15,7 +15,9 @@ from keepstep.core.folding import known_value, never_true
 from keepstep.core.issue import Issue, pointer
 from keepstep.core.logic import faults_in, references, references_itself
 from keepstep.core.mismatches import mismatches_in
+from keepstep.core.naming import Naming
 from keepstep.core.places import Mention, Place, TextPlace, expressions_in, mentions, texts_in
+from keepstep.core.shelf import Shelved, option_id
 from keepstep.core.structure import Calculated, ChoiceFields, OptionSet, Statement, Step, Structure, choices_of, option_set_texts
 from keepstep.core.text import piped_references, quoted, text_in, texts_of
 
@@ -28,36 +30,40 @@ Severity = Literal["stops", "warns"]
 class Finding:
     """One problem: where it is in the structure (`issue.pointer`), and whether it stops publishing.
 
-    `node_id` is the step or option set to open, "" for the wizard itself and its endings.
+    `node_id` is the step or option set to open, "" for the wizard itself and its endings. `missing` is what it reads that was deleted
+    and lies on the shelf: an option set's id, or "<option set>/<value>".
     """
 
     issue: Issue
     severity: Severity
     node_id: str
+    missing: str = ""
 
 
-def problems_in(structure: Structure) -> tuple[Finding, ...]:
+def problems_in(structure: Structure, shelf: tuple[Shelved, ...] = ()) -> tuple[Finding, ...]:
     """Every problem, in the order of the wizard within each kind. Empty: it can be published and needs no second look.
 
-    Only malformed expressions, dangling references, cycles and steps that nobody can reach stop publishing.
+    With the `shelf` of the draft, what was deleted is named by its label. Only malformed expressions, dangling references, cycles and
+    steps that nobody can reach stop publishing.
     """
     places = tuple(expressions_in(structure))
     malformed = {place.pointer: findings for place in places if (findings := tuple(_malformed(place)))}
     sound = tuple(place for place in places if place.pointer not in malformed)
+    naming = Naming(structure, shelf)
     never = _never_asked(structure, {place.node_id for place in places if place.pointer in malformed})
     return (
         *(finding for findings in malformed.values() for finding in findings),
-        *(finding for place in sound for finding in _reference_findings(place, structure)),
+        *(finding for place in sound for finding in _reference_findings(place, naming)),
         *_cycle_findings(structure),
         *_step_findings(structure, never),
         *_question_findings(structure, never),
         *(finding for place in sound for finding in _mismatch_findings(place, structure)),
-        *(finding for place in texts_in(structure, _texts_to_look_at(structure)) for finding in _text_findings(place, structure)),
+        *(finding for place in texts_in(structure, _texts_to_look_at(structure)) for finding in _text_findings(place, naming)),
     )
 
 
-def _stops(place: Place | TextPlace, code: str, detail: str, at: str = "") -> Finding:
-    return Finding(Issue(place.pointer + at, code, detail), "stops", place.node_id)
+def _stops(place: Place | TextPlace, code: str, detail: str, *, at: str = "", missing: str = "") -> Finding:
+    return Finding(Issue(place.pointer + at, code, detail), "stops", place.node_id, missing)
 
 
 def _warns(place: Place | TextPlace, code: str, detail: str, at: str = "") -> Finding:
@@ -73,20 +79,20 @@ def _capital(text: str) -> str:
 
 def _malformed(place: Place) -> Iterator[Finding]:
     for fault in faults_in(place.expression):
-        yield _stops(place, fault.code, f"{_capital(place.where)}: {fault.detail}", fault.pointer)
+        yield _stops(place, fault.code, f"{_capital(place.where)}: {fault.detail}", at=fault.pointer)
     if place.kind != "rule" and references_itself(place.expression):
         detail = f'{_capital(place.where)} reads the value under test, {{"var": "."}}; only the rules of a question have one.'
         yield _stops(place, "value-under-test", detail)
 
 
-def _reference_findings(place: Place, structure: Structure) -> Iterator[Finding]:
+def _reference_findings(place: Place, naming: Naming) -> Iterator[Finding]:
+    structure = naming.structure
     for option_set_id, value in sorted(references(place.expression), key=lambda item: (item.option_set_id, item.value or "")):
         option_set = structure.option_set_by_id.get(option_set_id)
         if value is not None:
-            yield from _value_findings(place, option_set, value, structure)
+            yield from _value_findings(place, option_set, value, naming)
         elif option_set is None:
-            detail = f"{_capital(place.where)} reads an option set that this wizard does not have ({option_set_id})."
-            yield _stops(place, "reference-missing", f"{detail} Restore it, or change this place.")
+            yield _missing(place, option_set_id, naming, ("reads", "change this place"))
         elif isinstance(option_set, Statement):
             name = quoted(option_set.name, structure.default_language)
             yield _warns(place, "reads-statement", f"{_capital(place.where)} reads {name}, a statement: it never has an answer.")
@@ -95,18 +101,40 @@ def _reference_findings(place: Place, structure: Structure) -> Iterator[Finding]
             yield _warns(place, "reads-retired", f"{_capital(place.where)} reads {name}, which is retired: it reads as unanswered.")
 
 
-def _value_findings(place: Place, option_set: OptionSet | None, value: str, structure: Structure) -> Iterator[Finding]:
+def _missing(place: Place | TextPlace, option_set_id: str, naming: Naming, words: tuple[str, str]) -> Finding:
+    """A place that reads what is not there. `words`: what it does, and what else can be done about it."""
+    deed, instead = words
+    deleted = naming.option_set(option_set_id)
+    if deleted is None:
+        detail = f"{_capital(place.where)} {deed} an option set that this wizard does not have ({option_set_id})."
+        return _stops(place, "reference-missing", f"{detail} Restore it, or {instead}.")
+    name = quoted(deleted.name, naming.structure.default_language)
+    detail = f"{_capital(place.where)} {deed} {name}, which was deleted. Bring it back, or {instead}."
+    return _stops(place, "reference-missing", detail, missing=option_set_id)
+
+
+def _value_findings(place: Place, option_set: OptionSet | None, value: str, naming: Naming) -> Iterator[Finding]:
     # An empty text is no option but a mistake of its own, which `mismatches` names.
     if not isinstance(option_set, ChoiceFields) or value == "":
         return
-    name = quoted(option_set.name, structure.default_language)
+    default = naming.structure.default_language
+    name = quoted(option_set.name, default)
     option = option_set.option_by_value.get(value)
     if option is None:
-        detail = f"{_capital(place.where)} compares {name} with {value[:60]!r}, which is none of its options."
-        yield _stops(place, "reference-value-missing", f"{detail} Restore that option, or change this place.")
+        yield _missing_value(place, option_set, value, naming)
     elif option.retired:
-        label = quoted(option.label, structure.default_language)
+        label = quoted(option.label, default)
         yield _warns(place, "reads-retired-option", f"{_capital(place.where)} compares {name} with {label}, which is no longer offered.")
+
+
+def _missing_value(place: Place, option_set: OptionSet, value: str, naming: Naming) -> Finding:
+    name = quoted(option_set.name, naming.structure.default_language)
+    deleted = naming.deleted_label(option_set.id, value)
+    if deleted is None:
+        detail = f"{_capital(place.where)} compares {name} with {value[:60]!r}, which is none of its options."
+        return _stops(place, "reference-value-missing", f"{detail} Restore that option, or change this place.")
+    detail = f"{_capital(place.where)} compares {name} with its option {deleted}, which was deleted. Bring it back, or change this place."
+    return _stops(place, "reference-value-missing", detail, missing=option_id(option_set.id, value))
 
 
 def _mismatch_findings(place: Place, structure: Structure) -> Iterator[Finding]:
@@ -214,13 +242,13 @@ def _same_labels(option_set: OptionSet, default: str) -> Iterator[tuple[str, int
 # --- texts ---------------------------------------------------------------------------------------------------------
 
 
-def _text_findings(place: TextPlace, structure: Structure) -> Iterator[Finding]:
+def _text_findings(place: TextPlace, naming: Naming) -> Iterator[Finding]:
+    structure = naming.structure
     mentioned = dict.fromkeys(option_set_id for wording in texts_of(place.text) for option_set_id in piped_references(wording))
     for option_set_id in mentioned:
         option_set = structure.option_set_by_id.get(option_set_id)
         if option_set is None:
-            detail = f"{_capital(place.where)} shows the answer of an option set that this wizard does not have ({option_set_id})."
-            yield _stops(place, "reference-missing", f"{detail} Restore it, or take it out of the text.")
+            yield _missing(place, option_set_id, naming, ("shows the answer of", "take it out of the text"))
         elif isinstance(option_set, Statement):
             name = quoted(option_set.name, structure.default_language)
             yield _warns(place, "reads-statement", f"{_capital(place.where)} shows the answer of {name}, a statement: it never has one.")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from keepstep.core.issue import pointer
 from keepstep.core.structure import Structure, dump
-from keepstep.core.text import Text, text_in
+from keepstep.core.text import Text, normal_text, text_in
 
 _TEXTS: Final = frozenset({"name", "description", "help", "unit", "text", "label", "message"})
 # Only these hold further texts; `source`, `presentation` and expressions may have members of the same names.
@@ -24,6 +24,13 @@ def same_languages(old: Structure, new: Structure) -> bool:
 def by_language(text: Text, default_language: str) -> dict[str, str]:
     """A text as a map; a bare string is in the wizard's only language."""
     return {default_language: text} if isinstance(text, str) else dict(text)
+
+
+def with_wording(text: Text | None, wording: str, language: str, structure: Structure) -> Any:
+    """The text with this wording in this language; None when no wording is left."""
+    wordings = {} if text is None else by_language(text, structure.default_language)
+    after = {**wordings, language: wording} if wording else {name: each for name, each in wordings.items() if name != language}
+    return normal_text(after, structure.languages, structure.default_language) if after else None
 
 
 def rewritten(node: Any, rewrite: Callable[[str, Text], Text], path: str = "", *, all_texts: bool = False) -> Any:

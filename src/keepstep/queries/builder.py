@@ -47,7 +47,7 @@ class Construction:
         return _problems_of(self.state.draft)
 
 
-_problems_of: Final = ByIdentity[Draft, tuple[Finding, ...]](lambda draft: problems_in(draft.structure))
+_problems_of: Final = ByIdentity[Draft, tuple[Finding, ...]](lambda draft: problems_in(draft.structure, draft.shelf))
 
 
 async def get_construction(tx: Read, actor: Actor, ref: str) -> Construction:

@@ -44,6 +44,7 @@ ICONS: Final[Mapping[str, str]] = {
     "condition": "git-branch",
     "export": "table-export",
     "history": "history",
+    "kept": "lock",
     "language": "language",
     "menu": "menu-2",
     "outline": "list-details",

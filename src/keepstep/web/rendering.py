@@ -48,6 +48,15 @@ HTMX_CONFIG: Final = json.dumps(
 )
 
 
+FRAMED: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'"),
+    "X-Frame-Options": "SAMEORIGIN",
+}
+"""Headers of a page that another page of ours shows in a frame."""
+FRAMING: Final[Mapping[str, str]] = {"Content-Security-Policy": f"{POLICY}; frame-src 'self'"}
+"""Headers of a page that shows another one of ours in a frame."""
+
+
 def wants_part(request: Request) -> bool:
     """Whether htmx asks for a block of the page rather than for all of it."""
     return request.headers.get("hx-request") == "true" and request.headers.get("hx-request-type") != "full"

@@ -79,7 +79,7 @@ async def changes(ctx: CurrentContext, tx: ReadTx, wizard_ref: WizardRef) -> Exa
     report = await publish_report(ctx, tx, state.wizard, await active_version(tx, state.wizard), state.draft.structure)
     problems: list[dict[str, Any]] = [
         {**finding.issue.to_json(), "severity": finding.severity, "node_id": finding.node_id or None}
-        for finding in await asyncio.to_thread(problems_in, state.draft.structure)
+        for finding in await asyncio.to_thread(problems_in, state.draft.structure, state.draft.shelf)
     ]
     suggestions = [found.to_json() for found in await suggested_matches(tx, state.wizard, report.report)]
     body = report.to_json() | {"problems": problems, "suggestions": suggestions, "revision": state.wizard.draft_revision}

@@ -18,6 +18,8 @@ from keepstep.actions.builder_edits import edit_rebased
 from keepstep.actions.drafts import Edited, redo_edit, undo_edit
 from keepstep.core import edits as e
 from keepstep.core.edits import touches
+from keepstep.core.keys import free_key
+from keepstep.core.logic_words import condition_words, words_of
 from keepstep.core.revert import Revert
 from keepstep.core.structure import Structure
 from keepstep.core.text import quoted
@@ -44,7 +46,7 @@ from keepstep.web.pages.problems_page import problem_of
 from keepstep.web.pages.route import fields_of, page_router, see_other
 from keepstep.web.problems import status_of
 from keepstep.web.questions.view import question_view
-from keepstep.web.rendering import is_htmx, page, wants_part
+from keepstep.web.rendering import FRAMING, is_htmx, page, wants_part
 from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor
 
 router = page_router()
@@ -127,7 +129,7 @@ async def _page(request: Request, visitor: Visitor, tx: Read, construction: Cons
         template,
         block="parts",
         status=shown_.status,
-        headers={_REVISION: construction.state.etag, _NODE: view.node, **shown_.headers},
+        headers={**FRAMING, _REVISION: construction.state.etag, _NODE: view.node, **shown_.headers},
         said=shown_.said,
         moved=shown_.moved,
         parts=shown_.parts,
@@ -169,12 +171,16 @@ def values_of(visitor: Visitor, view: View) -> Mapping[str, Any]:
         "neighbours": neighbours,
         # Looked for only where it is shown: an edit is answered without it.
         "problem_dock": lambda: docked(
-            view.construction.problems, lambda finding: problem_of(finding, view.structure, wizard.slug or wizard.id)
+            view.construction.problems, lambda finding: problem_of(finding, view.construction.state.draft, wizard.slug or wizard.id)
         ),
         "question_of": lambda option_set: question_view(abridged(option_set), view.situation),
         "offered_by": offered_by,
         "most_options": MOST_OPTIONS,
+        "free_ending_key": lambda structure: free_key("ending", {each.key for each in structure.endings}, "ending"),
         "rules_of": rules_of,
+        "words_of": lambda expression: condition_words(expression, view.structure, view.construction.state.draft.shelf),
+        "value_words": lambda expression: words_of(expression, view.structure, view.construction.state.draft.shelf),
+        "condition_path": lambda **of: f"/wizards/{quote(wizard.slug or wizard.id)}/conditions?{urlencode(of)}",
         **_FIELDS,
         "saved_at": view.construction.log[-1].at if view.construction.log else wizard.updated_at,
         "changes": len(view.construction.changes) if view.construction.active is not None else None,
@@ -182,16 +188,21 @@ def values_of(visitor: Visitor, view: View) -> Mapping[str, Any]:
 
 
 _FIELDS: Final[Mapping[str, Any]] = {
+    "alias_fields": fields.ALIASES,
     "calculation_fields": fields.CALCULATION,
     "choices_for": fields.choices_for,
     "condition_fields": fields.CONDITION,
     "default_of": fields.default_of,
     "flags_of": fields.flags_of,
+    "ending_fields": fields.ENDING,
     "key_fields": fields.KEY,
+    "look_fields": fields.LOOKS,
+    "page_fields": fields.PAGES,
+    "rule_fields": fields.RULE,
     "limits_of": fields.limits_of,
     "messages_of": fields.messages_of,
     "option_fields": fields.OPTION,
-    "option_more_fields": (fields.EXCLUSIVE, *fields.CONDITION),
+    "option_more_fields": (fields.EXCLUSIVE,),
     "question_fields": fields.texts_of,
     "shown": fields.shown,
     "step_fields": fields.STEP,
@@ -286,7 +297,7 @@ async def _done(request: Request, visitor: Visitor, tx: Read, edited: Edited, se
     structure = edited.state.draft.structure
     node = _node_after(edited, structure) or sent.text("node")
     if not is_htmx(request):
-        return see_other(request, _path(edited, node, sent))
+        return see_other(request, _problems_path(edited) if sent.text("to") == "problems" else _path(edited, node, sent))
     construction = await construction_of(tx, edited.state)
     place = Place(node, sent.text("lang"), sent.text("pane") or "step", options=_options_after(edited, sent))
     made = {_REVISION_MADE: edited.state.etag} if edited.name is not None else {}
@@ -323,6 +334,12 @@ def _options_after(edited: Edited, sent: Sent) -> int:
     if isinstance(made, e.AddOption):
         return len(offered_by(edited.state.draft.structure.option_set_by_id[made.option_set_id])) - 1
     return sent.number("options")
+
+
+def _problems_path(edited: Edited) -> str:
+    """The page of problems, whose own buttons mend some of them."""
+    wizard = edited.state.wizard
+    return f"/wizards/{quote(wizard.slug or wizard.id)}/problems"
 
 
 def _path(edited: Edited, node: str, sent: Sent) -> str:

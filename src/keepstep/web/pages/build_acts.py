@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from keepstep.actions.builder_edits import Seen
+from keepstep.actions.conditions import ending_in
 from keepstep.actions.context import Context
 from keepstep.actions.copying import duplicating
 from keepstep.actions.new_nodes import new_option, new_option_set, new_step
@@ -12,10 +13,11 @@ from keepstep.actions.nodes import Known, Meaning, Plan, bringing_back, changing
 from keepstep.actions.option_lines import Lines, Meanings, replacing_options
 from keepstep.core import edits as e
 from keepstep.core.edits import Edit
+from keepstep.core.jsonvalue import dumps
 from keepstep.core.nodes import option_in, option_set_in, step_in
 from keepstep.core.option_lines import Gone
 from keepstep.core.shelf import option_id
-from keepstep.core.structure import CHOICE_TYPES, Frozen, Structure, choices_of
+from keepstep.core.structure import CHOICE_TYPES, Frozen, Rule, Structure, choices_of, dump
 from keepstep.core.text import normal_text
 from keepstep.db.transaction import Read
 from keepstep.errors import RequestInvalid, RouteNotFound
@@ -281,6 +283,82 @@ def _change_wizard(sent: Sent) -> Plan:
     return plan
 
 
+# --- endings and rules, which have no edits of their own -----------------------------------------------------------
+
+
+def _with_endings(change: Callable[[Structure, list[dict[str, Any]]], list[dict[str, Any]]]) -> Plan:
+    """The edit that sets the endings to what `change` makes of them."""
+
+    async def plan(_ctx: Context, _tx: Read, known: Known) -> Edit:
+        structure = known.state.draft.structure
+        return e.ChangeWizard(fields={"endings": change(structure, [dump(each) for each in structure.endings])})
+
+    return plan
+
+
+def _add_ending(sent: Sent) -> Plan:
+    def change(structure: Structure, endings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        key = sent.needed("new_key")
+        if any(each["key"] == key for each in endings):
+            return endings
+        return [*endings, {"key": key, "name": _in_language(_NEW_ENDING, structure, structure.default_language)}]
+
+    return _with_endings(change)
+
+
+_NEW_ENDING: Final = "Thank you"
+
+
+def _change_ending(sent: Sent) -> Plan:
+    def change(structure: Structure, endings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        fields = members_of(sent, ending_in(structure, sent.needed("ending")), structure)
+        return [each | fields if each["key"] == sent.text("ending") else each for each in endings]
+
+    return _with_endings(change)
+
+
+def _move_ending(sent: Sent) -> Plan:
+    def change(structure: Structure, endings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        moving = next(each for each in endings if each["key"] == ending_in(structure, sent.needed("ending")).key)
+        left = [each for each in endings if each is not moving]
+        position = _position([each["key"] for each in endings], sent, moving["key"])
+        at = len(left) if position is None else position
+        return [*left[:at], moving, *left[at:]]
+
+    return _with_endings(change)
+
+
+def _delete_ending(sent: Sent) -> Plan:
+    def change(_structure: Structure, endings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [each for each in endings if each["key"] != sent.needed("ending")]
+
+    return _with_endings(change)
+
+
+def _of_rule(sent: Sent, change: Callable[[Structure, Rule], list[dict[str, Any]]]) -> Plan:
+    """What `change` makes of the rule that the form was made of; `was` is its expression, since a rule has no name to be known by."""
+
+    async def plan(ctx: Context, tx: Read, known: Known) -> Edit:
+        structure = known.state.draft.structure
+        option_set = option_set_in(structure, sent.option_set_id)
+        rules = option_set.constraints.rules
+        at = next((at for at, rule in enumerate(rules) if (str(at), dumps(rule.expression)) == (sent.text("rule"), sent.text("was"))), None)
+        if at is None:
+            return e.ChangeOptionSet(option_set_id=option_set.id, fields={})
+        dumped = [dump(rule) for rule in rules]
+        after = dump(option_set.constraints) | {"rules": [*dumped[:at], *change(structure, rules[at]), *dumped[at + 1 :]]}
+        return await changing_option_set(option_set.id, {"constraints": after}, None)(ctx, tx, known)
+
+    return plan
+
+
+def _change_rule(sent: Sent) -> Plan:
+    return _of_rule(sent, lambda structure, rule: [dump(rule) | members_of(sent, rule, structure)])
+
+
+# --- options as text -----------------------------------------------------------------------------------------------
+
+
 def lines_of(sent: Sent, structure: Structure) -> Lines:
     gone: Gone = "delete" if sent.text("gone") == "delete" else "retire"
     return Lines(option_set_id=sent.option_set_id, text=sent.text("lines"), language=_language(sent, structure), gone=gone)
@@ -327,6 +405,12 @@ ACTS: Final[Mapping[str, Planned]] = {
     "change-option-set": _change_option_set,
     "change-option": _change_option,
     "change-wizard": _change_wizard,
+    "add-ending": _add_ending,
+    "change-ending": _change_ending,
+    "move-ending": _move_ending,
+    "delete-ending": _delete_ending,
+    "change-rule": _change_rule,
+    "delete-rule": lambda sent: _of_rule(sent, lambda _structure, _rule: []),
     "replace-options": _replace_options,
     "duplicate": lambda sent: duplicating(sent.needed("of"), sent.text("new_id") or None),
     "retire-step": lambda sent: fixed(e.RetireStep(step_id=sent.step_id)),

@@ -9,36 +9,41 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal
 
 from keepstep.core.jsonvalue import dumps, loads, unstorable_text
-from keepstep.core.languages import by_language
+from keepstep.core.languages import by_language, with_wording
 from keepstep.core.structure import (
     OPTION_SET_BY_TYPE,
     ChoiceFields,
+    Ending,
     Frozen,
     MultipleSelect,
     Option,
     OptionSet,
     OptionSetFields,
+    Rule,
     Step,
     Structure,
     choices_of,
     dump,
 )
-from keepstep.core.text import Text, normal_text, text_in
+from keepstep.core.text import Text, text_in
 from keepstep.errors import Problem, RequestInvalid
 from keepstep.web.texts import message
 
-Kind = Literal["line", "area", "flag", "whole", "number", "code", "list", "json", "choice"]
+Kind = Literal["line", "area", "flag", "whole", "number", "code", "list", "json", "choice", "members"]
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One input: its name, its label, its kind. `localised`: it holds the wording of one language. `hint` says what to type."""
+    """One input: its name, its label, its kind. `localised`: it holds the wording of one language. `hint` says what to type, `choices`
+    are (value, label) of those that every node has.
+    """
 
     name: str
     label: str
     kind: Kind
     localised: bool = False
     hint: str = ""
+    choices: Sequence[tuple[str, str]] = ()
 
 
 class Misread(ValueError):
@@ -65,6 +70,24 @@ OPTION: Final = (Field("label", message("Label"), "line", localised=True),)
 KEY: Final = (
     Field("key", message("Key"), "code", hint=message("Names the column in exports and the API: small letters, digits, - and _.")),
 )
+ALIASES: Final = (Field("key_aliases", message("Former keys"), "list", hint=message("Other names of the same column, with commas.")),)
+PAGES: Final = (
+    Field(
+        "presentation.pages",
+        message("On each page"),
+        "choice",
+        choices=(("", message("A whole step")), ("question", message("One question"))),
+    ),
+)
+LOOKS: Final = (
+    Field("presentation", message("Presentation"), "members", hint=message("One setting in each line: its name, a colon, its value.")),
+)
+ENDING: Final = (
+    Field("name", message("Heading"), "line", localised=True),
+    Field("text", message("Text"), "area", localised=True),
+    Field("key", message("Key"), "code"),
+)
+RULE: Final = (Field("message", message("Said when it does not fit"), "line", localised=True),)
 CONDITION: Final = (Field("visible_if", message("Condition"), "json", hint=message("JsonLogic; empty: always.")),)
 CALCULATION: Final = (Field("expression", message("Calculation"), "json", hint=message("JsonLogic over other answers.")),)
 TYPE: Final = Field("selection_type", message("Selection type"), "choice")
@@ -170,6 +193,8 @@ def shown(field: Field, node: Frozen, language: str, default: str) -> str:
             return "" if value is None else dumps(value)
         case "list":
             return ", ".join(value) if isinstance(value, list | tuple) else ""
+        case "members":
+            return "\n".join(f"{name}: {_member_text(each)}" for name, each in value.items())
         case _:
             return _plain(value)
 
@@ -185,10 +210,24 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else dumps(value)
 
 
+def _member_text(value: Any) -> str:
+    """A text as it is, unless it would be read as something else."""
+    return value if isinstance(value, str) and _member_value(value) == value else dumps(value)
+
+
+def _member_value(text: str) -> Any:
+    try:
+        return loads(text) if text else ""
+    except Problem:
+        return text
+
+
 def _member(name: str, node: Frozen) -> Any:
     holder, _, member = name.partition(".")
     if not member:
         return getattr(node, name)
+    if holder == "presentation":
+        return node.presentation.get(member)  # type: ignore[attr-defined]  # only what has one has fields of it
     constraints = node.constraints  # type: ignore[attr-defined]  # only option sets have fields with a dot
     return constraints.messages.get(member) if holder == "message" else getattr(constraints, member)
 
@@ -200,9 +239,13 @@ def fields_of_node(node: Frozen) -> Sequence[Field]:
     """Every field of a wizard, a step, an option set or an option, whatever form shows it."""
     match node:
         case Structure():
-            return WIZARD
+            return (*WIZARD, *PAGES, *LOOKS)
         case Step():
-            return (*STEP, *KEY, *CONDITION)
+            return (*STEP, *KEY, *CONDITION, *LOOKS)
+        case Ending():
+            return ENDING
+        case Rule():
+            return RULE
         case Option():
             return (*OPTION, EXCLUSIVE, *CONDITION)
         case OptionSetFields():
@@ -214,7 +257,8 @@ def fields_of_node(node: Frozen) -> Sequence[Field]:
 def _fields_of_option_set(option_set: OptionSet) -> Sequence[Field]:
     calculation = CALCULATION if option_set.selection_type == "calculated" else ()
     limits = (*limits_of(option_set), *messages_of(option_set))
-    return (*texts_of(option_set), TYPE, *flags_of(option_set), *limits, *default_of(option_set), *UNIT, *KEY, *CONDITION, *calculation)
+    own = (*texts_of(option_set), TYPE, *flags_of(option_set), *limits, *default_of(option_set))
+    return (*own, *UNIT, *KEY, *ALIASES, *CONDITION, *calculation, *LOOKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +285,11 @@ def members_in(typed: Typed, node: Frozen, structure: Structure) -> dict[str, An
     if errors:
         raise RequestInvalid(errors[0]["detail"], errors=errors)
     result = {name: value for name, value in values.items() if "." not in name}
-    if len(result) < len(values):
+    looks = {name.removeprefix("presentation."): value for name, value in values.items() if name.startswith("presentation.")}
+    if looks:
+        before = {**node.presentation, **looks}  # type: ignore[attr-defined]  # only what has one has fields of it
+        result["presentation"] = {name: value for name, value in before.items() if value}
+    if len(result) < len(values) and not looks:
         result["constraints"] = _constraints(values, node)
     return result
 
@@ -260,19 +308,12 @@ def _read(field: Field, typed: Typed, node: Frozen, structure: Structure) -> Any
     if field.name in _NEEDED and not text.strip() and typed.language == structure.default_language:
         raise Misread("Write something: what people read it by cannot be empty.")
     if field.localised:
-        return _text(text, _member(field.name, node), typed.language, structure)
+        return with_wording(_member(field.name, node), text, typed.language, structure)
     if field.name == "default":
         return _default(field, text, node)
-    if not text and field.kind != "flag":
+    if not text and field.kind not in ("flag", "members", "list"):
         return _unset(field.name, node)
     return _READERS[field.kind](text)
-
-
-def _text(text: str, before: Text | None, language: str, structure: Structure) -> Any:
-    """The text with this wording; without any wording it is none."""
-    wordings = {} if before is None else by_language(before, structure.default_language)
-    after = {**wordings, language: text} if text else {name: wording for name, wording in wordings.items() if name != language}
-    return normal_text(after, structure.languages, structure.default_language) if after else None
 
 
 def _default(field: Field, text: str, node: Frozen) -> Any:
@@ -324,6 +365,18 @@ def _json(text: str) -> Any:
         raise Misread(problem.detail) from problem
 
 
+def _members(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for line in filter(str.strip, text.split("\n")):
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise Misread("Write each setting as a name, a colon and a value.")
+        if name.strip() in found:
+            raise Misread(f"“{name.strip()[:60]}” stands there twice.")
+        found[name.strip()] = _member_value(value.strip())
+    return found
+
+
 def _list(text: str) -> list[str]:
     return [part.strip() for part in text.replace("\n", ",").split(",") if part.strip()]
 
@@ -342,6 +395,7 @@ _READERS: Final[Mapping[Kind, Callable[[str], Any]]] = {
     "number": _number,
     "json": _json,
     "list": _list,
+    "members": _members,
 }
 
 

@@ -21,8 +21,9 @@ from keepstep.core.change import (
     StepChanged,
     TypeChanged,
 )
+from keepstep.core.jsonvalue import dumps
 from keepstep.core.places import Mention, mentions
-from keepstep.core.structure import Option, OptionSet, Step, Structure, choices_of, dump
+from keepstep.core.structure import Option, OptionSet, Rule, Step, Structure, choices_of, dump
 from keepstep.core.text import Text, text_in
 from keepstep.core.wording import sentence_of
 from keepstep.queries.builder import Construction, Stored
@@ -391,5 +392,6 @@ def neighbours(siblings: Sequence[Any], key: str) -> Mapping[str, tuple[str | No
     return found
 
 
-def rules_of(option_set: OptionSet) -> Sequence[Any]:
-    return dump(option_set)["constraints"].get("rules", [])  # type: ignore[no-any-return]  # a list of rules, as the model says
+def rules_of(option_set: OptionSet) -> Sequence[tuple[int, Rule, str]]:
+    """(index, rule, its expression as it is written)."""
+    return [(index, rule, dumps(rule.expression)) for index, rule in enumerate(option_set.constraints.rules)]

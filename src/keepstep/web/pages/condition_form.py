@@ -4,14 +4,17 @@ Must not know how a condition is stored.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
 from babel import Locale
 
-from keepstep.core.conditions import OPERATORS, TODAY, WITHOUT_VALUE, Condition, Rule
+from keepstep.core.conditions import OPERATORS, TODAY, WITHOUT_VALUE, Condition, Kept, Rule
+from keepstep.core.jsonvalue import dumps, loads
 from keepstep.core.logic import as_date, as_number, to_text
+from keepstep.core.logic_words import condition_words
+from keepstep.core.naming import Naming
 from keepstep.core.structure import ChoiceFields, Option, OptionSet, Statement, Structure
 from keepstep.core.text import Text, text_in, without_pipes
 from keepstep.web.questions.lenient import clock, day
@@ -46,9 +49,41 @@ _NUMBERS: Final = ("number", "integer", "slider", "rating", "calculated")
 _BOOLEAN: Final = ((message("Yes"), "true"), (message("No"), "false"))
 
 
+_THIS: Final = message("This answer")
+_OWN: Final = message("This question")
+_GONE: Final = message("A question that is gone")
+UNDER_TEST: Final = "."
+"""The id under which the rules of a question read its own answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """What a condition may speak of: the questions that `naming` knows, and in a rule of a question its own answer, `under_test`."""
+
+    naming: Naming
+    under_test: OptionSet | None = None
+
+    @property
+    def structure(self) -> Structure:
+        return self.naming.structure
+
+    def option_set(self, option_set_id: str) -> OptionSet | None:
+        return self.under_test if option_set_id == UNDER_TEST else self.naming.option_set(option_set_id)
+
+    def is_gone(self, option_set_id: str) -> bool:
+        """Whether it can be read no more."""
+        return self.under_test is None if option_set_id == UNDER_TEST else self.naming.is_gone(option_set_id)
+
+    def words(self, expression: Any) -> str:
+        return condition_words(expression, self.structure, self.naming.shelf)
+
+
 @dataclass(frozen=True, slots=True)
 class RuleView:
-    """One rule as the form shows it. `values`: (label, posted value, chosen) to choose from, () where a text is typed."""
+    """One rule as the form shows it. `values`: (label, posted value, chosen) to choose from, () where a text is typed.
+
+    `sentence`: what no form can show, in words; then `kept` is its expression and there is nothing else.
+    """
 
     index: int
     block: int
@@ -62,16 +97,19 @@ class RuleView:
     several: bool
     gone: bool
     hint: str
+    sentence: str = ""
+    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A rule as posted."""
+    """A rule as posted. `kept`: an expression in the place of a rule."""
 
     block: int
     option_set_id: str
     operator: str
     texts: tuple[str, ...]
+    kept: str = ""
 
 
 # --- to the form ---------------------------------------------------------------------------------------------------
@@ -79,9 +117,13 @@ class Posted:
 
 def posted_of(condition: Condition) -> tuple[Posted, ...]:
     """What the form of this condition would post."""
-    return tuple(
-        Posted(index, rule.option_set_id, rule.operator, _texts(rule)) for index, block in enumerate(condition.blocks) for rule in block
-    )
+    return tuple(_posted(index, rule) for index, block in enumerate(condition.blocks) for rule in block)
+
+
+def _posted(block: int, rule: Rule | Kept) -> Posted:
+    if isinstance(rule, Kept):
+        return Posted(block, "", "", (), dumps(rule.expression))
+    return Posted(block, rule.option_set_id, rule.operator, _texts(rule))
 
 
 def _texts(rule: Rule) -> tuple[str, ...]:
@@ -94,26 +136,32 @@ def value_text(value: Any) -> str:
     return "today" if value == TODAY else to_text(value) or ""
 
 
-def rule_views(rules: Iterable[Posted], structure: Structure) -> list[RuleView]:
-    return [_rule_view(index, rule, structure) for index, rule in enumerate(rules)]
+def rule_views(rules: Iterable[Posted], readable: Readable) -> list[RuleView]:
+    return [_kept_view(index, rule, readable) if rule.kept else _rule_view(index, rule, readable) for index, rule in enumerate(rules)]
 
 
-def _rule_view(index: int, rule: Posted, structure: Structure) -> RuleView:
-    option_set = structure.option_set_by_id.get(rule.option_set_id)
+def _kept_view(index: int, rule: Posted, readable: Readable) -> RuleView:
+    words = readable.words(loads(rule.kept))
+    shown = RuleView(index, rule.block, "", words, "", "", (), "", (), several=False, gone=False, hint="")
+    return replace(shown, sentence=words, kept=rule.kept)
+
+
+def _rule_view(index: int, rule: Posted, readable: Readable) -> RuleView:
+    option_set = readable.option_set(rule.option_set_id)
     offered = operators_of(option_set)
-    values = _values(option_set, rule.texts, structure)
+    values = _values(option_set, rule.texts, readable.naming)
     return RuleView(
         index=index,
         block=rule.block,
         option_set_id=rule.option_set_id,
-        name=named(structure, rule.option_set_id),
+        name=named(readable, rule.option_set_id),
         operator=rule.operator,
         word=word_of(rule.operator, option_set),
         operators=[(each, word_of(each, option_set)) for each in _with(offered, rule.operator)],
         text=", ".join(rule.texts),
         values=values,
         several=rule.operator == "one-of",
-        gone=option_set is None,
+        gone=readable.is_gone(rule.option_set_id),
         hint=_HINTS.get(option_set.selection_type, "") if option_set else "",
     )
 
@@ -143,10 +191,12 @@ def operators_of(option_set: OptionSet | None) -> Sequence[str]:
     return OPERATORS if option_set is None else _BY_TYPE.get(option_set.selection_type, _TEXT)
 
 
-def _values(option_set: OptionSet | None, chosen: tuple[str, ...], structure: Structure) -> list[tuple[str, str, bool]]:
+def _values(option_set: OptionSet | None, chosen: tuple[str, ...], naming: Naming) -> list[tuple[str, str, bool]]:
     if isinstance(option_set, ChoiceFields):
-        known = [(_option_label(option, structure), option.value, option.value in chosen) for option in option_set.options]
-        return known + [(text, text, True) for text in chosen if text not in option_set.option_by_value]
+        known = [(_option_label(option, naming.structure), option.value, option.value in chosen) for option in option_set.options]
+        return known + [
+            (naming.label(option_set.id, text) or text, text, True) for text in chosen if text not in option_set.option_by_value
+        ]
     if option_set is not None and option_set.selection_type == "boolean":
         return [(label, value, value in chosen) for label, value in _BOOLEAN]
     return []
@@ -156,12 +206,14 @@ def _option_label(option: Option, structure: Structure) -> str:
     return _short(option.label, structure) or option.value
 
 
-def named(structure: Structure, option_set_id: str) -> str:
-    """A question as a list names it: on one line, and no longer than a line or two."""
-    option_set = structure.option_set_by_id.get(option_set_id)
+def named(readable: Readable, option_set_id: str) -> str:
+    """A question as a list names it: on one line, and no longer than a line or two. A deleted one by the name that it had."""
+    if option_set_id == UNDER_TEST:
+        return _THIS
+    option_set = readable.option_set(option_set_id)
     if option_set is None:
-        return option_set_id
-    return _short(option_set.name, structure) or option_set.key
+        return _GONE
+    return _short(option_set.name, readable.structure) or option_set.key
 
 
 _LONGEST: Final = 120
@@ -172,8 +224,9 @@ def _short(text: Text, structure: Structure) -> str:
     return full if len(full) <= _LONGEST else f"{full[: _LONGEST - 1]}…"
 
 
-def questions_for(structure: Structure, node_id: str, *, is_option: bool) -> list[tuple[str, list[tuple[str, str]]]]:
+def questions_for(readable: Readable, node_id: str, *, is_option: bool) -> list[tuple[str, list[tuple[str, str]]]]:
     """(step, [(id, name)]) of every question that the condition of this node can read without reading itself."""
+    structure = readable.structure
     inside = {node_id} if not is_option else set()
     step = structure.step_by_id.get(node_id)
     inside |= {each.id for each in step.option_sets} if step else set()
@@ -182,43 +235,54 @@ def questions_for(structure: Structure, node_id: str, *, is_option: bool) -> lis
         (
             text_in(step.name, default, default),
             [
-                (each.id, f"{named(structure, each.id)} ({each.key})")
+                (each.id, f"{named(readable, each.id)} ({each.key})")
                 for each in step.option_sets
                 if each.id not in inside and not isinstance(each, Statement)
             ],
         )
         for step in structure.steps
     ]
-    return [(name, questions) for name, questions in found if questions]
+    own = [(_OWN, [(UNDER_TEST, named(readable, UNDER_TEST))])] if readable.under_test is not None else []
+    return own + [(name, questions) for name, questions in found if questions]
 
 
 # --- from the form -------------------------------------------------------------------------------------------------
 
 
 def rules_in(form: Mapping[str, Sequence[str]]) -> tuple[Posted, ...]:
-    """The rules of a form, in order: fields `rule-<n>-id`, `-block`, `-operator` and `-value`."""
+    """The rules of a form, in order: fields `rule-<n>-id`, `-block`, `-operator` and `-value`, or `-kept` and `-block`.
+
+    Raises MalformedJson for what is kept and is no JSON.
+    """
     rules: list[Posted] = []
-    while option_set_ids := form.get(f"rule-{len(rules)}-id"):
-        prefix = f"rule-{len(rules)}"
-        block = (form.get(f"{prefix}-block") or ["0"])[-1]
-        operator = (form.get(f"{prefix}-operator") or ["is"])[-1]
-        number = int(block) if block.isascii() and block.isdigit() and len(block) < 5 else 0
-        rules.append(
-            Posted(number, option_set_ids[-1], operator if operator in OPERATORS else "is", tuple(form.get(f"{prefix}-value") or ()))
-        )
+    while (rule := _rule_in(form, f"rule-{len(rules)}")) is not None:
+        rules.append(rule)
     return tuple(rules)
 
 
-def condition_of(how: str, rules: Iterable[Posted], structure: Structure) -> Condition:
+def _rule_in(form: Mapping[str, Sequence[str]], prefix: str) -> Posted | None:
+    block = (form.get(f"{prefix}-block") or ["0"])[-1]
+    number = int(block) if block.isascii() and block.isdigit() and len(block) < 5 else 0
+    if kept := form.get(f"{prefix}-kept"):
+        return Posted(number, "", "", (), dumps(loads(kept[-1])))
+    option_set_ids = form.get(f"{prefix}-id")
+    if not option_set_ids:
+        return None
+    operator = (form.get(f"{prefix}-operator") or ["is"])[-1]
+    texts = tuple(form.get(f"{prefix}-value") or ())
+    return Posted(number, option_set_ids[-1], operator if operator in OPERATORS else "is", texts)
+
+
+def condition_of(how: str, rules: Iterable[Posted], readable: Readable) -> Condition:
     """The condition that these rules are."""
-    blocks: dict[int, list[Rule]] = {}
+    blocks: dict[int, list[Rule | Kept]] = {}
     for rule in rules:
-        blocks.setdefault(rule.block, []).append(_rule(rule, structure))
+        blocks.setdefault(rule.block, []).append(Kept(loads(rule.kept)) if rule.kept else _rule(rule, readable))
     return Condition("any" if how == "any" else "all", tuple(tuple(block) for block in blocks.values()))
 
 
-def _rule(rule: Posted, structure: Structure) -> Rule:
-    option_set = structure.option_set_by_id.get(rule.option_set_id)
+def _rule(rule: Posted, readable: Readable) -> Rule:
+    option_set = readable.option_set(rule.option_set_id)
     if rule.operator in WITHOUT_VALUE:
         return Rule(rule.option_set_id, rule.operator)
     values = tuple(_value(text.strip(), option_set) for text in rule.texts)
@@ -254,5 +318,7 @@ def _day(text: str) -> str:
 def empty_values(rules: Iterable[Posted]) -> list[int]:
     """The rules that say nothing yet: they would compare with an empty text."""
     return [
-        index for index, rule in enumerate(rules) if rule.operator not in WITHOUT_VALUE and not any(text.strip() for text in rule.texts)
+        index
+        for index, rule in enumerate(rules)
+        if not rule.kept and rule.operator not in WITHOUT_VALUE and not any(text.strip() for text in rule.texts)
     ]

@@ -1,7 +1,7 @@
-"""When a step, a question or an option is shown: the editor of one condition, and all conditions of a wizard.
+"""When a step, a question, an option or an ending is shown, and which answers fit: the editor of one condition, and all of a wizard.
 
 What is built is kept in the form until it is saved; saving is one edit of the draft. `/wizards/{wizard_ref}/conditions?node=<id>`, for an
-option with `&value=<its value>`. Without `node` it is the list of all.
+option with `&value=<its value>`, for a rule of a question with `&rule=<its index>`; `?ending=<key>`. Without these it is the list of all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,19 +13,22 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keepstep.actions.conditions import Conditioned, Setting, set_condition
+from keepstep.actions.conditions import Conditioned, Setting, ending_in, rule_in, set_condition
 from keepstep.core.conditions import Condition, built, parsed
 from keepstep.core.faults import problems_in
 from keepstep.core.jsonvalue import dumps, loads, unstorable_text
-from keepstep.core.logic import references
+from keepstep.core.languages import by_language
+from keepstep.core.logic import faults_in, references
+from keepstep.core.naming import Naming
 from keepstep.core.nodes import option_in, option_set_in
-from keepstep.core.places import expressions_in, mentions
-from keepstep.core.structure import Structure
-from keepstep.core.text import text_in
+from keepstep.core.places import Place, expressions_in, texts_in
+from keepstep.core.structure import ChoiceFields, Structure
+from keepstep.core.text import piped_references, text_in, texts_of
 from keepstep.errors import ImpactUnconfirmed, MalformedJson, RequestInvalid, Stale
 from keepstep.queries.drafts import WizardDraft, get_draft
 from keepstep.web.pages.condition_form import (
     Posted,
+    Readable,
     condition_of,
     empty_values,
     named,
@@ -44,13 +47,12 @@ from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor
 router = page_router()
 
 _EMPTY: Final = message("Give each rule a value.")
-_NO_RULES: Final = message("This condition cannot be shown as a list of rules.")
 
 
 @dataclass(frozen=True, slots=True)
 class Editor:
     """The editor as it is shown: `rules` of a form, or the expression as `text`. `was` is what the draft had when it was opened,
-    `focus` the input to go on with.
+    `focus` the input to go on with. `message`: of a rule, what respondents read when it is broken; None where it is not edited.
     """
 
     draft: WizardDraft
@@ -62,10 +64,16 @@ class Editor:
     was: str
     base: int
     focus: str = ""
+    message: str | None = None
 
     @property
     def structure(self) -> Structure:
         return self.draft.draft.structure
+
+    @property
+    def readable(self) -> Readable:
+        under_test = option_set_in(self.structure, self.of.node_id) if self.of.rule is not None else None
+        return Readable(Naming(self.structure, self.draft.draft.shelf), under_test)
 
 
 @router.get("/wizards/{wizard_ref}/conditions", name="page:conditions")
@@ -76,15 +84,17 @@ async def conditions(
     wizard_ref: str,
     node: Annotated[str, Query(max_length=100)] = "",
     value: Annotated[str | None, Query(max_length=200)] = None,
+    rule: Annotated[int | None, Query(ge=0, le=1000)] = None,
+    ending: Annotated[str | None, Query(max_length=100)] = None,
     mode: Annotated[str, Query(alias="as", max_length=10)] = "",
     saved: Annotated[bool, Query()] = False,
 ) -> Response:
     """The editor of one node's condition, or without `node` every condition of the draft. `as=text`: as an expression."""
     draft = await get_draft(tx, visitor.actor, wizard_ref)
     frame = await frame_values(tx, draft.wizard, draft.draft)
-    if not node:
+    if not node and ending is None:
         return page(request, "conditions.html", block="list", places=_places(draft), **frame)
-    return _shown(request, visitor, _opened(draft, Conditioned(node, value), as_text=mode == "text"), is_saved=saved, **frame)
+    return _shown(request, visitor, _opened(draft, Conditioned(node, value, rule, ending), as_text=mode == "text"), is_saved=saved, **frame)
 
 
 @router.post("/wizards/{wizard_ref}/conditions", name="page:condition")
@@ -94,13 +104,20 @@ async def condition(request: Request, visitor: CurrentVisitor, tx: PageWrite, wi
     draft = await get_draft(tx, visitor.actor, wizard_ref, "edit")
     frame = await frame_values(tx, draft.wizard, draft.draft)
     editor = _sent(draft, form)
+    if editor.of.rule is not None:
+        rule_in(option_set_in(editor.structure, editor.of.node_id), editor.of.rule)
     act = _one(form, "do") or ("save-text" if editor.as_text else "save")
     try:
         if act not in ("save", "save-text", "drop"):
             return _shown(request, visitor, _rebuilt(editor, act, form), **frame)
         expression = _expression(editor, act)
         setting = Setting(
-            of=editor.of, expression=expression, was=_json(editor.was), base=editor.base, confirm=_one(form, "confirm") or None
+            of=editor.of,
+            expression=expression,
+            was=_json(editor.was),
+            base=editor.base,
+            confirm=_one(form, "confirm") or None,
+            message=editor.message,
         )
         await set_condition(visitor.ctx, tx, wizard_ref, setting)
     except RequestInvalid as problem:
@@ -109,6 +126,8 @@ async def condition(request: Request, visitor: CurrentVisitor, tx: PageWrite, wi
         return _shown(request, visitor, editor, status=409, report=problem.extra, act=act, **frame)
     except Stale as problem:
         return _shown(request, visitor, _seen_again(editor), status=409, stale=problem.extra["changed"], **frame)
+    if editor.of.rule is not None and expression is None:
+        return see_other(request, f"/wizards/{wizard_ref}/build?{urlencode({'node': editor.of.node_id})}")
     return see_other(request, f"/wizards/{wizard_ref}/conditions?{urlencode(_address(editor.of) | {'saved': 'true'})}")
 
 
@@ -117,12 +136,22 @@ async def condition(request: Request, visitor: CurrentVisitor, tx: PageWrite, wi
 
 def _opened(draft: WizardDraft, of: Conditioned, *, as_text: bool = False) -> Editor:
     """Raises NodeNotFound."""
-    expression = of.condition(draft.draft.structure)
+    structure = draft.draft.structure
+    expression = of.condition(structure)
     found = parsed(expression)
     rules = posted_of(found) if found else ()
-    is_text = as_text or (found is None and expression is not None)
-    how = found.how if found else "all"
-    return Editor(draft, of, how, rules, _pretty(expression), is_text, dumps(expression), draft.wizard.draft_revision)
+    how, was = found.how if found else "all", dumps(expression)
+    told = _message(of, structure)
+    return Editor(draft, of, how, rules, _pretty(expression), as_text, was, draft.wizard.draft_revision, message=told)
+
+
+def _message(of: Conditioned, structure: Structure) -> str | None:
+    """What a rule says in the default language; "" for none."""
+    if of.rule is None:
+        return None
+    rule = rule_in(option_set_in(structure, of.node_id), of.rule)
+    wordings = {} if rule is None or rule.message is None else by_language(rule.message, structure.default_language)
+    return wordings.get(structure.default_language, "")
 
 
 # Up to here an operation is read better on one line.
@@ -144,17 +173,26 @@ def _pretty(expression: Any, depth: int = 0) -> str:
 
 
 def _sent(draft: WizardDraft, form: Mapping[str, Sequence[str]]) -> Editor:
-    value = _one(form, "value") if "value" in form else None
     base = _one(form, "base")
+    of = _of(form)
     return Editor(
         draft=draft,
-        of=Conditioned(_one(form, "node"), value),
+        of=of,
         how="any" if _one(form, "how") == "any" else "all",
         rules=rules_in(form),
         text=_one(form, "text"),
         as_text=_one(form, "mode") == "text",
         was=_one(form, "was"),
         base=int(base) if base.isascii() and base.isdigit() and len(base) < 19 else 0,
+        message=None if of.rule is None else _one(form, "message"),
+    )
+
+
+def _of(form: Mapping[str, Sequence[str]]) -> Conditioned:
+    value, ending = (_one(form, name) if name in form else None for name in ("value", "ending"))
+    number = _one(form, "rule")
+    return Conditioned(
+        _one(form, "node"), value, int(number) if number.isascii() and number.isdigit() and len(number) < 5 else None, ending
     )
 
 
@@ -164,7 +202,7 @@ def _rebuilt(editor: Editor, act: str, form: Mapping[str, Sequence[str]]) -> Edi
     at = int(number) if number.isascii() and number.isdigit() and len(number) < 5 else -1
     match kind:
         case "text":
-            expression = built(condition_of(editor.how, editor.rules, editor.structure))
+            expression = built(condition_of(editor.how, editor.rules, editor.readable))
             return replace(editor, as_text=True, text=_pretty(expression), focus="text")
         case "rules":
             return _as_rules(editor)
@@ -183,18 +221,16 @@ def _rebuilt(editor: Editor, act: str, form: Mapping[str, Sequence[str]]) -> Edi
 def _with_question(editor: Editor, form: Mapping[str, Sequence[str]]) -> Editor:
     """A rule about the question that was chosen, in a block of its own or into one that is there."""
     question, into = _one(form, "question"), _one(form, "into")
-    if question not in editor.structure.option_set_by_id:
+    if editor.readable.is_gone(question):
         return editor
     highest = max((rule.block for rule in editor.rules), default=-1)
     block = int(into) if into.isascii() and into.isdigit() and int(into) <= highest else highest + 1
-    return _with_rule(editor, _new_rule(editor.structure, question, block))
+    return _with_rule(editor, _new_rule(editor.readable, question, block))
 
 
 def _as_rules(editor: Editor) -> Editor:
     expression = _json(editor.text) if editor.text.strip() else None
     found = parsed(expression)
-    if found is None and expression is not None:
-        raise RequestInvalid(_NO_RULES)
     rules = posted_of(found) if found else ()
     return replace(editor, as_text=False, how=found.how if found else "all", rules=rules)
 
@@ -206,8 +242,8 @@ def _with_rule(editor: Editor, rule: Posted) -> Editor:
     return replace(editor, rules=rules, focus=f"rule-{at}-operator")
 
 
-def _new_rule(structure: Structure, option_set_id: str, block: int) -> Posted:
-    return Posted(block, option_set_id, operators_of(structure.option_set_by_id[option_set_id])[0], ())
+def _new_rule(readable: Readable, option_set_id: str, block: int) -> Posted:
+    return Posted(block, option_set_id, operators_of(readable.option_set(option_set_id))[0], ())
 
 
 def _seen_again(editor: Editor) -> Editor:
@@ -228,7 +264,7 @@ def _expression(editor: Editor, act: str) -> Any:
     before = parsed(was)
     if before is not None and (before.how, posted_of(before)) == (editor.how, editor.rules):
         return was
-    return built(condition_of(editor.how, editor.rules, editor.structure))
+    return built(condition_of(editor.how, editor.rules, editor.readable))
 
 
 def _json(text: str) -> Any:
@@ -242,9 +278,8 @@ def _json(text: str) -> Any:
 
 
 def _shown(request: Request, visitor: Visitor, editor: Editor, *, status: int = 200, **more: Any) -> Response:
-    structure, of = editor.structure, editor.of
+    structure, of, readable = editor.structure, editor.of, editor.readable
     present = of.condition(structure)
-    node = structure.step_by_id.get(of.node_id) or option_set_in(structure, of.node_id)
     values: dict[str, Any] = {"report": None, "stale": None, "error": "", "errors": (), "is_saved": False, "act": "save"} | more
     return page(
         request,
@@ -252,81 +287,140 @@ def _shown(request: Request, visitor: Visitor, editor: Editor, *, status: int = 
         block="editor",
         status=status,
         editor=editor,
-        rules=rule_views(editor.rules, structure),
-        questions=questions_for(structure, of.node_id, is_option=of.value is not None),
-        is_step=of.node_id in structure.step_by_id,
-        name=_name(structure, of),
-        owner=text_in(node.name, structure.default_language, structure.default_language),
-        present=_words(present, structure),
-        can_form=present is None or parsed(present) is not None,
-        mentioned=_mentioned(editor, structure),
-        used_in=mentions(structure, of.node_id, of.value) if of.node_id in structure.option_set_by_id else (),
-        problems=_problems(structure, of),
+        rules=rule_views(editor.rules, readable),
+        questions=questions_for(readable, of.node_id, is_option=of.value is not None),
+        kind=_kind(of, structure),
+        name=_name(of, readable),
+        owner=_owner(of, structure),
+        present=_words(present, readable),
+        mentioned=_mentioned(editor),
+        in_words=_in_words(editor),
+        used_in=_used_in(of, readable) if of.node_id in structure.option_set_by_id and of.rule is None else None,
+        problems=_problems(editor),
         may_edit=visitor.may("edit", editor.draft.wizard.id),
         **values,
     )
 
 
+def _kind(of: Conditioned, structure: Structure) -> str:
+    if of.ending is not None:
+        return "ending"
+    if of.rule is not None:
+        return "rule"
+    return "option" if of.value is not None else "step" if of.node_id in structure.step_by_id else "question"
+
+
 def _address(of: Conditioned) -> dict[str, str]:
-    return {"node": of.node_id} | ({"value": of.value} if of.value is not None else {})
+    if of.ending is not None:
+        return {"ending": of.ending}
+    rule = {} if of.rule is None else {"rule": str(of.rule)}
+    return {"node": of.node_id} | ({"value": of.value} if of.value is not None else {}) | rule
 
 
-def _name(structure: Structure, of: Conditioned) -> str:
+def _name(of: Conditioned, readable: Readable) -> str:
+    structure = readable.structure
     default = structure.default_language
+    if of.ending is not None:
+        return text_in(ending_in(structure, of.ending).name, default, default)
     if of.value is not None:
         option = option_in(option_set_in(structure, of.node_id), of.value)
         return text_in(option.label, default, default) or option.value
     step = structure.step_by_id.get(of.node_id)
-    return text_in(step.name, default, default) if step else named(structure, of.node_id)
+    return text_in(step.name, default, default) if step else named(readable, of.node_id)
 
 
-def _mentioned(editor: Editor, structure: Structure) -> list[tuple[str, str]]:
+def _owner(of: Conditioned, structure: Structure) -> str:
+    if of.value is None:
+        return ""
+    return text_in(option_set_in(structure, of.node_id).name, structure.default_language, structure.default_language)
+
+
+def _mentioned(editor: Editor) -> list[tuple[str, str]]:
     """The questions that an expression names by id, by name."""
     try:
         ids = sorted({each.option_set_id for each in references(_json(editor.text))}) if editor.as_text else []
     except RequestInvalid:
         return []
-    return [(each, named(structure, each)) for each in ids]
+    return [(each, named(editor.readable, each)) for each in ids]
 
 
-def _problems(structure: Structure, of: Conditioned) -> list[Any]:
+def _in_words(editor: Editor) -> str:
+    """What is typed as an expression, to be read; "" while it is none."""
+    try:
+        expression = _json(editor.text) if editor.as_text else None
+    except RequestInvalid:
+        return ""
+    return "" if expression is None or faults_in(expression) else editor.readable.words(expression)
+
+
+def _problems(editor: Editor) -> list[Any]:
     """What is wrong with this very condition, as the draft has it."""
-    place = next((each.pointer for each in expressions_in(structure) if (each.node_id, each.kind) == (of.node_id, "condition")), None)
-    if place is None or of.value is not None:
+    structure, wanted = editor.structure, _address(editor.of)
+    place = next((each.pointer for each in expressions_in(structure) if _address_of(each, structure) == wanted), None)
+    if place is None:
         return []
-    return [each for each in problems_in(structure) if each.issue.pointer == place or each.issue.pointer.startswith(f"{place}/")]
+    found = problems_in(structure, editor.draft.draft.shelf)
+    return [each for each in found if each.issue.pointer == place or each.issue.pointer.startswith(f"{place}/")]
 
 
-def _words(expression: Any, structure: Structure) -> Any:
-    """A condition to be read: (how, blocks of rule views), or the expression verbatim."""
+def _words(expression: Any, readable: Readable) -> Any:
+    """A condition to be read: (how, blocks of rule views)."""
     found = parsed(expression)
-    if expression is None:
-        return None
-    return _read_condition(found, structure) if found else {"verbatim": dumps(expression)}
+    return None if found is None else _read_condition(found, readable)
 
 
-def _read_condition(found: Condition, structure: Structure) -> dict[str, Any]:
-    views = rule_views(posted_of(found), structure)
+def _read_condition(found: Condition, readable: Readable) -> dict[str, Any]:
+    views = rule_views(posted_of(found), readable)
     blocks: dict[int, list[Any]] = {}
     for view in views:
         blocks.setdefault(view.block, []).append(view)
     return {"how": found.how, "blocks": list(blocks.values())}
 
 
+# --- every place ---------------------------------------------------------------------------------------------------
+
+
 def _places(draft: WizardDraft) -> list[dict[str, Any]]:
-    """Every condition of the draft with its place and its words."""
+    """Every condition and rule of the draft with its place and its words."""
     structure = draft.draft.structure
-    found = []
-    for place in expressions_in(structure):
-        if place.kind == "condition" and place.node_id:
-            found.append(
-                {"where": place.where, "address": urlencode({"node": place.node_id}), "words": _words(place.expression, structure)}
-            )
-        elif place.kind == "option-condition":
-            index = int(place.pointer.split("/")[6])
-            option = structure.option_set_by_id[place.node_id].options[index]  # type: ignore[union-attr]  # only these have options
-            address = urlencode({"node": place.node_id, "value": option.value})
-            found.append({"where": place.where, "address": address, "words": _words(place.expression, structure)})
+    readable = Readable(Naming(structure, draft.draft.shelf))
+    return [_shown_place(each, readable) for each in expressions_in(structure) if each.kind != "calculation"]
+
+
+def _shown_place(place: Place, readable: Readable) -> dict[str, Any]:
+    """`address`: of its editor; a calculation is edited in the builder, so it has a sentence and no address."""
+    structure = readable.structure
+    if place.kind == "calculation":
+        return {"where": place.where, "node": place.node_id, "address": "", "sentence": readable.words(place.expression)}
+    if place.kind == "rule":
+        readable = replace(readable, under_test=structure.option_set_by_id[place.node_id])
+    address = urlencode(_address_of(place, structure))
+    return {"where": place.where, "node": place.node_id, "address": address, "words": _words(place.expression, readable)}
+
+
+def _address_of(place: Place, structure: Structure) -> dict[str, str]:
+    parts = place.pointer.split("/")
+    if parts[1] == "endings":
+        return {"ending": structure.endings[int(parts[2])].key}
+    address = {"node": place.node_id}
+    if place.kind == "rule":
+        return address | {"rule": parts[7]}
+    option_set = structure.option_set_by_id.get(place.node_id)
+    if place.kind == "option-condition" and isinstance(option_set, ChoiceFields):
+        return address | {"value": option_set.options[int(parts[6])].value}
+    return address
+
+
+def _used_in(of: Conditioned, readable: Readable) -> list[dict[str, Any]]:
+    """Every place that reads this question, or compares it with this option, with its words."""
+    structure, wanted = readable.structure, (of.node_id, of.value)
+    reading = (
+        place for place in expressions_in(structure) if of.node_id in repr(place.expression) and wanted in references(place.expression)
+    )
+    found = [_shown_place(place, readable) for place in reading]
+    if of.value is None:
+        piping = (place for place in texts_in(structure) if any(of.node_id in piped_references(text) for text in texts_of(place.text)))
+        found += [{"where": place.where, "node": place.node_id, "address": "", "sentence": ""} for place in piping]
     return found
 
 

@@ -3,7 +3,7 @@ it is made. What was typed is kept in the dialogs until it is saved or given up.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -12,8 +12,11 @@ from starlette.responses import Response
 from keepstep.actions.builder_edits import edit_rebased
 from keepstep.actions.confirm import Confirmable, numbers_in
 from keepstep.actions.nodes import Meaning, Plan, report_of_edit
+from keepstep.core.clock import Clock
 from keepstep.core.confirm import needs_confirmation
-from keepstep.core.impact import stored_under
+from keepstep.core.conversion_preview import preview_of
+from keepstep.core.convert_parameters import faults_in_parameters
+from keepstep.core.impact import SHOWN_VALUES, stored_under
 from keepstep.core.jsonvalue import dumps, loads
 from keepstep.core.keys import free_key
 from keepstep.core.structure import OptionSet, choices_of
@@ -32,8 +35,10 @@ from keepstep.queries.drafts import WizardDraft, get_draft, reserved_of
 from keepstep.queries.impact import stored_counts
 from keepstep.web.pages.impact import PREFIX, Asked, Way, asked_in, dialog, given_in, gone_on
 from keepstep.web.pages.impact_node import Pointed, pointed_in
+from keepstep.web.pages.impact_parameters import groups_of, params_in
 from keepstep.web.pages.impact_view import numbers_of, places_of, values_of
 from keepstep.web.pages.route import page_router
+from keepstep.web.rendering import is_htmx, page
 from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor
 
 router = page_router()
@@ -49,6 +54,7 @@ class Pending:
     """A change that is not made yet: of which node, which members, and what was said of it so far.
 
     `planned` and `way` are of a page that plans its edit itself and makes it when it is answered; else the members are merged here.
+    `tried`: a form with parameters of a conversion to be tried on the stored values.
     """
 
     asked: Asked
@@ -58,6 +64,7 @@ class Pending:
     counted: str = ""
     planned: Plan | None = None
     way: Way | None = None
+    tried: Mapping[str, str] | None = None
 
     def plan(self, pointed: Pointed) -> Plan:
         if self.planned is not None:
@@ -85,11 +92,26 @@ def pending_in(wizard_ref: str, given: Mapping[str, str]) -> Pending:
     )
 
 
+About = tuple[WizardDraft, Pointed, Confirmable]
+
+
 @router.get(_PATH, name="page:impact-change")
 async def change_page(request: Request, visitor: CurrentVisitor, tx: PageRead, wizard_ref: str) -> Response:
     """What the change would ask, or mean; nothing is done."""
     pending = pending_in(wizard_ref, await given_in(request))
     return await _asking(request, visitor, tx, pending, status=200)
+
+
+@router.post(f"{PREFIX}/conversion", name="page:impact-conversion")
+async def conversion(request: Request, visitor: CurrentVisitor, tx: PageRead, wizard_ref: str) -> Response:
+    """What becomes of the stored values with these parameters: for htmx that part of the dialog alone, else the dialog. Nothing is done."""
+    given = await given_in(request)
+    pending = replace(pending_in(wizard_ref, given), tried=given)
+    if not is_htmx(request):
+        return await _asking(request, visitor, tx, pending, status=200)
+    state, pointed, now = await _reported(visitor, tx, pending)
+    values = _values_of_change(pending, (state, pointed, now), visitor.ctx.clock)
+    return page(request, "impact/conversion_part.html", block="conversion", wizard=state.wizard, asked=pending.asked, **values)
 
 
 @router.post(_PATH, name="page:impact-changing")
@@ -135,9 +157,38 @@ async def _asking(request: Request, visitor: Visitor, tx: Read, pending: Pending
 
 
 async def _report(request: Request, visitor: Visitor, tx: Read, pending: Pending, **why: Any) -> Response:
+    about = await _reported(visitor, tx, pending)
+    return _shown(request, pending, about, _values_of_change(pending, about, visitor.ctx.clock), **why)
+
+
+async def _reported(visitor: Visitor, tx: Read, pending: Pending) -> About:
     state, pointed = await _pointed(visitor, tx, pending.asked)
-    now = await report_of_edit(visitor.ctx, tx, state.wizard.id, pending.plan(pointed))
-    return _shown(request, pending, (state, pointed, now), **why)
+    return state, pointed, await report_of_edit(visitor.ctx, tx, state.wizard.id, pending.plan(pointed))
+
+
+def _values_of_change(pending: Pending, about: About, clock: Clock) -> dict[str, Any]:
+    """The stored values that the change is about; of another type with what becomes of each, and the form of its parameters."""
+    state, pointed, now = about
+    owner = pointed.owner if isinstance(pointed.owner, OptionSet) else None
+    retyped = next((each for each in now.report.changes if each.preview is not None), None)
+    language = state.draft.structure.default_language
+    if retyped is None or retyped.preview is None or owner is None:
+        values = values_of(now.report.impact, owner, language) if owner else None
+        return {"retyped": None, "values": values, "parameters": (), "faults": ()}
+    conversion, distinct = retyped.preview.conversion, retyped.impact.distinct
+    # What suggests itself is tried at once only where nothing converts without parameters.
+    given = params_in(pending.tried, conversion) if pending.tried is not None else conversion.suggestions if conversion.needs else {}
+    faults = faults_in_parameters(conversion, given, clock) if pending.tried is not None else ()
+    if not faults:
+        preview = preview_of(distinct, conversion, given, shown=SHOWN_VALUES, clock=clock)
+        retyped = replace(retyped, preview=preview)
+    return {
+        "retyped": retyped,
+        "values": values_of(retyped.impact, owner, language, retyped),
+        "parameters": groups_of(conversion, given, distinct),
+        "faults": faults,
+        "fields": dumps(pending.fields),
+    }
 
 
 async def _pointed(visitor: Visitor, tx: Read, asked: Asked) -> tuple[WizardDraft, Pointed]:
@@ -148,7 +199,8 @@ async def _pointed(visitor: Visitor, tx: Read, asked: Asked) -> tuple[WizardDraf
 def _shown(
     request: Request,
     pending: Pending,
-    about: tuple[WizardDraft, Pointed, Confirmable],
+    about: About,
+    found: Mapping[str, Any],
     *,
     status: int = 200,
     before: str | None = None,
@@ -156,9 +208,7 @@ def _shown(
 ) -> Response:
     """`before` and `others` as in the dialog of a deletion."""
     state, pointed, now = about
-    impact, structure = now.report.impact, state.draft.structure
-    retyped = next((each for each in now.report.changes if each.preview is not None), None)
-    owner = pointed.owner if isinstance(pointed.owner, OptionSet) else None
+    impact = now.report.impact
     said = {"meaning": pending.meaning, "new_value": pending.new_value} if pending.meaning else {}
     shown = {} if before else {"counted": numbers_in(impact)}
     return dialog(
@@ -172,8 +222,7 @@ def _shown(
         report=now.report,
         counts=numbers_of(impact, state.wizard.active_version_number),
         asks=needs_confirmation(now.report),
-        retyped=retyped,
-        values=values_of(retyped.impact if retyped else impact, owner, structure.default_language, retyped) if owner else None,
+        **found,
         places=places_of(impact.mentions, pending.asked.wizard_ref),
         way=pending.onward.with_more(base=str(state.wizard.draft_revision), confirm=now.token, **said, **shown),
         before=before,

@@ -5,7 +5,7 @@ So every step is answered by a POST that shows the next one: there is nothing on
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -38,7 +38,7 @@ from keepstep.web.questions.passage import (
 from keepstep.web.questions.posted import Posted
 from keepstep.web.questions.view import issues_by_option_set
 from keepstep.web.questions.wording import said
-from keepstep.web.rendering import page
+from keepstep.web.rendering import FRAMED, page
 from keepstep.web.visitor import CurrentVisitor, PageRead, Visitor
 
 router = page_router()
@@ -50,7 +50,10 @@ END: Final = "end"
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a form of the preview carries. `at` is a step's id, `check` or `end`; `returning`: Continue goes back to the check page."""
+    """What a form of the preview carries. `at` is a step's id, `check` or `end`; `returning`: Continue goes back to the check page.
+
+    `bare`: it stands in the drawer of the builder, a frame as wide as was chosen there, without anything around it.
+    """
 
     draft: WizardDraft
     answers: Mapping[str, Mapping[str, Any]]
@@ -58,6 +61,7 @@ class Preview:
     language: str
     width: str
     returning: bool = False
+    bare: bool = False
 
     @property
     def structure(self) -> Structure:
@@ -87,11 +91,12 @@ async def preview(
     step: Annotated[str, Query(max_length=100)] = "",
     language: Annotated[str, Query(max_length=100)] = "",
     width: Annotated[str, Query(max_length=10)] = "",
+    bare: Annotated[bool, Query()] = False,
 ) -> Response:
     """From the first step, or from `step`; in a `language` of the wizard, `width` pixels wide."""
     draft = await get_draft(tx, visitor.actor, wizard_ref)
     structure = draft.draft.structure
-    made = Preview(draft, first_answers(structure), step, _language(structure, language), _width(width))
+    made = Preview(draft, first_answers(structure), step, _language(structure, language), _width(width), bare=bare)
     return _shown(request, visitor, _at_a_step(made, visitor), **await frame_values(tx, draft.wizard, draft.draft))
 
 
@@ -125,7 +130,7 @@ def _carried(draft: WizardDraft, posted: Posted) -> Preview:
     language = _language(structure, _text(posted, "to_language") or _text(posted, "language"))
     width = _width(_text(posted, "to_width") or _text(posted, "width"))
     answers = _answers_in(_text(posted, "answers"), structure)
-    return Preview(draft, answers, _text(posted, "at"), language, width, bool(_text(posted, "returning")))
+    return Preview(draft, answers, _text(posted, "at"), language, width, bool(_text(posted, "returning")), bool(_text(posted, "bare")))
 
 
 def _answers_in(text: str, structure: Structure) -> dict[str, dict[str, Any]]:
@@ -189,7 +194,7 @@ def _moved(made: Preview, turn: Turn | None, go: str, start: str, visitor: Visit
 
 
 def _placed(made: Preview, at: str, answers: Mapping[str, Mapping[str, Any]], *, returning: bool = False) -> Preview:
-    return Preview(made.draft, answers, at, made.language, made.width, returning)
+    return replace(made, answers=answers, at=at, returning=returning)
 
 
 def _before(made: Preview, answers: Mapping[str, Mapping[str, Any]], visitor: Visitor) -> str:
@@ -221,6 +226,8 @@ def _shown(request: Request, visitor: Visitor, made: Preview, turn: Turn | None 
         "preview.html",
         block="preview",
         status=422 if turn is not None and turn.issues else 200,
+        headers=FRAMED if made.bare else None,
+        outer="bare.html" if made.bare else "history/frame.html",
         **frame,
         preview=made,
         view=step_view(where, step, turn) if step else None,

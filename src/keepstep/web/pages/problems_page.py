@@ -9,7 +9,10 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from keepstep.core.edits import Draft
 from keepstep.core.faults import Finding, problems_in
+from keepstep.core.naming import way_back
+from keepstep.core.shelf import Shelved
 from keepstep.core.structure import Structure, choices_of
 from keepstep.core.text import text_in
 from keepstep.queries.drafts import get_draft
@@ -48,7 +51,9 @@ _MOST_UNTRANSLATED: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One finding. `path` leads to its place, the node `place`; "" for what concerns the wizard as a whole."""
+    """One finding. `path` leads to its place, the node `place`; "" for what concerns the wizard as a whole. `back`: what mends it by
+    coming back from the shelf.
+    """
 
     detail: str
     kind: str
@@ -57,15 +62,34 @@ class Problem:
     path: str
     condition_path: str
     place: str = ""
+    back: Shelved | None = None
+
+    @property
+    def restoring(self) -> tuple[str, Mapping[str, str]]:
+        """The act of the builder that brings it back, and what its form names."""
+        return restoring(self.back) if self.back is not None else ("", {})
 
 
-def problems_of(structure: Structure, wizard_ref: str) -> list[Problem]:
+def restoring(item: Shelved) -> tuple[str, Mapping[str, str]]:
+    """The act of the builder that takes this from the shelf, and what its form names."""
+    owner, _, value = item.id.partition("/")
+    match item.kind:
+        case "step":
+            return "restore-step", {"step_id": item.id}
+        case "option_set":
+            return "restore-option-set", {"option_set_id": item.id}
+        case _:
+            return "restore-option", {"option_set_id": owner, "value": value}
+
+
+def problems_of(draft: Draft, wizard_ref: str) -> list[Problem]:
     """Every problem of a draft, those that stop publishing first."""
-    found = sorted(problems_in(structure), key=lambda finding: finding.severity != "stops")
-    return [problem_of(finding, structure, wizard_ref) for finding in found]
+    found = sorted(problems_in(draft.structure, draft.shelf), key=lambda finding: finding.severity != "stops")
+    return [problem_of(finding, draft, wizard_ref) for finding in found]
 
 
-def problem_of(finding: Finding, structure: Structure, wizard_ref: str) -> Problem:
+def problem_of(finding: Finding, draft: Draft, wizard_ref: str) -> Problem:
+    structure = draft.structure
     node = structure.step_by_id.get(finding.node_id) or structure.option_set_by_id.get(finding.node_id)
     default = structure.default_language
     return Problem(
@@ -76,15 +100,20 @@ def problem_of(finding: Finding, structure: Structure, wizard_ref: str) -> Probl
         path=f"/wizards/{wizard_ref}/build?{urlencode({'node': finding.node_id})}" if node else "",
         condition_path=_condition_path(finding, structure, wizard_ref),
         place=finding.node_id if node else "",
+        back=way_back(structure, draft.shelf, finding.missing) if finding.missing else None,
     )
 
 
 def _condition_path(finding: Finding, structure: Structure, wizard_ref: str) -> str:
     """Where the condition is edited that the finding is about; "" when it is about none."""
     parts = finding.issue.pointer.split("/")
+    if parts[1] == "endings" and "visible_if" in parts:
+        return f"/wizards/{wizard_ref}/conditions?{urlencode({'ending': structure.endings[int(parts[2])].key})}"
+    asked = {"node": finding.node_id}
+    if parts[5:7] == ["constraints", "rules"] and parts[8:9] == ["expression"]:
+        return f"/wizards/{wizard_ref}/conditions?{urlencode(asked | {'rule': parts[7]})}"
     if "visible_if" not in parts or not finding.node_id:
         return ""
-    asked = {"node": finding.node_id}
     option_set = structure.option_set_by_id.get(finding.node_id)
     if option_set is not None and len(parts) > 6 and parts[5] == "options":
         asked["value"] = choices_of(option_set)[int(parts[6])].value
@@ -101,9 +130,8 @@ async def problems(
 ) -> Response:
     """`show`: all of them, only those of one severity, or the texts that are not translated."""
     draft = await get_draft(tx, visitor.actor, wizard_ref)
-    structure = draft.draft.structure
-    findings = problems_in(structure)
-    chosen = [problem_of(finding, structure, wizard_ref) for finding in findings if show in ("all", _shown_as(finding))]
+    findings = problems_in(draft.draft.structure, draft.draft.shelf)
+    chosen = [problem_of(finding, draft.draft, wizard_ref) for finding in findings if show in ("all", _shown_as(finding))]
     return page(
         request,
         "problems.html",
@@ -113,6 +141,7 @@ async def problems(
         sums=sums_of(findings),
         untranslated=_KINDS[UNTRANSLATED],
         show=show,
+        may_edit=visitor.may("edit", draft.wizard.id) and draft.wizard.trashed_at is None,
     )
 
 

@@ -132,7 +132,7 @@ async def _shown(visitor: Visitor, tx: Read, state: WizardDraft, *, by: Layout, 
     wizard, active = state.wizard, await active_version(tx, state.wizard)
     old, new = _structures(active, state)
     counted = await publish_report(visitor.ctx, tx, wizard, active, new)
-    problems = problems_of(new, wizard.slug or wizard.id)
+    problems = problems_of(state.draft, wizard.slug or wizard.id)
     values = await frame_values(tx, wizard, state.draft) | _links(state, by) | _listed(counted, by, old, new)
     values |= _in_progress(await count_runs_by_version(tx, wizard.id))
     return values | {

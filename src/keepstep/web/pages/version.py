@@ -162,13 +162,15 @@ async def _previewed(visitor: Visitor, tx: Read, state: WizardDraft, version: Ve
     counted = await report_of_edit(visitor.ctx, tx, state.wizard.id, restoring_from(version.number, option_set_id, step_id))
     reserved = await reserved_of(tx, state.wizard.id)
     edit = restoring(state.draft, (version.number, version.structure), option_set_id, step_id=step_id, reserved=reserved)
-    after = apply(state.draft, edit, reserved).draft.structure
-    before = {finding.issue.detail for finding in problems_in(state.draft.structure)}
+    applied = apply(state.draft, edit, reserved).draft
+    after = applied.structure
+    before = {finding.issue.detail for finding in problems_in(state.draft.structure, state.draft.shelf)}
+    found = (finding for finding in problems_in(after, applied.shelf) if finding.severity == "stops")
     return {
         "counted": counted,
         "numbers": numbers_in(counted.report.impact),
         "pair": _alone(beside(state.draft.structure, after, after.step_of[option_set_id].id), option_set_id),
-        "new_problems": [finding for finding in problems_in(after) if finding.severity == "stops" and finding.issue.detail not in before],
+        "new_problems": [finding for finding in found if finding.issue.detail not in before],
     }
 
 

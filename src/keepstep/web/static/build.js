@@ -379,6 +379,8 @@
     for (const each of builder.querySelectorAll("details[data-keep]")) if (open.has(each.dataset.keep)) each.open = open.get(each.dataset.keep) || !!each.querySelector("[aria-invalid]");
     for (const [name, top] of scrolls) { const pane = builder.querySelector(`[data-scroll="${name}"]`); if (pane) pane.scrollTop = top; }
     byId("canvas").scrollTop = canvas;
+    if (byId("builder").dataset.revision !== drawer.dataset.revision) refreshPreview();
+    drawer.dataset.revision = byId("builder").dataset.revision;
     refill();
     refocus(id, caret, active, item);
     say(parsed.querySelector("template[data-say]")?.content.textContent.trim());
@@ -511,6 +513,57 @@
     else if (event.key === "ArrowDown") { event.preventDefault(); buttons[Math.min(at + 1, buttons.length - 1)]?.focus(); }
     else if (event.key === "ArrowUp" && at >= 0) { event.preventDefault(); (buttons[at - 1] ?? byId("palette-find")).focus(); }
   });
+
+  // --- the preview beside the canvas ---------------------------------------------------------------------------------------
+  // In a frame, so that it has its width and ids to itself. On a narrow window the link leads to its page, as without a script.
+  const drawer = byId("preview-drawer");
+
+  function preview(link) {
+    const bare = new URL(link.href);
+    drawer.querySelector("[data-preview-page]").href = link.href;
+    bare.searchParams.set("bare", "1");
+    let frame = drawer.querySelector("iframe");
+    if (!frame) {
+      frame = drawer.querySelector("template").content.firstElementChild.cloneNode(true);
+      drawer.querySelector(".kb-drawer-body").append(frame);
+      frame.addEventListener("load", () => frame.contentDocument?.addEventListener("keydown", escape));
+    }
+    frame.width = drawer.querySelector('[data-width][aria-pressed="true"]').dataset.width;
+    frame.src = bare.href;
+    drawer.hidden = false;
+    builder.classList.add("kb-previewing");
+    byId("preview-title").focus();
+  }
+
+  // The draft has changed: the same answers at the same step, shown anew. Sent by no button, the form stays where it is.
+  function refreshPreview() {
+    if (!drawer.hidden) drawer.querySelector("iframe")?.contentDocument?.querySelector("#preview form")?.requestSubmit();
+  }
+
+  function closePreview() {
+    drawer.hidden = true;
+    drawer.querySelector("iframe")?.remove();
+    builder.classList.remove("kb-previewing");
+    byId("preview-open")?.focus();
+  }
+
+  function escape(event) {
+    if (event.key === "Escape" && !drawer.hidden && !document.getElementById("dialog").open) closePreview();
+  }
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-preview]");
+    if (link && innerWidth >= 1024 && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      preview(link);
+    }
+    if (event.target.closest("[data-preview-close]")) closePreview();
+    const width = event.target.closest("[data-width]");
+    if (!width || !drawer.contains(width)) return;
+    for (const each of drawer.querySelectorAll("[data-width]")) each.setAttribute("aria-pressed", String(each === width));
+    drawer.querySelector("iframe").width = width.dataset.width;
+  });
+  drawer.addEventListener("keydown", escape);
 
   // Counts that would have kept the page waiting come after it.
   function counts() {
