@@ -41,6 +41,11 @@ from keepstep.web.pages import (
     receipt,
     review,
     rollback,
+    run,
+    run_acts,
+    run_download,
+    run_edit,
+    runs_act,
     set_password,
     settings,
     signing_in,
@@ -51,6 +56,7 @@ from keepstep.web.pages import (
     version,
     versions,
 )
+from keepstep.web.pages import runs as runs_pages
 from keepstep.web.pages.provider import CALLBACK
 from keepstep.web.player import ends, start, steps
 from keepstep.web.problems import answer_problems
@@ -91,6 +97,12 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     version.router,
     rollback.router,
     audit.router,
+    runs_act.router,
+    runs_pages.router,
+    run_edit.router,
+    run_download.router,
+    run_acts.router,
+    run.router,
     new_wizard.router,
     new_wizard.uploads,
     receipt.router,
