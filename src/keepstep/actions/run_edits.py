@@ -16,16 +16,20 @@ from keepstep.core.permissions import require
 from keepstep.db.tables import edits
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import RunErased, RunInProgress, RunTrashed
-from keepstep.queries.runs import RunState, load_run
+from keepstep.queries.runs import RunState, load_run, load_run_at
 
 
 @dataclass(frozen=True, slots=True)
 class OpenEdit:
-    """The run as it is now, and what somebody typed so far: `{value, other?}` by option set id, on the revision `base`."""
+    """The run as it is now, and what somebody typed so far: `{value, other?}` by option set id, over `on`, the revision they saw."""
 
     state: RunState
-    base: int
+    on: RunState
     typed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def base(self) -> int:
+        return self.on.revision
 
     @property
     def is_stale(self) -> bool:
@@ -33,8 +37,11 @@ class OpenEdit:
         return self.base != self.state.head_revision
 
 
-async def open_edit(ctx: Context, tx: Read, run_id: str, *, locked: bool = False) -> OpenEdit:
-    """This person's edit of the run, begun now if there is none. Raises Forbidden, RunInProgress, RunErased, RunTrashed."""
+async def open_edit(ctx: Context, tx: Read, run_id: str, *, base: int | None = None, locked: bool = False) -> OpenEdit:
+    """This person's edit of the run; if there is none, one that begins on the revision `base` (None: on the newest).
+
+    Raises Forbidden, RunInProgress, RunErased, RunTrashed, RevisionNotFound.
+    """
     state = await load_run(tx, run_id, locked=locked)
     require(ctx.actor, "edit", state.origin_wizard_id)
     if state.erased_at is not None:
@@ -44,7 +51,9 @@ async def open_edit(ctx: Context, tx: Read, run_id: str, *, locked: bool = False
     if state.status != "completed":
         raise RunInProgress("Whoever answers this run has not completed it yet, and may be writing in it now.")
     row = await tx.one_or_none(select(edits.c.base_revision, edits.c.answers).where(_own(ctx, run_id)))
-    return OpenEdit(state, state.head_revision) if row is None else OpenEdit(state, row.base_revision, row.answers)
+    began = base or state.head_revision if row is None else row.base_revision
+    on = state if began == state.head_revision else await load_run_at(tx, run_id, began)
+    return OpenEdit(state, on, {} if row is None else row.answers)
 
 
 def _own(ctx: Context, run_id: str) -> Any:
@@ -58,7 +67,7 @@ async def keep_edit(ctx: Context, tx: Write, edit: OpenEdit, answers: Mapping[st
     statement = upsert(edits).values(**row, created_at=ctx.now, updated_at=ctx.now)
     changed = {"answers": typed, "base_revision": base, "updated_at": ctx.now}
     await tx.execute(statement.on_conflict_do_update(index_elements=[edits.c.run_id, edits.c.actor], set_=changed))
-    return OpenEdit(edit.state, base, typed)
+    return OpenEdit(edit.state, edit.state if base == edit.state.head_revision else edit.on, typed)
 
 
 async def commit_edit(ctx: Context, tx: Write, run_id: str) -> Saved:

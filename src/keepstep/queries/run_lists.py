@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, any_, cast
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH, UUID, aggregate_order_by
 
 from keepstep.core.counts import RunStatus
-from keepstep.db.tables import run_revisions, version_option_sets, wizard_runs, wizard_versions
+from keepstep.db.tables import Id, Moment, run_revisions, version_option_sets, wizard_runs, wizard_versions
 from keepstep.db.transaction import Read
 from keepstep.errors import RequestInvalid
 from keepstep.queries.run_search import Search
@@ -78,7 +78,7 @@ def _in_order(statement: Select[Any], chosen: RunFilter, after: Sequence[str] | 
 
 
 def _seen(after: Sequence[str]) -> Any:
-    return tuple_(datetime.fromisoformat(after[0]), after[1])
+    return tuple_(literal(datetime.fromisoformat(after[0]), Moment), literal(after[1], Id))
 
 
 def position_of(state: RunState, chosen: RunFilter) -> list[str]:

@@ -200,7 +200,7 @@ async def compare(
     low, high = sorted((start or max(last - 1, 1), end or last))
     old, new = [await get_run_at(tx, visitor.actor, run_id, number) for number in (low, high)]
     values = await framed(visitor, tx, shown) | {"old": old, "new": new, "last": last}
-    return page(request, "runs/compare.html", block="compared", changes=differences(old, new, shown.questions), **values)
+    return page(request, "runs/compare.html", block="compared", differing=differences(old, new, shown.questions), **values)
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from keepstep.core.structure import Step
 from keepstep.core.validate import merged, same_answer, verdict_on
 from keepstep.db.transaction import Read, Write, open_read, open_write
 from keepstep.errors import AnswersInvalid, Stale
-from keepstep.queries.runs import RunState
+from keepstep.queries.runs import RunState, load_run_at
 from keepstep.web.deps import ResourcesDep
 from keepstep.web.pages.route import UploadPageRoute, page_router, see_other
 from keepstep.web.pages.run import RunId, RunPage, framed, run_page
@@ -52,17 +52,17 @@ class Editing:
 
     @property
     def after(self) -> RunState:
-        return replace(self.edit.state, answers=self.where.answers, asked=self.where.evaluation.asked)
+        return replace(self.edit.on, answers=self.where.answers, asked=self.where.evaluation.asked)
 
     @property
     def changed(self) -> frozenset[str]:
         order = [each.id for each in self.where.structure.option_sets]
-        return frozenset(each.option_set_id for each in answer_changes(self.edit.state.answers, self.where.answers, order))
+        return frozenset(each.option_set_id for each in answer_changes(self.edit.on.answers, self.where.answers, order))
 
 
 def editing(edit: OpenEdit, visitor: Visitor) -> Editing:
     """As `save_answers` would see it: validated in the run's own version, and only for what this edit sets (P5)."""
-    state, structure = edit.state, edit.state.version.structure
+    state, structure = edit.on, edit.on.version.structure
     typed = {name: {**envelope, "source": "editor"} for name, envelope in edit.typed.items() if name in structure.option_set_by_id}
     whole = merged(state.answers, typed)
     changed = frozenset(name for name, envelope in typed.items() if not same_answer(envelope, state.answers.get(name)))
@@ -131,7 +131,7 @@ def _view(at: _Turning) -> StepView:
 
 
 def _differing(at: _Turning) -> list[Difference]:
-    return differences(at.found.edit.state, at.found.after, at.shown.questions)
+    return differences(at.found.edit.on, at.found.after, at.shown.questions)
 
 
 def _mark(found: Editing, step: Step) -> str:
@@ -170,8 +170,11 @@ async def send_step(request: Request, visitor: CurrentVisitor, resources: Resour
 
 async def _kept(visitor: Visitor, write: Write, resources: Any, shown: RunPage, form: Any, *, rebase: bool) -> _Turning:
     """What the form says, kept in the edit. What cannot even be read is shown again and not kept."""
-    edit = await open_edit(visitor.ctx, write, shown.state.id, locked=True)
-    before = editing(edit, visitor)
+    # A form is read against the revision that it was made of: what stood in it untouched is no answer that somebody typed.
+    seen = int(shown_on) if (shown_on := str(form.get("base", ""))).isdecimal() and len(shown_on) < 10 else None
+    edit = await open_edit(visitor.ctx, write, shown.state.id, base=seen, locked=True)
+    on = edit.on if seen in (None, edit.base) else await load_run_at(write, shown.state.id, seen or 1)
+    before = editing(replace(edit, on=on), visitor)
     step = _step(before, str(form.get("at", "")))
     if step is None:
         return _Turning(shown, before, None)
@@ -191,7 +194,7 @@ def _turn(after: Editing, step: Step, given: Given) -> Turn:
     unread = issues_by_option_set(given.issues, after.where.structure)
     own = {each.id for each in step.option_sets} & given.typed.keys()
     issues = {name: each for name, each in after.issues.items() if name in own} | unread
-    before = after.edit.state.asked
+    before = after.edit.on.asked
     places = after.where.structure.index_of
     opened = tuple(
         each
