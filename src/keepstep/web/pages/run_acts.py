@@ -169,11 +169,7 @@ async def erase(request: Request, visitor: CurrentVisitor, resources: ResourcesD
     try:
         async with open_write(resources.engine) as write:
             shown = await run_page(visitor, write, wizard_ref, run_id)
-            going = await preview_erasure(visitor.ctx, write, run_id, _request(names, reason))
-            if verified(visitor.ctx.secret, "run-erase", token) != _listed(visitor, going):
-                raise ImpactUnconfirmed(
-                    "What is stored, or what is chosen, differs from the list. Nothing was erased; look at the new list."
-                )
+            _require_listed(visitor, token, await preview_erasure(visitor.ctx, write, run_id, _request(names, reason)))
             erased = await erase_run(visitor.ctx, write, run_id, _request(names, reason))
     except (ImpactUnconfirmed, RequestInvalid) as problem:
         async with open_read(resources.engine) as tx:
