@@ -149,7 +149,7 @@ async def two_editors_at_one_option(case: Case) -> None:
     await case.publish()
 
 
-RETYPED = {
+RETYPED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "text to area": ("full-name", "textarea", {}),
     "text to e-mail": ("full-name", "email", {}),
     "text to number": ("full-name", "number", {}),

@@ -271,3 +271,12 @@ async def test_a_script_in_answers_labels_and_searches_stays_text(admin_browser:
     page = await opened(admin_browser, survey, "?q=%3Cscript%3E")
     assert names_in(page) == [hostile]
     assert hostile not in page.answer.text
+
+
+async def test_counts_elsewhere_lead_to_the_runs_that_they_count(admin_browser: Browser, survey: Survey) -> None:
+    home = await admin_browser.open("/")
+    rows = [str(each["href"]) for each in home.tree.select("td.ks-number a[href*='/runs']")]
+    assert [len(names_in(await admin_browser.open(each))) for each in rows] == [3, 3]
+    panel = await admin_browser.open(f"/wizards/{survey[0].wizard}/build/impact/answers?node={survey[0].color}")
+    assert panel.text(".ks-pill .visually-hidden") == "2 answers in 1 version"
+    assert len(table_of(await admin_browser.open(panel.link("See the runs")))) == 2

@@ -106,7 +106,7 @@ def asked_in(parameters: Parameters) -> Asked:
     ):
         raise RequestInvalid(f"A filter is a text of at most {_MOST_TEXT} characters, without the NUL character.")
     given = {name: parameters.get(name, "").strip() for name in ("q", "version", "status", "holds", "dated", "since", "until", "trashed")}
-    named = [each for each in parameters.getlist("a") if is_id(each) or not each]
+    named = parameters.getlist("a")
     values = [each.strip() for each in parameters.getlist("v")]
     pairs = zip(named, [*values, *[""] * len(named)], strict=False)
     days = {name: NO_DAY for name in ("since", "until") if given[name] and _day(given[name]) is None}
@@ -119,7 +119,7 @@ def asked_in(parameters: Parameters) -> Asked:
         since=given["since"],
         until=given["until"],
         trashed=bool(given["trashed"]),
-        answers=tuple(AnswerFilter(name, value) for name, value in pairs if name)[:MOST_FILTERS],
+        answers=tuple(AnswerFilter(name, value) for name, value in pairs if is_id(name))[:MOST_FILTERS],
         columns=tuple(dict.fromkeys(each for each in parameters.getlist("c") if is_id(each)))[:MOST_COLUMNS],
         errors=days,
     )
