@@ -84,12 +84,17 @@ async def erase_run(ctx: Context, tx: Write, run_id: str, request: ErasureReques
 
 async def _erasable(ctx: Context, state: RunState, request: ErasureRequest) -> RunState:
     require(ctx.actor, "administer", state.origin_wizard_id)
-    if not request.reason.strip() or len(request.reason) > MAX_REASON or unstorable_text(request.reason):
-        detail = f"Say why, in at most {MAX_REASON:,} characters: the reason stays on record."
-        raise RequestInvalid(detail, errors=[{"pointer": "/reason", "code": "reason", "detail": detail}])
+    require_reason(request.reason)
     if state.erased_at is not None:
         raise RunErased("The answers of this run are erased already.")
     return state
+
+
+def require_reason(reason: str) -> None:
+    """Raises RequestInvalid for one that cannot be kept for ever."""
+    if not reason.strip() or len(reason) > MAX_REASON or unstorable_text(reason):
+        detail = f"Say why, in at most {MAX_REASON:,} characters: the reason stays on record."
+        raise RequestInvalid(detail, errors=[{"pointer": "/reason", "code": "reason", "detail": detail}])
 
 
 # --- what goes -----------------------------------------------------------------------------------------------------

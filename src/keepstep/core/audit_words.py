@@ -104,6 +104,8 @@ _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     "wizard.removed": lambda deed: (
         f"Removed the wizard “{deed.get('name')}” for good; {_count(deed.get('runs'), 'run stays', 'runs stay')} readable."
     ),
+    "wizard.view_saved": lambda deed: f"Saved the view “{deed.get('name')}” of the runs.",
+    "wizard.view_deleted": lambda deed: f"Deleted the view “{deed.get('name')}” of the runs.",
     "run.revision_restored": lambda deed: (
         f"Restored revision {deed.get('revision')} of run {deed['about']}, as revision {deed.get('stored_as')}."
     ),

@@ -43,6 +43,11 @@ from keepstep.web.pages import (
     receipt,
     review,
     rollback,
+    run,
+    run_acts,
+    run_download,
+    run_edit,
+    runs_act,
     set_password,
     settings,
     share,
@@ -54,6 +59,7 @@ from keepstep.web.pages import (
     version,
     versions,
 )
+from keepstep.web.pages import runs as runs_pages
 from keepstep.web.pages.provider import CALLBACK
 from keepstep.web.player import ends, start, steps
 from keepstep.web.problems import answer_problems
@@ -96,6 +102,12 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     version.router,
     rollback.router,
     audit.router,
+    runs_act.router,
+    runs_pages.router,
+    run_edit.router,
+    run_download.router,
+    run_acts.router,
+    run.router,
     new_wizard.router,
     new_wizard.uploads,
     receipt.router,

@@ -23,7 +23,7 @@ from keepstep.core.change import (
 )
 from keepstep.core.jsonvalue import dumps
 from keepstep.core.places import Mention, mentions
-from keepstep.core.structure import Option, OptionSet, Rule, Step, Structure, choices_of, dump
+from keepstep.core.structure import Option, OptionSet, Rule, Step, Structure, choices_of
 from keepstep.core.text import Text, text_in
 from keepstep.core.wording import sentence_of
 from keepstep.queries.builder import Construction, Stored
