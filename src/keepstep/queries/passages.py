@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, bindparam, select
 
 from keepstep.core.permissions import Actor
 from keepstep.core.tokens import run_of_token
@@ -50,12 +50,11 @@ async def load_passage(tx: Read, token: str, now: datetime, *, locked: bool = Fa
 
     `locked` takes the row lock that a change of the run needs.
     """
-    run_id = run_of_token(token)
-    row = None if run_id is None else await tx.one_or_none(_PASSAGE, {"run_id": run_id})
-    given = hashlib.sha256(token.encode()).digest()
-    if row is None or not hmac.compare_digest(bytes(row.digest), given) or row.expires_at <= now:
-        raise PassageUnknown
+    row = await _passage_row(tx, token, now)
     state = await load_run(tx, str(row.run_id), locked=locked)
+    if locked:
+        # Whoever held the lock before may have saved a page or renewed the link.
+        row = await _passage_row(tx, token, now)
     if state.erased_at is not None:
         raise RunErased("These answers were erased.")
     if state.trashed_at is not None:
@@ -69,6 +68,15 @@ async def load_passage(tx: Read, token: str, now: datetime, *, locked: bool = Fa
         wizard_ref=row.slug or str(row.origin_wizard_id),
         settings=row.settings or {},
     )
+
+
+async def _passage_row(tx: Read, token: str, now: datetime) -> Row[Any]:
+    run_id = run_of_token(token)
+    row = None if run_id is None else await tx.one_or_none(_PASSAGE, {"run_id": run_id})
+    given = hashlib.sha256(token.encode()).digest()
+    if row is None or not hmac.compare_digest(bytes(row.digest), given) or row.expires_at <= now:
+        raise PassageUnknown
+    return row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

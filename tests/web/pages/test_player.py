@@ -3,14 +3,16 @@
 from typing import Any
 
 import httpx
-from sqlalchemy import select
+import pytest
+from sqlalchemy import select, update
 from tests.factories import option, option_set, published, step, wizard
-from tests.pages_kit import Browser
-from tests.player_kit import answers_on, asked_in, begun, finished, path_of, run_id_of, send_raw, sent, title
+from tests.pages_kit import Browser, Page
+from tests.player_kit import answers_on, asked_in, begun, finished, form_in, path_of, run_id_of, send_raw, sent, title
+from tests.web.pages.conftest import Clock
 
 from keepstep.config import Resources
-from keepstep.db.tables import run_revisions, wizard_runs
-from keepstep.db.transaction import open_read
+from keepstep.db.tables import run_revisions, wizard_runs, wizards
+from keepstep.db.transaction import open_read, open_write
 
 YES_NO = [option("yes"), option("no")]
 
@@ -72,7 +74,7 @@ async def test_what_does_not_fit_is_told_and_stored_as_it_was_typed(stranger: Br
     page = await sent(stranger, page, {"Day": "28"})
     page = await sent(stranger, page, {"Size": "a lot"}, go="back")
     assert title(page) == "About"
-    assert list((await answers_of(resources, run_id_of(page))).values()) == ["Ann", "1985-02-28", "a lot", None]
+    assert list((await answers_of(resources, run_id_of(page))).values()) == ["Ann", "1985-02-28", "a lot"]
 
 
 async def test_what_is_wrong_stops_sending_and_leads_to_its_place(stranger: Browser, resources: Resources) -> None:
@@ -175,3 +177,66 @@ async def test_what_can_be_begun_says_so_and_what_cannot_does_not_tell_why(
     assert (await admin.delete(f"/api/v1/wizards/{ref}")).status_code in (200, 204)
     assert title(await stranger.open(f"/w/{ref}")) == "This is closed"
     assert (await stranger.press(start, "Start")).status_code == 410
+
+
+async def test_a_passage_with_misfits_is_listed_exported_and_verified_like_any_run(
+    stranger: Browser, resources: Resources, admin: httpx.AsyncClient
+) -> None:
+    ref = await published(resources, intake())
+    page = await sent(stranger, await begun(stranger, ref), {"Name": "Ann", "Day": "31", "Month": "2", "Year": "1985"})
+    assert page.answer.status_code == 422
+    run_id = run_id_of(page)
+    for path in (f"/runs/{run_id}", f"/wizards/{ref}/runs", f"/wizards/{ref}/export.csv", f"/wizards/{ref}/export.jsonl"):
+        answer = await admin.get(f"/api/v1{path}")
+        assert answer.status_code == 200, (path, answer.text[:300])
+        assert "31 / 2 / 1985" in answer.text
+    page = await sent(stranger, await sent(stranger, page, {"Day": "28"}), {"Size": "4"})
+    await finished(stranger, page)
+    found = (await admin.get("/api/v1/verify")).json()
+    assert (found["intact"], found["runs"]) == (True, 1), found
+
+
+async def test_the_first_page_leads_back_to_the_start_with_what_was_typed_saved(stranger: Browser, resources: Resources) -> None:
+    ref = await published(resources, intake())
+    page = await sent(stranger, await begun(stranger, ref), {"Name": "Ann"}, go="back")
+    page = await stranger.open(page.link("Carry on where you were"))
+    assert (title(page), page.labelled("Name")["value"]) == ("About", "Ann")
+
+
+async def test_who_has_no_script_waits_for_the_proof_and_begins_with_the_same_form(
+    stranger: Browser, resources: Resources, clock: Clock
+) -> None:
+    ref = await published(resources, intake())
+    async with open_write(resources.engine) as tx:
+        await tx.execute(update(wizards).where(wizards.c.id == ref).values(settings={"access": {"proof_of_work": True}}))
+    answer = await stranger.client.post(f"/w/{ref}", data=form_in(await stranger.open(f"/w/{ref}")))
+    again = Page(answer)
+    assert (answer.status_code, title(again)) == (429, "Intake")
+    assert "Wait 20 seconds" in again.text(".pl-summary")
+    clock.advance(seconds=21)
+    assert (await stranger.client.post(f"/w/{ref}", data=form_in(again))).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("access", "status", "said"),
+    [
+        ({"opens_at": "2030-01-01T00:00:00Z"}, 403, "This is not open yet"),
+        ({"closes_at": "2020-01-01T00:00:00Z"}, 410, "This is closed"),
+        ({"mode": "link", "link": "x"}, 403, "You need a link of your own"),
+        ({"mode": "invitation"}, 403, "You need a link of your own"),
+        ({"mode": "signed_in"}, 401, "Sign in first"),
+        ({"max_runs": 1}, 410, "This is closed"),
+    ],
+)
+async def test_who_may_not_begin_is_told_before_and_after_the_button(
+    stranger: Browser, resources: Resources, access: dict[str, Any], status: int, said: str
+) -> None:
+    ref = await published(resources, intake())
+    start = await stranger.open(f"/w/{ref}")
+    await begun(stranger, ref)
+    async with open_write(resources.engine) as tx:
+        await tx.execute(update(wizards).where(wizards.c.id == ref).values(settings={"access": access}))
+    page = await stranger.open(f"/w/{ref}")
+    assert (page.answer.status_code, title(page)) == (status, said)
+    late = Page(await stranger.client.post(f"/w/{ref}", data=form_in(start) | {"start": ["forged"]}))
+    assert (late.answer.status_code, title(late)) == (status, said)
