@@ -1,4 +1,5 @@
-"""Puts what the pages take from npm into src/keepstep/web/static/vendor: style sheet, htmx, Sortable, and the icons in use as one sprite.
+"""Puts what the pages take from npm into src/keepstep/web/static/vendor: style sheet, htmx, Sortable, and the icons in use as one sprite;
+and the fonts of PDFs beside what writes them.
 
 Run by `make setup`. Node comes from the package index like everything else, so nobody has to have it. Knows files, not pages.
 """
@@ -18,12 +19,16 @@ from keepstep.web.icons import ICONS
 HERE: Final = Path(__file__).parent
 MODULES: Final = HERE / "node_modules"
 VENDOR: Final = HERE.parent / "src/keepstep/web/static/vendor"
+# Not among what is served: only the server reads them.
+FONT_FOLDER: Final = HERE.parent / "src/keepstep/interchange/fonts"
 FILES: Final = {
     "tabler.css": "@tabler/core/dist/css/tabler.min.css",
     "htmx.js": "htmx.org/dist/htmx.min.js",
     "sortable.js": "sortablejs/Sortable.min.js",
 }
-LICENCES: Final = ("@tabler/core", "@tabler/icons", "htmx.org", "sortablejs")
+# What a PDF is written with: no machine has the same fonts as another (docs/decisions/0023).
+FONTS: Final = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
+LICENCES: Final = ("@tabler/core", "@tabler/icons", "dejavu-fonts-ttf", "htmx.org", "sortablejs")
 _SVG: Final = "http://www.w3.org/2000/svg"
 
 
@@ -33,6 +38,9 @@ def main() -> None:
     VENDOR.mkdir(parents=True, exist_ok=True)
     for name, source in FILES.items():
         _put(VENDOR / name, _without_map(MODULES / source))
+    FONT_FOLDER.mkdir(exist_ok=True)
+    for name in FONTS:
+        shutil.copyfile(MODULES / "dejavu-fonts-ttf/ttf" / name, FONT_FOLDER / name)
     _put(VENDOR / "icons.svg", _sprite())
     _put(VENDOR / "LICENCES.txt", "\n".join(_licence(package) for package in LICENCES))
 

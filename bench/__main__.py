@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bench.builder import builder
 from bench.imports import imported
 from bench.measure import Measured
+from bench.player import player
 from bench.pure import differences, evaluation
 from bench.stored import beside, impact, storage, verification
 from bench.submit import submit
@@ -23,6 +24,7 @@ BENCHES: Mapping[str, Callable[[World], list[Measured]]] = {
     "evaluate": evaluation,
     "verify": verification,
     "builder": builder,
+    "player": player,
 }
 NEED_INPUTS = {"import", "evaluate"}
 

@@ -46,7 +46,7 @@ class Page:
     def form_of(self, button: str) -> tuple[str, dict[str, str]]:
         """The form of the button with this text: where it goes, and what it sends as it stands, the button included."""
         pressed = self._called("button", button)
-        form = pressed.find_parent("form")
+        form = self.one(f"#{pressed['form']}") if pressed.get("form") else pressed.find_parent("form")
         assert isinstance(form, Tag)
         fields = {str(each["name"]): str(each.get("value", "")) for each in form.select("input[name]") if _is_sent(each)}
         fields |= {str(each["name"]): each.get_text().removeprefix("\n") for each in form.select("textarea[name]:not([disabled])")}

@@ -66,16 +66,13 @@ async def send_raw(
     *,
     go: str | None = "next",
     files: Mapping[str, Upload] | None = None,
-    drop: Sequence[str] = (),
-    **extra: Any,
+    also: Mapping[str, str | Sequence[str]] | None = None,
 ) -> httpx.Response:
-    """The answer to the page's form with these inputs filled in by label."""
+    """The answer to the page's form with these inputs filled in by label, and `also` by name."""
     form = form_in(page)
     for label, value in (given or {}).items():
         form[input_of(page, label)] = [value] if isinstance(value, str) else list(value)
-    for name in drop:
-        form.pop(name, None)
-    form |= {name: [value] if isinstance(value, str) else value for name, value in extra.items()}
+    form |= {name: [value] if isinstance(value, str) else list(value) for name, value in (also or {}).items()}
     if go:
         form["go"] = [go]
     action = str(page.one("form")["action"])

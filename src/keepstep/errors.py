@@ -321,6 +321,12 @@ class NothingPublished(Problem):
     kind, code, title = "conflict", "nothing-published", "This wizard has no version yet"
 
 
+class RunInProgress(Problem):
+    """Only a completed run is edited in the pages: whoever answers this one may be writing in it now. Wait until it is complete."""
+
+    kind, code, title = "conflict", "run-in-progress", "The run is not completed yet"
+
+
 class AlreadyCompleted(Problem):
     """The run is complete. Edit its answers, or restore one of its revisions."""
 

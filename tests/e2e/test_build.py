@@ -481,6 +481,7 @@ def test_options_as_text_are_compared_and_applied_in_one_dialog(signed_in: OpenP
     page.get_by_label("One option per line").fill("blue\tNavy\nteal\tTeal")
     page.get_by_role("button", name="Compare").click()
     dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", name="What becomes of them")).to_be_focused()
     expect(dialog.locator(".kb-diff li").nth(0)).to_contain_text("1 answer")
     expect(dialog).to_contain_text("1 retired")
     dialog.get_by_role("button", name="Apply").click()

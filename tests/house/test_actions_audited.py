@@ -7,7 +7,7 @@ from pathlib import Path
 import keepstep.actions
 
 # What leaves the event: the row itself, or the database's own function (`door.erase`), which writes it with the tombstone.
-LEAVES_AN_EVENT = {"append_event", "door.erase"}
+LEAVES_AN_EVENT = {"append_event", "append_events", "door.erase"}
 ITS_OWN_RECORD = {
     "start_run": "the run's row and its first revision say who and when (semantics 6)",
     "save_answers": "the save or the revision says who and when",
@@ -25,6 +25,9 @@ ITS_OWN_RECORD = {
     "depart": "whoever goes to the provider is nobody yet; an event for each would let a stranger fill the record",
     "arrive": "as for `depart`; being signed in by it is on record",
     "store_password": "a part of every act that sets a password, which leaves its event",
+    "keep_edit": "what somebody types before it is stored; the row says who, on which revision and when",
+    "commit_edit": "the revision says who and when",
+    "drop_edit": "nothing of the run changes, and nothing was stored of it",
     "draft_to_edit": "a part of every edit: it locks and reads",
 }
 

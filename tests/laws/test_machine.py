@@ -58,7 +58,8 @@ from keepstep.errors import (
 from keepstep.queries.drafts import get_draft
 from keepstep.queries.integrity import Scope, verify
 from keepstep.queries.responses import archive_of, responses_of
-from keepstep.queries.runs import RunFilter, RunState, list_runs
+from keepstep.queries.run_lists import RunFilter, list_runs
+from keepstep.queries.runs import RunState
 
 T = TypeVar("T")
 EXAMPLES, STEPS = {"torture": (300, 60), "fast": (4, 20)}.get(os.environ.get("KEEPSTEP_HYPOTHESIS", "ci"), (18, 24))

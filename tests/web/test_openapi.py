@@ -120,6 +120,7 @@ async def test_every_kind_of_answer_is_as_declared(shapes: Shapes, admin: httpx.
     await _nodes(survey)
     await _versions(admin, survey, runs)
     await _imports(admin, survey)
+    await _access(admin, survey)
     await admin.get("/api/v1/verify")
     assert "\n".join(shapes.faults) == ""
     assert shapes.declared.keys() - shapes.seen == set()
@@ -171,6 +172,23 @@ async def _imports(admin: httpx.AsyncClient, survey: WebSurvey) -> None:
     table = b"full-name,favorite-color,note,instanceID\nJo,purple,tall,1\n"
     for _ in range(2):
         await admin.post(f"{survey.url}/runs/import", content=table, headers={"Content-Type": "text/csv"})
+
+
+async def _access(admin: httpx.AsyncClient, survey: WebSurvey) -> None:
+    """Everything that can be said about who may begin, and one invitation through each of its acts."""
+    access, invitations = f"{survey.url}/access", f"{survey.url}/invitations"
+    await admin.get(access)
+    await admin.patch(access, json={"mode": "link", "closes_at": "2099-01-01T00:00:00Z", "finish_within": 5, "embed_on": ["https://a.b"]})
+    await admin.post(f"{access}/renew-link")
+    for _ in range(2):
+        await admin.post(invitations, json={"invitations": [{"respondent": "ann@x.org"}, {"respondent": "", "note": "nobody"}]})
+        await admin.post(f"{invitations}/import", content=b"email,ward\nbob@x.org,3\n", headers={"Content-Type": "text/csv"})
+    await admin.post(f"{invitations}/links", json={"which": "new"})
+    one = f"{invitations}/{(await admin.get(invitations)).json()['items'][0]['id']}"
+    await admin.post(f"{one}/revoke")
+    await admin.post(f"{one}/renew")
+    await admin.post(f"{invitations}/revoke", json={"which": "unused"})
+    await admin.delete(one)
 
 
 async def _nodes(survey: WebSurvey) -> None:

@@ -228,6 +228,14 @@ async def test_runs_changed_since_come_oldest_change_first(editor: httpx.AsyncCl
     assert [item["id"] for item in items] == [second, first]
 
 
+async def test_runs_changed_since_go_on_by_cursor(editor: httpx.AsyncClient, survey: str) -> None:
+    runs = [await completed(editor, survey) for _ in range(3)]
+    params: dict[str, str | int] = {"updated_after": "2020-01-01T00:00:00Z", "limit": 2}
+    page = (await editor.get(f"/api/v1/wizards/{survey}/runs", params=params)).json()
+    rest = (await editor.get(f"/api/v1/wizards/{survey}/runs", params={**params, "cursor": page["next"]})).json()
+    assert [item["id"] for item in page["items"] + rest["items"]] == runs
+
+
 async def test_the_history_goes_on_by_cursor(editor: httpx.AsyncClient, survey: str) -> None:
     run_id = await completed(editor, survey)
     for number in (1, 2):

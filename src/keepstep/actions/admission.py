@@ -32,12 +32,12 @@ from keepstep.core.clock import utc_text
 from keepstep.db.tables import invitations, start_tries, users, wizard_runs, wizards
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import NotAdmitted, WizardNotFound
+from keepstep.queries.access import count_for_limit
 
 __all__ = ["Admitted", "Visit", "admit", "link_token", "not_admitted", "require_time_to_go_on"]
 
 # As a start takes it (actions/runs.py): a wizard on its way to the trash is waited for. Settings may change meanwhile.
 _WIZARD: Final = select(wizards.c.id, wizards.c.settings).where(wizards.c.id == bindparam("id")).with_for_update(read=True, key_share=True)
-_COUNTED: Final = (wizard_runs.c.trashed_at.is_(None), wizard_runs.c.status != "abandoned")
 _DETAILS: Final = {
     "closed": "This wizard is closed.",
     "not_yet_open": "This wizard is not open yet.",
@@ -125,10 +125,16 @@ async def _counted(tx: Write, key: bytes, now: datetime) -> tuple[int, datetime]
     statement = upsert(start_tries).values(key=key, since=now, tries=1)
     again = {"tries": case((fresh, 1), else_=own.tries + 1), "since": case((fresh, now), else_=own.since)}
     row = await tx.row(statement.on_conflict_do_update(index_elements=[own.key], set_=again).returning(own.tries, own.since))
-    # What others are just counting is left to them: two that clear away each other's row would wait for one another.
-    old = select(own.key).where(own.since <= now - 2 * WINDOW).limit(100).with_for_update(skip_locked=True)
-    await tx.execute(delete(start_tries).where(own.key.in_(old)))
+    await forget_starts(tx, now)
     return row.tries, row.since
+
+
+async def forget_starts(tx: Write, now: datetime, *, most: int = 100) -> int:
+    """How many counts were cleared away that nothing is measured by any more; up to so many."""
+    # What others are just counting is left to them: two that clear away each other's row would wait for one another.
+    own = start_tries.c
+    old = select(own.key).where(own.since <= now - 2 * WINDOW).limit(most).with_for_update(skip_locked=True)
+    return await tx.execute(delete(start_tries).where(own.key.in_(old)))
 
 
 async def _take_place(tx: Write, wizard_id: str, access: Access, visit: Visit) -> None:
@@ -141,12 +147,6 @@ async def _take_place(tx: Write, wizard_id: str, access: Access, visit: Visit) -
     # What took the last place may have been this very form, sent by the first of two clicks.
     if refused and not (visit.run_id is not None and await _is_run_of(tx, visit.run_id, wizard_id)):
         raise not_admitted(refused)
-
-
-async def count_for_limit(tx: Read, wizard_id: str, most: int) -> int:
-    """The runs that count for the limit, up to `most`: in progress or completed, and not in the trash."""
-    each = select(wizard_runs.c.id).where(wizard_runs.c.origin_wizard_id == wizard_id, *_COUNTED).limit(most)
-    return int(await tx.scalar(select(func.count()).select_from(each.subquery())))
 
 
 def _lock_of(wizard_id: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from keepstep.actions.context import Context
 from keepstep.actions.files import remove_unnamed
@@ -17,7 +17,7 @@ from keepstep.core.text import text_in
 from keepstep.core.validate import find_option_set
 from keepstep.db import erasure as door
 from keepstep.db.blobs import BlobStore
-from keepstep.db.tables import files, run_revisions
+from keepstep.db.tables import files, invitations, run_revisions
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import RequestInvalid, RunErased
 from keepstep.queries.files import named_files
@@ -76,17 +76,25 @@ async def erase_run(ctx: Context, tx: Write, run_id: str, request: ErasureReques
         channel=ctx.actor.channel,
     )
     done = await door.erase(tx, erasure)
+    if request.option_sets is None:
+        # Whoever was invited to this run stands in the list by name.
+        await tx.execute(delete(invitations).where(invitations.c.run_id == run_id))
     return replace(going, answers=done.answers, files=done.files, number=done.number)
 
 
 async def _erasable(ctx: Context, state: RunState, request: ErasureRequest) -> RunState:
     require(ctx.actor, "administer", state.origin_wizard_id)
-    if not request.reason.strip() or len(request.reason) > MAX_REASON or unstorable_text(request.reason):
-        detail = f"Say why, in at most {MAX_REASON:,} characters: the reason stays on record."
-        raise RequestInvalid(detail, errors=[{"pointer": "/reason", "code": "reason", "detail": detail}])
+    require_reason(request.reason)
     if state.erased_at is not None:
         raise RunErased("The answers of this run are erased already.")
     return state
+
+
+def require_reason(reason: str) -> None:
+    """Raises RequestInvalid for one that cannot be kept for ever."""
+    if not reason.strip() or len(reason) > MAX_REASON or unstorable_text(reason):
+        detail = f"Say why, in at most {MAX_REASON:,} characters: the reason stays on record."
+        raise RequestInvalid(detail, errors=[{"pointer": "/reason", "code": "reason", "detail": detail}])
 
 
 # --- what goes -----------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ their id; runs in the trash are left out and counted.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any, Literal
 
@@ -19,6 +19,8 @@ from keepstep.interchange.keepstep_json import keepstep_json
 from keepstep.interchange.runs_out import StoredRun, WriteOptions, csv_rows, jsonl_rows
 from keepstep.queries.drafts import get_draft
 from keepstep.queries.exports import Chosen, ExportedRun, Versions, chosen_versions, count_trashed, exported_runs, stored_names
+from keepstep.queries.run_lists import RunFilter
+from keepstep.queries.runs import RunState
 from keepstep.queries.versions import version_by_number, versions_of
 from keepstep.queries.wizards import Wizard, get_wizard
 
@@ -27,10 +29,11 @@ ExportFormat = Literal["csv", "jsonl"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportRequest:
-    """What to export and how it is written; `table` and `write` are about CSV alone."""
+    """What to export and how it is written; `table` and `write` are about CSV alone. `only`: some of the runs."""
 
     format_name: ExportFormat = "csv"
     versions: Versions = "all"
+    only: RunFilter | None = None
     table: TableOptions = field(default_factory=TableOptions)
     write: WriteOptions = field(default_factory=WriteOptions)
 
@@ -51,7 +54,7 @@ class Export:
 async def export_runs(ctx: Context, tx: Read, wizard_ref: str, request: ExportRequest) -> Export:
     """The export of a wizard's runs. Raises WizardNotFound, Forbidden, NothingPublished, VersionNotFound before the first byte."""
     wizard = await get_wizard(tx, ctx.actor, wizard_ref, "view", removed=True)
-    chosen = await chosen_versions(tx, wizard, request.versions)
+    chosen = replace(await chosen_versions(tx, wizard, request.versions), only=request.only)
     if request.format_name == "jsonl":
         return Export(wizard, await count_trashed(tx, chosen), _pieces(tx, chosen, _lines_of(chosen)))
     names = await stored_names(tx, chosen)
@@ -95,15 +98,15 @@ async def _pieces(tx: Read, chosen: Chosen, write: Write) -> AsyncIterator[bytes
 
 
 def _written(write: Write, batch: Sequence[ExportedRun]) -> bytes:
-    return b"".join(write([_stored_run(exported) for exported in batch]))
+    return b"".join(write([stored_run(exported.state, exported.first_version_number) for exported in batch]))
 
 
-def _stored_run(exported: ExportedRun) -> StoredRun:
-    state = exported.state
+def stored_run(state: RunState, first_version_number: int) -> StoredRun:
+    """A run as tables take it, in a file or on a page."""
     return StoredRun(
         id=state.id,
         version_number=state.version.number,
-        first_version_number=exported.first_version_number,
+        first_version_number=first_version_number,
         status="completed" if state.status == "completed" else "abandoned" if state.status == "abandoned" else "in_progress",
         revision=state.head_revision,
         language=state.language,

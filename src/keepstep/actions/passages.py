@@ -113,6 +113,9 @@ def _never_prefilled(structure: Structure, option_set_id: str) -> bool:
 
 def _named(structure: Structure, issues: Iterable[Issue]) -> set[str]:
     """The option sets that findings are about; they are placed by key, or by whatever the answer was given under."""
+    issues = tuple(issues)
+    if not issues:
+        return set()
     by_pointer = {pointer(key): option_set_id for key, option_set_id in structure.id_by_key.items()}
     by_pointer |= {pointer(option_set_id): option_set_id for option_set_id in structure.option_set_by_id}
     return {found for issue in issues if (found := by_pointer.get("/" + ([*issue.pointer.split("/"), ""])[1]))}

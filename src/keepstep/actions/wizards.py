@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import insert, update
+from sqlalchemy import delete, insert, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from keepstep.actions.audit import audit_wizard
@@ -22,7 +22,7 @@ from keepstep.core.jsonvalue import canonical_bytes
 from keepstep.core.keys import free_key
 from keepstep.core.permissions import Permission, require
 from keepstep.core.structure import Structure, dump, empty_structure, parse
-from keepstep.db.tables import grants, wizards
+from keepstep.db.tables import grants, invitations, wizards
 from keepstep.db.transaction import UNIQUE, Read, Write
 from keepstep.errors import IdConflict, RequestInvalid, SlugTaken, WizardTrashed
 from keepstep.queries.drafts import owners_of
@@ -253,6 +253,8 @@ async def remove_wizard(ctx: Context, tx: Write, wizard_ref: str, confirm: str |
     _require_consent(ctx, now, confirm)
     emptied = {"slug": None, "settings": None, "removed_at": ctx.now, "updated_at": ctx.now}
     await tx.execute(update(wizards).where(wizards.c.id == wizard.id).values(draft=None, shelf=None, **emptied))
+    # They name people, and nobody can begin any more.
+    await tx.execute(delete(invitations).where(invitations.c.wizard_id == wizard.id))
     runs = sum(run.count for run in now.report.impact.runs)
     await audit_wizard(ctx, tx, "wizard.removed", wizard.id, slug=wizard.slug, name=wizard.name, runs=runs)
     return replace(wizard, slug=None, settings=None, removed_at=ctx.now, updated_at=ctx.now)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from keepstep import __version__
-from keepstep.cli import accounts, backup, database, demo, runs, serving, sweeping, verifying, wizards
+from keepstep.cli import access, accounts, backup, database, demo, runs, serving, sweeping, verifying, wizards
 
 app = typer.Typer(
     name="keepstep",
@@ -27,6 +27,8 @@ app.add_typer(accounts.user, name="user")
 app.add_typer(accounts.token, name="token")
 app.add_typer(wizards.wizard, name="wizard")
 app.add_typer(runs.run, name="run")
+app.add_typer(access.access, name="access")
+app.add_typer(access.invitation, name="invitation")
 app.command("impact")(wizards.impact)
 
 

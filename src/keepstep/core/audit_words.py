@@ -51,6 +51,11 @@ def _access_changed(deed: Deed) -> str:
     return f"Changed who may begin the wizard: {told}."
 
 
+def _links_made(deed: Deed) -> str:
+    renewed = f"; {_count(deed['renewed'], 'older link opens', 'older links open')} nothing any more" if deed.get("renewed") else ""
+    return f"Made {_count(deed.get('links'), 'link')} of invitations{renewed}."
+
+
 def _runs_imported(deed: Deed) -> str:
     there = deed.get("already_there")
     more = f", {there:,} were there already" if there else ""
@@ -86,6 +91,11 @@ _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     "wizard.changed": _changed,
     "wizard.access_changed": _access_changed,
     "wizard.link_renewed": lambda _: "Renewed the link of the wizard; the one before lets nobody begin any more.",
+    "wizard.invited": lambda deed: f"Added {_count(deed.get('invitations'), 'invitation')}.",
+    "wizard.links_made": _links_made,
+    "wizard.invitation_renewed": lambda deed: f"Renewed an invitation ({str(deed.get('was', '')).replace('_', ' ')} before).",
+    "wizard.invitations_revoked": lambda deed: f"Revoked {_count(deed.get('invitations'), 'invitation')}.",
+    "wizard.invitations_deleted": lambda deed: f"Deleted {_count(deed.get('invitations'), 'invitation')} from the list.",
     "wizard.published": _published,
     "wizard.imported": lambda deed: f"Imported {deed.get('filename')} ({deed.get('format')}).",
     "wizard.runs_imported": _runs_imported,
@@ -94,6 +104,8 @@ _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     "wizard.removed": lambda deed: (
         f"Removed the wizard “{deed.get('name')}” for good; {_count(deed.get('runs'), 'run stays', 'runs stay')} readable."
     ),
+    "wizard.view_saved": lambda deed: f"Saved the view “{deed.get('name')}” of the runs.",
+    "wizard.view_deleted": lambda deed: f"Deleted the view “{deed.get('name')}” of the runs.",
     "run.revision_restored": lambda deed: (
         f"Restored revision {deed.get('revision')} of run {deed['about']}, as revision {deed.get('stored_as')}."
     ),

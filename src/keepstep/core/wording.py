@@ -10,7 +10,7 @@ from typing import Any, Final, assert_never
 from keepstep.core import change as c
 from keepstep.core.change import Change
 from keepstep.core.jsonvalue import dumps
-from keepstep.core.structure import Structure, choices_of
+from keepstep.core.structure import ChoiceFields, Structure
 from keepstep.core.text import Text, quoted, text_in
 
 CONCERNS: Final[Mapping[str, str]] = {
@@ -82,9 +82,9 @@ class Names:
     def option(self, option_set_id: str, value: str) -> str:
         for structure in (self.new, self.old):
             node = structure.option_set_by_id.get(option_set_id)
-            for option in choices_of(node) if node is not None else ():
-                if option.value == value:
-                    return self.text(option.label)
+            option = node.option_by_value.get(value) if isinstance(node, ChoiceFields) else None
+            if option is not None:
+                return self.text(option.label)
         return f"“{value}”"
 
     def text(self, text: Text | None) -> str:

@@ -1,6 +1,6 @@
 """The audit trail: who did what to what, written in the transaction that does it. Append-only; never holds an answer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -32,18 +32,17 @@ _INSERT: Final = insert(audit_events)
 
 async def append_event(tx: Write, event: Event) -> None:
     """The event, in the caller's transaction: no act without its event, no event without its act."""
-    await tx.execute(
-        _INSERT,
-        {
-            "id": event.id,
-            "at": event.at,
-            "actor": event.actor,
-            "channel": event.channel,
-            "action": event.action,
-            "subject_kind": event.subject_kind,
-            "subject_id": event.subject_id,
-            "wizard_id": event.wizard_id,
-            "run_id": event.run_id,
-            "details": dict(event.details),
-        },
-    )
+    await tx.execute(_INSERT, _row(event))
+
+
+async def append_events(tx: Write, events: Iterable[Event]) -> int:
+    """As `append_event`, for an act on thousands of things at once: how many there were."""
+    rows = ([row[name] for name in _COLUMNS] for row in map(_row, events))
+    return await tx.copy(audit_events, _COLUMNS, rows)
+
+
+_COLUMNS: Final = ("id", "at", "actor", "channel", "action", "subject_kind", "subject_id", "wizard_id", "run_id", "details")
+
+
+def _row(event: Event) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in _COLUMNS} | {"details": dict(event.details)}

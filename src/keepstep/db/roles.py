@@ -35,6 +35,7 @@ APP_PRIVILEGES: Final = {
     "import_receipts": _APPEND,
     "invitations": _ALL,
     "start_tries": _ALL,
+    "run_views": _ALL,
     "wizard_runs": _CHANGE,
     "run_revisions": _APPEND,
     # Written by erase_run alone.

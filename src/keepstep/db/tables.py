@@ -296,6 +296,20 @@ start_tries: Final = Table(
     Index(None, "since"),
 )
 
+# A filter of the table of runs with its columns under a name. Holds no words of answers: see queries/run_views.py.
+run_views: Final = Table(
+    "run_views",
+    metadata,
+    _id("id", primary_key=True),
+    Column("wizard_id", Id, ForeignKey("wizards.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("query", Json, nullable=False),
+    _id("created_by", nullable=True),
+    _at("created_at"),
+    _is_object("query"),
+    Index(None, "wizard_id", "name"),
+)
+
 # --- runs: every key starts with the run's id, so that they can lie on many nodes ------------------------------------
 
 wizard_runs: Final = Table(
@@ -331,6 +345,8 @@ wizard_runs: Final = Table(
     Index(None, "origin_wizard_id", "updated_at", "id"),
     Index(None, "wizard_version_id", "status"),
     Index("ix_wizard_runs_in_progress", "updated_at", postgresql_where=text("status = 'in_progress'")),
+    # The trash of a wizard is a few of many runs.
+    Index("ix_wizard_runs_trashed", "origin_wizard_id", "updated_at", "id", postgresql_where=text("trashed_at IS NOT NULL")),
 )
 
 run_revisions: Final = Table(

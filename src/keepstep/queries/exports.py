@@ -14,6 +14,7 @@ from keepstep.core.structure import Statement
 from keepstep.db.tables import run_revisions, wizard_runs, wizard_versions
 from keepstep.db.transaction import Read
 from keepstep.errors import NothingPublished, VersionNotFound
+from keepstep.queries.run_lists import RunFilter, conditions_of
 from keepstep.queries.runs import RunState, runs_with_heads, state_of_row
 from keepstep.queries.versions import Version, versions_of
 from keepstep.queries.wizards import Wizard
@@ -25,10 +26,14 @@ _BATCH: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What an export is about: the wizard and the versions whose runs it holds, oldest first."""
+    """What an export is about: the wizard and the versions whose runs it holds, oldest first; of those, the runs that `only` holds.
+
+    Names and so columns are those of all runs of these versions, so that exports of some runs fit under each other.
+    """
 
     wizard: Wizard
     versions: tuple[Version, ...]
+    only: RunFilter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,8 @@ def _statement(chosen: Chosen) -> Select[tuple[object, ...]]:
 async def exported_runs(tx: Read, chosen: Chosen, *, size: int = _BATCH) -> AsyncIterator[Sequence[ExportedRun]]:
     """Every run that is not in the trash, oldest id first, in batches; all of one snapshot."""
     statement = _statement(chosen).order_by(wizard_runs.c.id).limit(size)
+    if chosen.only is not None:
+        statement = statement.where(*await conditions_of(tx, chosen.wizard.id, chosen.only))
     after = ""
     while True:
         rows = await tx.rows(statement.where(wizard_runs.c.id > after) if after else statement)

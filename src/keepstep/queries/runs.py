@@ -1,4 +1,4 @@
-"""Stored runs as values: one run in its own version, its revisions, and lists by key set. Reads only."""
+"""Stored runs as values: one run in its own version, and its revisions. Lists of runs are run_lists.py. Reads only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,15 +6,14 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, FromClause, Row, Select, Text, and_, bindparam, cast, func, or_, select, text, tuple_
-from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
+from sqlalchemy import ColumnElement, FromClause, Row, Select, and_, bindparam, select
 
 from keepstep.core.clock import Clock
 from keepstep.core.flow import AS_STORED, Answers, Evaluation, evaluate
 from keepstep.core.permissions import Actor, require
-from keepstep.db.tables import run_revisions, version_option_sets, wizard_runs, wizard_versions, wizards
+from keepstep.db.tables import run_revisions, wizard_runs, wizard_versions, wizards
 from keepstep.db.transaction import Read
-from keepstep.errors import RequestInvalid, RevisionNotFound, RunNotFound
+from keepstep.errors import RevisionNotFound, RunNotFound
 from keepstep.queries.versions import Version, version_by_id
 
 
@@ -103,6 +102,11 @@ def _with_revision(number: ColumnElement[Any], runs: FromClause = wizard_runs, *
 def runs_with_heads(runs: FromClause, *more: ColumnElement[Any]) -> Select[Any]:
     """What `state_of_row` reads, from `wizard_runs` joined with something else, and further columns of that."""
     return _with_revision(wizard_runs.c.revision, runs, *more)
+
+
+def runs_with_all_revisions() -> Select[Any]:
+    """What `revision_state` reads: each revision of a run in a row of its own."""
+    return select(*_RUN, *_REVISION).select_from(wizard_runs.join(run_revisions, run_revisions.c.run_id == wizard_runs.c.id))
 
 
 _HEAD: Final = _with_revision(wizard_runs.c.revision).where(wizard_runs.c.id == bindparam("run_id"))
@@ -250,41 +254,7 @@ async def wizard_of(tx: Read, origin_wizard_id: str) -> RunWizard:
     return RunWizard(origin_wizard_id, row.slug, row.name, row.removed_at is not None, row.version_number)
 
 
-# --- lists ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class RunFilter:
-    """Which runs a list holds. `answers`: option set key or id → the text of its value.
-
-    `flag`: some answer has a flag of this code; `flagged`: the option set with this key or id has a flag; with both, it has this one.
-    `archived`: the archive has an entry of this name: an imported column, or an option set by its id.
-    """
-
-    version: int | None = None
-    status: str | None = None
-    updated_after: datetime | None = None
-    trashed: bool = False
-    answers: Sequence[tuple[str, str]] = ()
-    flag: str | None = None
-    flagged: str | None = None
-    archived: str | None = None
-
-
-async def list_runs(tx: Read, wizard_id: str, chosen: RunFilter, *, limit: int, after: Sequence[str] | None = None) -> Sequence[RunState]:
-    """A page of a wizard's runs, newest first; by last change, oldest first, when `updated_after` is given (to keep in step)."""
-    statement = _with_revision(wizard_runs.c.revision).where(*await _conditions(tx, wizard_id, chosen))
-    if chosen.updated_after is None:
-        statement = statement.order_by(wizard_runs.c.id.desc())
-        if after:
-            statement = statement.where(wizard_runs.c.id < after[0])
-    else:
-        statement = statement.order_by(wizard_runs.c.updated_at, wizard_runs.c.id)
-        if after:
-            seen = tuple_(datetime.fromisoformat(after[0]), after[1])
-            statement = statement.where(tuple_(wizard_runs.c.updated_at, wizard_runs.c.id) > seen)
-    rows = await tx.rows(statement.limit(limit))
-    return [await state_of_row(tx, row) for row in rows]
+# --- rows of lists --------------------------------------------------------------------------------------------------
 
 
 async def state_of_row(tx: Read, row: Row[Any]) -> RunState:
@@ -292,69 +262,6 @@ async def state_of_row(tx: Read, row: Row[Any]) -> RunState:
     if row.working_answers is not None:
         return working_state(row, await version_by_id(tx, row.wizard_version_id))
     return revision_state(row, await version_by_id(tx, row.revision_version_id))
-
-
-def position_of(state: RunState, chosen: RunFilter) -> list[str]:
-    """What a cursor keeps of the last run of a page."""
-    return [state.id] if chosen.updated_after is None else [state.updated_at.isoformat(), state.id]
-
-
-async def _conditions(tx: Read, wizard_id: str, chosen: RunFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [wizard_runs.c.origin_wizard_id == wizard_id]
-    conditions.append(wizard_runs.c.trashed_at.is_not(None) if chosen.trashed else wizard_runs.c.trashed_at.is_(None))
-    if chosen.status is not None:
-        conditions.append(wizard_runs.c.status == chosen.status)
-    if chosen.updated_after is not None:
-        conditions.append(wizard_runs.c.updated_at > chosen.updated_after)
-    if chosen.version is not None:
-        of_number = (wizard_versions.c.origin_wizard_id == wizard_id, wizard_versions.c.version_number == chosen.version)
-        conditions.append(wizard_runs.c.wizard_version_id.in_(select(wizard_versions.c.id).where(*of_number)))
-    for key, value in chosen.answers:
-        conditions.append(_answer_is(await _option_set_id(tx, wizard_id, key), value))
-    if chosen.flagged is not None:
-        conditions.append(_is_flagged(chosen.flag, await _option_set_id(tx, wizard_id, chosen.flagged, "flagged")))
-    elif chosen.flag is not None:
-        conditions.append(_is_flagged(chosen.flag))
-    if chosen.archived is not None:
-        conditions.append(run_revisions.c.archive.has_key(chosen.archived))
-    return conditions
-
-
-_ANSWERS: Final = func.coalesce(wizard_runs.c.working_answers, run_revisions.c.answers, type_=JSONB)
-
-
-def _is_flagged(code: str | None, option_set_id: str | None = None) -> ColumnElement[bool]:
-    """Whether an answer, or that of one option set, has a flag, or one of this code."""
-    path = ("$.*" if option_set_id is None else f'$."{option_set_id}"') + ".flags[*].code"
-    if code is None:
-        return func.jsonb_path_exists(_ANSWERS, cast(path, JSONPATH))
-    return func.jsonb_path_exists(_ANSWERS, cast(f"{path} ? (@ == $code)", JSONPATH), func.jsonb_build_object("code", cast(code, Text)))
-
-
-def _answer_is(option_set_id: str, value: str) -> ColumnElement[bool]:
-    stored = _ANSWERS[option_set_id]["value"]
-    return or_(stored.astext == value, stored.contains(func.to_jsonb(text("CAST(:wanted AS text)").bindparams(wanted=value))))
-
-
-async def _option_set_id(tx: Read, wizard_id: str, key: str, filter_name: str = "") -> str:
-    """The option set that this wizard's newest version with the key (or id) means. Raises RequestInvalid."""
-    joined = version_option_sets.join(wizard_versions, wizard_versions.c.id == version_option_sets.c.version_id)
-    named = or_(version_option_sets.c.key == key, func.text(version_option_sets.c.option_set_id) == key)
-    statement = select(version_option_sets.c.option_set_id).select_from(joined)
-    statement = statement.where(wizard_versions.c.origin_wizard_id == wizard_id, named)
-    found = await tx.scalar(statement.order_by(wizard_versions.c.version_number.desc()).limit(1))
-    if found is None:
-        raise RequestInvalid(
-            f"No version of this wizard has an option set {key[:80]!r}.",
-            errors=[
-                {
-                    "pointer": f"/{filter_name or f'answer[{key[:80]}]'}",
-                    "code": "unknown-option-set",
-                    "detail": "Use a key or an id of one of its versions.",
-                }
-            ],
-        )
-    return str(found)
 
 
 # --- revisions -----------------------------------------------------------------------------------------------------

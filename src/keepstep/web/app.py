@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 
 from keepstep import __version__
 from keepstep.config import Resources
-from keepstep.web.api import accounts, drafts, exports, files, imports, nodes, runs, system, verify, wizards
+from keepstep.web.api import access, accounts, drafts, exports, files, imports, nodes, runs, system, verify, wizards
 from keepstep.web.api import versions as versions_api
 from keepstep.web.edge import Edge
 from keepstep.web.metrics import Metrics
@@ -32,17 +32,25 @@ from keepstep.web.pages import (
     impact_change,
     impact_delete,
     impact_stored,
+    invitations,
     invited,
     languages,
     new_wizard,
+    prefill,
     preview,
     problems_page,
     provider,
     receipt,
     review,
     rollback,
+    run,
+    run_acts,
+    run_download,
+    run_edit,
+    runs_act,
     set_password,
     settings,
+    share,
     signing_in,
     tokens,
     trash,
@@ -51,6 +59,7 @@ from keepstep.web.pages import (
     version,
     versions,
 )
+from keepstep.web.pages import runs as runs_pages
 from keepstep.web.pages.provider import CALLBACK
 from keepstep.web.player import ends, start, steps
 from keepstep.web.problems import answer_problems
@@ -68,6 +77,8 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     files.router,
     imports.router,
     exports.router,
+    access.router,
+    access.uploads,
     accounts.router,
     verify.router,
     system.router,
@@ -91,11 +102,21 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     version.router,
     rollback.router,
     audit.router,
+    runs_act.router,
+    runs_pages.router,
+    run_edit.router,
+    run_download.router,
+    run_acts.router,
+    run.router,
     new_wizard.router,
     new_wizard.uploads,
     receipt.router,
     settings.router,
     settings.uploads,
+    share.router,
+    prefill.router,
+    invitations.uploads,
+    invitations.router,
     trash.router,
     signing_in.router,
     provider.router,

@@ -24,6 +24,11 @@ _DONE: Final[Mapping[str, str]] = {
     "enabled": message("The user is enabled and may sign in again."),
     "sessions": message("The user is signed out everywhere."),
     "withdrawn": message("The link is withdrawn."),
+    "access": message("Saved. It holds at once."),
+    "link": message("The link is renewed. The one before lets nobody begin any more."),
+    "no-links": message("There was nothing to export: nobody is waiting for a link."),
+    "invitation-revoked": message("The invitation is revoked. Its link opens nothing any more."),
+    "invitation-deleted": message("The invitation is deleted from the list."),
     "granted": message("The grant is given."),
     "ungranted": message("The grant is withdrawn."),
 }

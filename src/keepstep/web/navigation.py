@@ -31,6 +31,7 @@ WIZARD_TABS: Final[Sequence[Entry]] = (
     Entry("runs", message("Runs")),
     Entry("migrate", message("Migrate")),
     Entry("results", message("Results")),
+    Entry("share", message("Share"), "edit"),
     Entry("settings", message("Settings"), "edit"),
     Entry("wizard-audit", message("Audit trail")),
 )

@@ -78,7 +78,7 @@ def page(
 ) -> HTMLResponse:
     """The page, or its `block` alone where htmx asks for a part. `values` are what the template names."""
     resources: Resources = request.app.state.resources
-    environment = environment_of(_language_for(request), resources.settings.zone)
+    environment = environment_of(language_for(request), resources.settings.zone)
     given = _always(request) | values
     body = _part(environment, template, block, given) if wants_part(request) else environment.get_template(template).render(given)
     return HTMLResponse(body, status_code=status, headers={**PAGE_HEADERS, **(headers or {})})
@@ -92,7 +92,7 @@ def _part(environment: Environment, template: str, block: str, given: Mapping[st
         return environment.get_template(template).render(given, layout="part.html")
 
 
-def _language_for(request: Request) -> str:
+def language_for(request: Request) -> str:
     """As somebody chose for their account, else as their browser asks."""
     visitor = getattr(request.state, "visitor", None)
     chosen = visitor.language if visitor else None

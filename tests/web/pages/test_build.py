@@ -109,6 +109,40 @@ async def test_small_and_large_wizards_cost_the_same_number_of_queries(
     assert counts[0][0] <= 8
 
 
+async def long_wizard(editor: httpx.AsyncClient) -> tuple[str, list[str]]:
+    """A step of ninety questions, whose last has 130 options."""
+    sets = [option_set(f"q{number}") for number in range(89)]
+    sets.append(option_set("many", "single_select", options=[option(f"v{number}") for number in range(130)]))
+    made = await editor.post("/api/v1/wizards", json={"name": "Long", "structure": wizard(step("one", *sets), name="Long")})
+    assert made.status_code == 201
+    return "/wizards/long/build", [item["id"] for item in sets]
+
+
+async def test_of_many_questions_the_canvas_shows_those_around_the_chosen_one(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    base, ids = await long_wizard(editor)
+    page = await admin_browser.open(f"{base}?node={ids[45]}")
+    shown = [str(each["data-id"]) for each in page.tree.select(".kb-items > .kb-slot")]
+    assert shown == ids[40:80]
+    assert page.one(".kb-items")["data-next"] == ids[80]
+    assert page.link("40 questions before these").endswith(f"node={ids[0]}")
+    last = await admin_browser.open(page.link("10 questions after these"))
+    assert [str(each["data-id"]) for each in last.tree.select(".kb-items > .kb-slot")] == ids[80:]
+    assert len(last.tree.select("#outline .kb-sets .kb-row")) == 90
+
+
+async def test_of_many_options_a_part_is_shown_and_the_last_after_one_was_added(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    base, ids = await long_wizard(editor)
+    page = await admin_browser.open(f"{base}?node={ids[-1]}")
+    assert (len(page.tree.select(".kb-options > li")), page.one(".kb-options")["data-next"]) == (60, "v60")
+    assert "and 70 more options" in page.text(f"#item-{ids[-1]}")
+    page = await admin_browser.open(page.link("70 further options"))
+    assert page.link("Options 1 to 60").endswith("options=0")
+    page = Page(await send(admin_browser, page, "move-option", value="v119"))
+    assert page.one(".kb-options > li:first-child")["data-id"] == "v60"
+    page = Page(await send(admin_browser, page, "add-option", {"label": "Newest"}))
+    assert page.one(".kb-options > li:last-child")["data-id"] == "newest"
+
+
 def test_the_scripts_of_the_builder_are_small() -> None:
     scripts = ["vendor/htmx.js", "vendor/sortable.js", "keepstep.js", "build.js"]
     assert sum(len(gzip.compress((FOLDER / name).read_bytes())) for name in scripts) <= 60 * 1024

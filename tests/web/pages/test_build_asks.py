@@ -173,6 +173,17 @@ async def test_answers_that_come_after_the_comparison_are_shown_before_anything_
     assert [each["value"] for each in sets_of(await structure_of(survey), 1)[0]["options"]] == ["blue"]
 
 
+async def test_lines_that_meet_what_somebody_changed_meanwhile_are_compared_anew(admin_browser: Browser, survey: WebSurvey) -> None:
+    page = await compared(admin_browser, survey, "blue\tBlue\nteal\tTeal")
+    made = await survey.send("POST", f"/api/v1/option-sets/{survey.color}/options", json={"value": "lime", "label": "Lime"})
+    assert made.status_code == 201
+    asked = Page(await send(admin_browser, page, "replace-options"))
+    assert asked.answer.status_code == 409
+    again = Page(await send(admin_browser, asked, "options"))
+    assert rows_of(again) == ["Teal teal new", "Red red retired", "Lime lime retired"]
+    assert (await send(admin_browser, again, "replace-options")).status_code == 200
+
+
 async def test_equal_labels_are_a_finding_and_no_error(admin_browser: Browser, survey: WebSurvey) -> None:
     page = await compared(admin_browser, survey, "blue\tBlue\nsky\tBlue\nred\tRed")
     assert page.text(".kb-finding") == "2 options are called “Blue”: who answers cannot tell them apart."

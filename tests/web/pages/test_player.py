@@ -108,7 +108,7 @@ async def test_an_answer_to_what_is_not_asked_or_hidden_is_not_taken(stranger: B
     more = option_set("more", visible_if={"==": [{"var": first["id"]}, "yes"]})
     page = await begun(stranger, await published(resources, wizard(step("one", first, more, secret))))
     forged = {"shown": [each["id"] for each in (first, more, secret)], f"q-{more['id']}": "x", f"q-{secret['id']}": "y"}
-    page = await sent(stranger, page, {"First": "no"}, **forged)
+    page = await sent(stranger, page, {"First": "no"}, also=forged)
     assert await answers_of(resources, run_id_of(page)) == {first["id"]: "no"}
 
 
@@ -156,7 +156,7 @@ async def test_one_question_for_each_page(stranger: Browser, resources: Resource
 async def test_the_language_changes_without_losing_what_was_typed(stranger: Browser, resources: Resources) -> None:
     name = option_set("name", is_required=True) | {"name": {"en": "Name", "de": "Ihr Name"}}
     ref = await published(resources, wizard(step("one", name, option_set("size", "integer")), languages=["en", "de"]))
-    page = await sent(stranger, await begun(stranger, ref), {"Size": "many"}, go=None, to_language="de")
+    page = await sent(stranger, await begun(stranger, ref), {"Size": "many"}, go=None, also={"to_language": "de"})
     assert (page.answer.status_code, page.one("html")["lang"], asked_in(page)[0]) == (200, "de", "Ihr Name")
     assert page.labelled("Size (optional)")["value"] == "many"
     assert (await run_of(resources, run_id_of(page))).language == "de"

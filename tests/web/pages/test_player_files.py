@@ -38,7 +38,7 @@ async def test_a_file_is_kept_while_something_else_is_wrong_and_can_be_taken_out
     assert answers_on(page)["Scan"] == "scan.png, _b_.txt"
     page = await stranger.open(page.link("Change Scan"))
     taken = str(page.tree.select(".pl-files input")[0]["value"])
-    page = await sent(stranger, page, **{str(page.tree.select(".pl-files input")[0]["name"]): taken})
+    page = await sent(stranger, page, also={str(page.tree.select(".pl-files input")[0]["name"]): taken})
     assert answers_on(page)["Scan"] == "_b_.txt"
     assert await stored_files(resources) == 1
     assert title(await finished(stranger, page)) == "Thank you"
@@ -70,7 +70,7 @@ async def test_a_file_that_does_not_fit_is_told_and_can_be_replaced(
     assert said in page.text(".pl-summary")
     instead = {"Choose a file" if said == "is empty" else "Add a file": SCAN["Scan"]}
     taken = {str(each["name"]): str(each["value"]) for each in page.tree.select(".pl-files input")}
-    page = await sent(stranger, page, files=instead, **taken)
+    page = await sent(stranger, page, files=instead, also=taken)
     assert answers_on(page)["Scan"] == "scan.png"
 
 
@@ -88,5 +88,5 @@ async def test_a_file_of_another_run_cannot_be_named(stranger: Browser, resource
     file_id = next(value for value in (await answers_of(resources, run_id_of(theirs))).values() if isinstance(value, list))[0]["file_id"]
     mine = await begun(stranger, ref)
     question = str(mine.one("input[type=file]")["name"])
-    page = await sent(stranger, mine, {"Name": "Eve"}, **{question: file_id, f"{question}-file_id": file_id})
+    page = await sent(stranger, mine, {"Name": "Eve"}, also={question: file_id, f"{question}-file_id": file_id})
     assert answers_on(page)["Scan"] == "You left this empty"

@@ -126,10 +126,10 @@ async def _streamed(ctx: Context, resources: Resources, wizard_ref: str, request
             "Content-Disposition": f'attachment; filename="{export.filename(ending)}"',
             "Keepstep-Trashed-Runs": str(export.trashed),
         }
-        return Streamed(_all(first, export), opened.pop_all(), media_type=_TYPES[ending], headers=headers)
+        return Streamed(all_pieces(first, export), opened.pop_all(), media_type=_TYPES[ending], headers=headers)
 
 
-async def _all(first: bytes, export: Export) -> AsyncIterator[bytes]:
+async def all_pieces(first: bytes, export: Export) -> AsyncIterator[bytes]:
     yield first
     async for piece in export.pieces:
         if piece:

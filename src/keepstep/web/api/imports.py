@@ -107,7 +107,7 @@ def _media_type(header: str | None) -> tuple[str, str | None]:
     return (header or "").partition(";")[0].strip().lower(), charset if isinstance(charset, str) else None
 
 
-_BODY: Final[dict[str, Any]] = {
+RAW_BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "content": {
@@ -125,7 +125,7 @@ _BODY: Final[dict[str, Any]] = {
     "/api/v1/wizards/{wizard_ref}/runs/import",
     status_code=201,
     summary="Import runs",
-    openapi_extra=_BODY,
+    openapi_extra=RAW_BODY,
     responses=shapes.answers(RunsImport, 201, 200),
 )
 async def import_some_runs(

@@ -28,7 +28,8 @@ from keepstep.core.structure import ID_PATTERN
 from keepstep.db.transaction import open_read, open_write
 from keepstep.errors import RequestInvalid
 from keepstep.queries.responses import answers_by_key, run_json, run_summary
-from keepstep.queries.runs import RunFilter, RunState, RunWizard, get_run, get_run_at, list_revisions, list_runs, position_of, wizard_of
+from keepstep.queries.run_lists import RunFilter, list_runs, position_of
+from keepstep.queries.runs import RunState, RunWizard, get_run, get_run_at, list_revisions, wizard_of
 from keepstep.queries.through import run_through
 from keepstep.queries.versions import version_by_number
 from keepstep.queries.wizards import get_wizard
@@ -180,7 +181,8 @@ async def list_(
     together those where that answer has that flag.
     """
     wizard = await get_wizard(tx, ctx.actor, wizard_ref, permission="view", removed=True)
-    chosen = RunFilter(version, status, updated_after, trashed, _answer_filters(request), *_names(flag, flagged, archived))
+    _names(flag, flagged, archived)
+    chosen = RunFilter(version, status, updated_after, trashed, _answer_filters(request), flag, flagged, archived)
     listing = Listing("runs", {"wizard": wizard.id, **_filters_json(chosen)}, resources.secret)
     found = await list_runs(tx, wizard.id, chosen, limit=limit + 1, after=listing.after(cursor))
     shown, following = listing.page(found, limit, position=lambda state: position_of(state, chosen))

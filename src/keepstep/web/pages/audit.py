@@ -94,7 +94,7 @@ async def _listed(tx: Read, resources: ResourcesDep, asked: Asked, *, wizard_id:
     found = await list_audit_lines(tx, chosen, before=before, limit=DEFAULT_LIMIT + 1)
     shown, following = listing.page(found, DEFAULT_LIMIT, position=lambda line: [line.event.at.isoformat(), line.event.id])
     return {
-        "lines": [(line, _deed(line)) for line in shown],
+        "lines": [(line, deed_in(line)) for line in shown],
         "following": following,
         "asked": asked,
         "query": asked.query(),
@@ -105,7 +105,8 @@ async def _listed(tx: Read, resources: ResourcesDep, asked: Asked, *, wizard_id:
     }
 
 
-def _deed(line: AuditLine) -> str:
+def deed_in(line: AuditLine) -> str:
+    """What was done, in a sentence."""
     event = line.event
     # Nobody knows a run by its whole id; the end of it differs most.
     about = event.run_id[-8:] if event.run_id else line.user_name or _own_name(event.subject_id, line)

@@ -40,7 +40,7 @@ from keepstep.queries.frame import frame_of
 from keepstep.web.pages import build_fields as fields
 from keepstep.web.pages.build_acts import Sent, plan_of
 from keepstep.web.pages.build_ask import ask
-from keepstep.web.pages.build_view import TYPE_ICONS, TYPE_NAMES, Place, View, neighbours, rules_of
+from keepstep.web.pages.build_view import MOST_OPTIONS, TYPE_ICONS, TYPE_NAMES, Place, View, abridged, neighbours, offered_by, rules_of
 from keepstep.web.pages.problem_groups import docked
 from keepstep.web.pages.problems_page import problem_of
 from keepstep.web.pages.route import fields_of, page_router, see_other
@@ -105,11 +105,12 @@ async def build(
     add: Annotated[str | None, Query(max_length=80)] = None,
     find: Annotated[str, Query(max_length=200)] = "",
     done: Annotated[int, Query(ge=0, lt=2**31)] = 0,
+    options: Annotated[int, Query(ge=0, lt=2**31)] = 0,
 ) -> Response:
     """The draft with a node chosen. `add` opens the palette before that sibling ("" is the end), `find` are words of its search."""
     construction = await get_construction(tx, visitor.actor, wizard_ref)
     said = next((line.name for line in construction.log if line.revision == done), "")
-    place = Place(node, lang, pane if pane in PANES else "step", add, find)
+    place = Place(node, lang, pane if pane in PANES else "step", add, find, options)
     # Whoever has the outline of this very draft needs no other.
     has_outline = request.headers.get(_REVISION) == construction.state.etag
     parts = Parts(outline=not has_outline, problems=not has_outline)
@@ -172,7 +173,9 @@ def values_of(visitor: Visitor, view: View) -> Mapping[str, Any]:
         "problem_dock": lambda: docked(
             view.construction.problems, lambda finding: problem_of(finding, view.construction.state.draft, wizard.slug or wizard.id)
         ),
-        "question_of": lambda option_set: question_view(option_set, view.situation),
+        "question_of": lambda option_set: question_view(abridged(option_set), view.situation),
+        "offered_by": offered_by,
+        "most_options": MOST_OPTIONS,
         "free_ending_key": lambda structure: free_key("ending", {each.key for each in structure.endings}, "ending"),
         "rules_of": rules_of,
         "words_of": lambda expression: condition_words(expression, view.structure, view.construction.state.draft.shelf),
@@ -231,11 +234,16 @@ async def problems_count(request: Request, visitor: CurrentVisitor, tx: PageRead
 
 @router.get("/wizards/{wizard_ref}/build/counts", name="page:build-counts")
 async def counts(
-    request: Request, visitor: CurrentVisitor, tx: PageRead, wizard_ref: str, node: Annotated[str, Query(max_length=80)] = ""
+    request: Request,
+    visitor: CurrentVisitor,
+    tx: PageRead,
+    wizard_ref: str,
+    node: Annotated[str, Query(max_length=80)] = "",
+    options: Annotated[int, Query(ge=0, lt=2**31)] = 0,
 ) -> Response:
     """The page with every count, however long it takes: what is fetched after a page whose counts would have kept it waiting."""
     construction = await get_construction(tx, visitor.actor, wizard_ref)
-    view = View(construction, Place(node), visitor.actor.id)
+    view = View(construction, Place(node, options=options), visitor.actor.id)
     view = replace(view, stored=await stored_of(tx, construction.state.wizard.id, view.sets_to_count, as_of=visitor.ctx.now))
     template = "build/parts.html" if wants_part(request) else "build/page.html"
     return page(request, template, block="parts", said="", moved=None, parts=Parts(), refused=Refused(), **values_of(visitor, view))
@@ -291,7 +299,7 @@ async def _done(request: Request, visitor: Visitor, tx: Read, edited: Edited, se
     if not is_htmx(request):
         return see_other(request, _problems_path(edited) if sent.text("to") == "problems" else _path(edited, node, sent))
     construction = await construction_of(tx, edited.state)
-    place = Place(node, sent.text("lang"), sent.text("pane") or "step")
+    place = Place(node, sent.text("lang"), sent.text("pane") or "step", options=_options_after(edited, sent))
     made = {_REVISION_MADE: edited.state.etag} if edited.name is not None else {}
     shown_ = Shown(said=edited.name or "", moved=_moved(edited, structure), parts=_parts_after(edited, sent), headers=made)
     return await _page(request, visitor, tx, construction, place, shown_)
@@ -320,6 +328,14 @@ def _moved(edited: Edited, structure: Structure) -> Mapping[str, Any] | None:
     return {"at": asked.index(moved) + 1, "all": len(asked), "where": where} if moved in asked else None
 
 
+def _options_after(edited: Edited, sent: Sent) -> int:
+    """Which options are shown next: those that were, and after one was added the last."""
+    made = edited.edit
+    if isinstance(made, e.AddOption):
+        return len(offered_by(edited.state.draft.structure.option_set_by_id[made.option_set_id])) - 1
+    return sent.number("options")
+
+
 def _problems_path(edited: Edited) -> str:
     """The page of problems, whose own buttons mend some of them."""
     wizard = edited.state.wizard
@@ -329,7 +345,7 @@ def _problems_path(edited: Edited) -> str:
 def _path(edited: Edited, node: str, sent: Sent) -> str:
     wizard = edited.state.wizard
     done = str(wizard.draft_revision) if edited.name is not None else ""
-    query = {"node": node, "lang": sent.text("lang"), "pane": sent.text("pane"), "done": done}
+    query = {"node": node, "lang": sent.text("lang"), "pane": sent.text("pane"), "done": done, "options": _options_after(edited, sent)}
     given = urlencode({name: value for name, value in query.items() if value})
     return f"/wizards/{quote(wizard.slug or wizard.id)}/build?{given}" + (f"#item-{quote(node)}" if node else "")
 
@@ -381,7 +397,7 @@ async def _again(request: Request, visitor: Visitor, tx: Read, about: tuple[str,
     if isinstance(problem, KeyReserved) and not errors:
         errors = {"key": problem.detail}
     refused = Refused(sent.text("form"), sent.given, errors, problem.detail)
-    place = Place(sent.text("node"), sent.text("lang"), sent.text("pane") or "step")
+    place = Place(sent.text("node"), sent.text("lang"), sent.text("pane") or "step", options=sent.number("options"))
     return await _page(request, visitor, tx, construction, place, Shown(refused=refused, status=status_of(problem)))
 
 

@@ -37,6 +37,10 @@ class Sent:
     def text(self, name: str) -> str:
         return self.given.get(name, "")
 
+    def number(self, name: str) -> int:
+        """0 where the form has none."""
+        return _revision(self.text(name)) or 0
+
     def needed(self, name: str) -> str:
         """Raises RequestInvalid where the form lacks it."""
         if not self.text(name):

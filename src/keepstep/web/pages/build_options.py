@@ -6,6 +6,7 @@ answered option whether it means the same: applying it needs no second question,
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, Final
 
 from fastapi import Query
@@ -37,7 +38,7 @@ _ASKED_ONE_BY_ONE: Final = 200
 _REFUSED: Final = (OptionValueReserved, RequestInvalid, StructureInvalid)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Compared:
     """What the lines would make of the options, what is stored of each, and what applying it says along.
 
@@ -50,25 +51,25 @@ class Compared:
     consent: Mapping[str, str] | None = None
     missing: bool = False
 
-    @property
+    @cached_property
     def changing(self) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.listing.entries if entry.what != "kept" or entry.moved)
 
-    @property
+    @cached_property
     def staying(self) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.listing.entries if entry.what == "kept" and not entry.moved)
 
-    @property
+    @cached_property
     def asking(self) -> tuple[Entry, ...]:
         """The options of which somebody has to say whether the new label means the same."""
         return tuple(entry for entry in self.listing.entries if entry.reworded and entry.value in self.chosen)
 
-    @property
+    @cached_property
     def asked(self) -> frozenset[str]:
         """Those that are asked about one by one."""
         return frozenset(entry.value for entry in self.asking[:_ASKED_ONE_BY_ONE])
 
-    @property
+    @cached_property
     def counts(self) -> Mapping[str, int]:
         """How many there are of each kind, for the line above the list."""
         kinds = [entry.what for entry in self.changing if entry.what != "kept"]

@@ -6,7 +6,7 @@ Must not know requests or forms.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from keepstep.actions.drafts import undo_names
 from keepstep.core.change import (
@@ -23,7 +23,7 @@ from keepstep.core.change import (
 )
 from keepstep.core.jsonvalue import dumps
 from keepstep.core.places import Mention, mentions
-from keepstep.core.structure import OptionSet, Rule, Step, Structure, choices_of
+from keepstep.core.structure import Option, OptionSet, Rule, Step, Structure, choices_of
 from keepstep.core.text import Text, text_in
 from keepstep.core.wording import sentence_of
 from keepstep.queries.builder import Construction, Stored
@@ -105,6 +105,7 @@ _MEMBERS: Final[Mapping[str, str]] = {
     "presentation": message("settings"),
     "source": message("origin"),
 }
+_MOST_SENTENCES: Final = 30
 # What a list of changes begins with: answers are stored under what these change.
 _ANSWERED: Final = (TypeChanged, OptionReworded, OptionRetired, OptionRemoved, LabelsPermuted)
 # Whatever happens to an option, or to their order.
@@ -132,15 +133,51 @@ class Shelved:
     option_set_ids: tuple[str, ...]
 
 
+T = TypeVar("T")
+# A question on the canvas is some 3 KB of HTML and an option among the properties 6: of thousands nobody would see a page.
+MOST_QUESTIONS: Final = 40
+MOST_OPTIONS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Window(Generic[T]):
+    """The part of a long list that a page shows. `previous` and `next`: the first item of the parts before and behind it."""
+
+    items: tuple[T, ...]
+    start: int
+    total: int
+    previous: T | None
+    next: T | None
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.items)
+
+
+def window(items: Sequence[T], at: int, size: int) -> Window[T]:
+    """The part that holds the item at this index; the last one for an index beyond the end."""
+    start = max(0, min(at, len(items) - 1)) // size * size
+    return Window(
+        tuple(items[start : start + size]),
+        start,
+        len(items),
+        items[start - size] if start else None,
+        items[start + size] if start + size < len(items) else None,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a page of the builder is about: the node chosen, the language, the pane of a narrow window, where something is to be added."""
+    """What a page of the builder is about: the node chosen, the language, the pane of a narrow window, where something is to be added,
+    and which of many options are shown: those around this index.
+    """
 
     node: str = ""
     language: str = ""
     pane: str = "step"
     add: str | None = None
     find: str = ""
+    options: int = 0
 
 
 @dataclass(frozen=True)
@@ -221,6 +258,19 @@ class View:
         return tuple(item for item in step.option_sets if not item.retired)
 
     @cached_property
+    def questions(self) -> Window[OptionSet]:
+        """Those of the step that the canvas shows: around the chosen one, or around the place where one is to be added."""
+        asked = self.asked_in(self.step) if self.step is not None else ()
+        wanted = self.place.add or self.place.node
+        at = len(asked) if self.place.add == "" else next((index for index, item in enumerate(asked) if item.id == wanted), 0)
+        return window(asked, at, MOST_QUESTIONS)
+
+    @cached_property
+    def options(self) -> Window[Option]:
+        """Those offered options of the chosen question that its properties show."""
+        return window(offered_by(self.option_set), self.place.options, MOST_OPTIONS)
+
+    @cached_property
     def count(self) -> int:
         """The questions that are asked."""
         return sum(len(self.asked_in(step)) for step in self.steps)
@@ -240,11 +290,11 @@ class View:
         return tuple(dict.fromkeys(_mark(change) for change in self.changes_of.get(node_id, ())))
 
     def sentences(self, node_id: str) -> tuple[str, ...]:
-        """The changes of this node in sentences, those first that concern what was answered."""
+        """The changes of this node in sentences, those first that concern what was answered; not all of very many."""
         active = self.construction.active
         if active is None:
             return ()
-        changes = sorted(self.changes_of.get(node_id, ()), key=lambda change: not isinstance(change, _ANSWERED))
+        changes = sorted(self.changes_of.get(node_id, ()), key=lambda change: not isinstance(change, _ANSWERED))[:_MOST_SENTENCES]
         return tuple(sentence_of(change, active.structure, self.structure) for change in changes)
 
     @cached_property
@@ -318,6 +368,17 @@ class View:
         if self.stored is None or len(option_set_ids) != 1:
             return None
         return self.stored.get(option_set_ids[0])
+
+
+def offered_by(option_set: OptionSet | None) -> tuple[Option, ...]:
+    """The options that are not retired."""
+    return tuple(option for option in choices_of(option_set) if not option.retired) if option_set is not None else ()
+
+
+def abridged(option_set: OptionSet) -> OptionSet:
+    """The question with as many options as the canvas shows."""
+    offered = offered_by(option_set)
+    return option_set if len(offered) <= MOST_OPTIONS else option_set.model_copy(update={"options": offered[:MOST_OPTIONS]})
 
 
 def neighbours(siblings: Sequence[Any], key: str) -> Mapping[str, tuple[str | None, str | None]]:

@@ -48,6 +48,7 @@ async def home(
     found = await list_overviews(tx, visitor.actor, WizardFilter(words=_plain(q) or None), visitor.ctx.clock, **which)
     shown, following = listing.page(found, DEFAULT_LIMIT, position=lambda each: [each.wizard.id])
     values: dict[str, Any] = {"wizards": shown, "following": following, "q": _plain(q), "sparkline": sparkline}
+    values["today"] = visitor.ctx.clock.today.isoformat()
     if wants_part(request):
         return page(request, "home.html", block="wizards", **values)
     at_work, in_trash = await count_wizards(tx, visitor.actor)

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from keepstep.config import Resources
-from keepstep.errors import NotAdmitted, Problem, RouteNotFound
+from keepstep.errors import NotAdmitted, Problem, RequestInvalid, RouteNotFound
 from keepstep.web.pages.route import PageRoute, UploadPageRoute
 from keepstep.web.problems import status_of
 from keepstep.web.rendering import PAGE_HEADERS, POLICY, environment_of
@@ -96,7 +96,7 @@ def _telling(answer: Callable[[Request], Coroutine[Any, Any, Response]]) -> Call
             # FastAPI wraps what came up while it read a form: the limit of a body, for one.
             if isinstance(error.__cause__, Problem):
                 return problem_page(request, error.__cause__)
-            raise
+            return problem_page(request, RequestInvalid(str(error.detail)))
         except RequestValidationError:
             return problem_page(request, RouteNotFound())
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from keepstep.actions.admission import count_for_limit, link_token, not_admitted
+from keepstep.actions.admission import link_token, not_admitted
 from keepstep.actions.passages import Beginning, begin_passage, token_of
 from keepstep.config import Resources
 from keepstep.core.access import from_settings
@@ -16,6 +16,7 @@ from keepstep.core.structure import Structure
 from keepstep.core.tokens import run_of_token, run_token
 from keepstep.db.transaction import Read, Write, open_read, open_write
 from keepstep.errors import IdConflict, NotAdmitted, PassageUnknown
+from keepstep.queries.access import count_for_limit
 from keepstep.queries.passages import Passage, Playable, find_nonce, load_passage, playable
 from keepstep.queries.wizards import is_id
 from keepstep.web.assets import assets_in
@@ -88,7 +89,7 @@ def _start_page(
         name=situation.text(structure.name),
         intro=situation.text(structure.description),
         embedded=embedded,
-        entry=_again(entry, posted),
+        entry=_again(entry, posted) if refused is not None and "wait" in refused.extra else entry,
         scripts=("gate.js",) if entry.proof_bits else (),
         links=[(each, _here(request, lang=each)) for each in structure.languages if each != language],
         prefilled=_prefilled(request, structure, posted),
@@ -185,7 +186,8 @@ async def _begun(request: Request, tx: Write, asked: tuple[str, Playable], visit
         return known
     if visit.challenge is not None and visit.run_id is not None and await find_nonce(tx, visit.run_id) is not None:
         # The form lay open since another run was begun with it, which is nobody's to open without its token.
-        visit = replace(visit, run_id=ctx.make_id())
+        # What was proved with it was proved for that run: where a proof is asked for, it begins no other.
+        visit = replace(visit, run_id=ctx.make_id(), challenge=None, shown_at=None)
     language = text_of(posted, LANGUAGE) or wizard.version.structure.default_language
     prefill = _prefill_in(posted, wizard.version.structure, language)
     return await begin_passage(ctx, tx, wizard.id, Beginning(visit=visit, language=language, prefill=prefill))

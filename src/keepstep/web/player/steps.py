@@ -126,6 +126,8 @@ async def _answer_to(sent: _Sent, tx: Write, passage: Passage) -> Response:
     if sent.go == "look":
         return _looked(before, step, replace(given, uploads={}), sent)
     given = await _with_uploads(ctx, tx, before, given, sent.request)
+    if sent.go != "next":
+        given = _without_unseen(given, before)
     is_own = sent.form is not None and passage.forms.get(step.id) == sent.form
     merged = merged_given(given, before.where, () if is_own else [str(each) for each in sent.posted.get(BASE_FIELD, ())])
     turn = turn_of(before.where, step, merged.given)
@@ -135,6 +137,12 @@ async def _answer_to(sent: _Sent, tx: Write, passage: Passage) -> Response:
     if merged.colliding:
         return _collided(before, after, step, (turn, merged.colliding), sent)
     return _onward(after, step, turn, sent)
+
+
+def _without_unseen(given: Given, before: Showing) -> Given:
+    """Who stops in the middle of a page has not left empty what stands below: it is where they go on."""
+    empty = {"value": None}
+    return replace(given, answers={each: said for each, said in given.answers.items() if said != empty or each in before.where.answers})
 
 
 def _looked(before: Showing, step: Step, given: Given, sent: _Sent) -> Response:

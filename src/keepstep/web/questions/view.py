@@ -218,6 +218,9 @@ def _text(option_set: OptionSet, situation: Situation, envelope: Mapping[str, An
 def issues_by_option_set(issues: Iterable[Issue], structure: Structure) -> dict[str, tuple[Issue, ...]]:
     """Findings as `core.validate` places them, by the id of the option set that they are about."""
     found: dict[str, tuple[Issue, ...]] = {}
+    issues = tuple(issues)
+    if not issues:
+        return found
     ids = {pointer(key): option_set_id for key, option_set_id in structure.id_by_key.items()}
     for issue in issues:
         option_set_id = ids.get("/" + issue.pointer.split("/")[1]) if issue.pointer.startswith("/") else None

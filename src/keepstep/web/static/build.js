@@ -580,7 +580,8 @@
     for (const [name, value] of Object.entries(fields)) body.set(name, value);
     enqueue({ form: "drag-form", path: words.edit.replace("ACT", act), body: body.toString(), auto: false, focus: "" });
   }
-  const following = (element) => element.nextElementSibling?.dataset.id ?? "";
+  // Of a long list the page shows a part: behind its last item comes the first of the next part.
+  const following = (element) => element.nextElementSibling?.dataset.id ?? element.parentElement.dataset.next ?? "";
 
   function sortables() {
     if (!window.Sortable || !byId("drag-form")) return;

@@ -1,0 +1,242 @@
+"""One run as values for its page: every question in its order and words, with its state, and why one was not asked.
+
+The states are those of `queries.responses` and `queries.through`, which the API answers with. Must not know requests or HTML.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from keepstep.core.answer_changes import AnswerChange, answer_changes, archive_changes
+from keepstep.core.flow import is_answered
+from keepstep.core.logic_words import words_of
+from keepstep.core.piping import shown_answers
+from keepstep.core.structure import OptionSet, Statement, Step, Structure
+from keepstep.core.text import text_in, without_pipes
+from keepstep.interchange.columns import Question
+from keepstep.queries.runs import RunState
+from keepstep.web.questions.shown import shown_answer
+from keepstep.web.questions.situation import Situation
+from keepstep.web.texts import message
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A text of the catalogue with what it names."""
+
+    pattern: str
+    named: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One question. `reasons` say why it was not asked; `original` is what was answered where another version shows it converted.
+
+    `kept`: stored although it was not asked. `source`: who gave it, where that was not the respondent.
+    """
+
+    option_set_id: str
+    label: str
+    key: str
+    kind: str
+    state: str
+    text: str
+    parts: tuple[str, ...]
+    reasons: tuple[Said, ...]
+    flags: tuple[Mapping[str, str], ...]
+    files: tuple[Mapping[str, Any], ...]
+    source: str
+    original: str | None = None
+    conflict: str | None = None
+    kept: bool = False
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One step; `number` counts from 1. `asked`: how many of its questions were."""
+
+    step_id: str
+    number: int
+    title: str
+    lines: tuple[Line, ...]
+    asked: int
+
+
+def situation_in(state: RunState) -> Situation:
+    """In the run's own language and zone, with what its texts pipe."""
+    structure = state.version.structure
+    shown = shown_answers(structure, state.answers, state.asked, state.language)
+    return Situation(state.language, structure.default_language, ZoneInfo(state.zone), shown)
+
+
+def sections_of(state: RunState, responses: Sequence[Mapping[str, Any]], structure: Structure) -> tuple[Section, ...]:
+    """`responses` as the API gives them, in the order of `structure`, which is that of the version they are shown in."""
+    by_id = {response["option_set_id"]: response for response in responses}
+    situation = situation_in(state)
+    found = []
+    for number, step in enumerate(structure.steps, start=1):
+        lines = tuple(_line(by_id[each.id], each, step, (state, structure, situation)) for each in step.option_sets)
+        asked = sum(1 for each in step.option_sets if by_id[each.id]["asked"])
+        found.append(Section(step.id, number, situation.text(step.name), lines, asked))
+    return tuple(found)
+
+
+def _line(response: Mapping[str, Any], option_set: OptionSet, step: Step, of: tuple[RunState, Structure, Situation]) -> Line:
+    state, _, situation = of
+    envelope = response["response_value"]
+    original, conflict = response.get("original"), response.get("conflict")
+    value = (envelope or {}).get("value")
+    reason = response.get("reason", {})
+    return Line(
+        option_set_id=option_set.id,
+        label=response["label"],
+        key=option_set.key,
+        kind=option_set.selection_type,
+        state="waived" if reason.get("kind") == "waived" else response["state"],
+        text=_statement(option_set, situation) if isinstance(option_set, Statement) else shown_answer(envelope, option_set, situation),
+        parts=_parts(value, option_set, situation),
+        reasons=tuple(_reasons(reason, option_set, step, of)),
+        flags=tuple(response["flags"]),
+        files=tuple(each for each in value if isinstance(each, dict) and "file_id" in each) if isinstance(value, list) else (),
+        source=str(response.get("source") or ""),
+        original=None if original is None else _as_it_was(state, option_set.id, original, situation),
+        conflict=None if conflict is None else str(conflict["detail"]),
+        kept=response["state"] == "answered" and not response["asked"],
+        hidden=option_set.hidden,
+    )
+
+
+def _statement(option_set: Statement, situation: Situation) -> str:
+    return situation.text(option_set.text)
+
+
+def _parts(value: Any, option_set: OptionSet, situation: Situation) -> tuple[str, ...]:
+    """The chosen options one by one, where there may be several."""
+    if option_set.selection_type != "multiple_select" or not isinstance(value, list):
+        return ()
+    return tuple(shown_answer({"value": [each]}, option_set, situation) for each in value)
+
+
+def _as_it_was(state: RunState, option_set_id: str, original: Mapping[str, Any], situation: Situation) -> str:
+    own = state.version.structure.option_set_by_id.get(option_set_id)
+    return str(original["display"]) if own is None else shown_answer(original["response_value"], own, situation)
+
+
+# --- why not asked -------------------------------------------------------------------------------------------------
+
+_KINDS: Mapping[str, str] = {
+    "not_reached": message("The run has not come to this question yet."),
+    "waived": message("Waived when the run came to this version: nobody was asked."),
+    "retired": message("Retired in this version: kept for its answers, and asked of nobody."),
+}
+
+
+def _reasons(reason: Mapping[str, Any], option_set: OptionSet, step: Step, of: tuple[RunState, Structure, Situation]) -> Iterable[Said]:
+    """In words, from the conditions of the version and the answers that they read."""
+    state, structure, situation = of
+    if not reason:
+        return
+    if reason["kind"] in _KINDS:
+        yield Said(_KINDS[reason["kind"]], {})
+        return
+    if option_set.visible_if is not None:
+        yield Said(message("Asked only if %(condition)s."), {"condition": words_of(option_set.visible_if, structure)})
+    if step.visible_if is not None:
+        yield Said(message("The whole step is asked only if %(condition)s."), {"condition": words_of(step.visible_if, structure)})
+    for name in reason.get("by", ())[:4]:
+        own = state.version.structure.option_set_by_id.get(name)
+        if own is not None:
+            yield _it_was(state, own, situation)
+
+
+def _it_was(state: RunState, option_set: OptionSet, situation: Situation) -> Said:
+    label = without_pipes(situation.text(option_set.name))[:80]
+    envelope = state.answers.get(option_set.id)
+    if option_set.id in state.erased:
+        return Said(message("“%(question)s” was erased."), {"question": label})
+    if not is_answered(envelope):
+        return Said(message("“%(question)s” was not answered."), {"question": label})
+    return Said(
+        message("“%(question)s” was %(answer)s."), {"question": label, "answer": shown_answer(envelope, option_set, situation)[:120]}
+    )
+
+
+# --- archive -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One entry of the archive: `version` is the newest that asks for it, None for an imported column."""
+
+    name: str
+    label: str
+    version: int | None
+    state: str
+    text: str
+    flags: tuple[Mapping[str, str], ...]
+
+
+def kept_in(state: RunState, archive: Sequence[Mapping[str, Any]], questions: Mapping[str, Question]) -> list[Kept]:
+    """`archive` as the API gives it."""
+    situation = situation_in(state)
+    return [_kept(entry, questions.get(entry["name"]), situation) for entry in archive]
+
+
+def _kept(entry: Mapping[str, Any], question: Question | None, situation: Situation) -> Kept:
+    flags = tuple(entry.get("flags", ()))
+    if question is None:
+        value = (entry["response_value"] or {}).get("value")
+        return Kept(entry["name"], entry["name"], None, entry["state"], "" if value is None else str(value), flags)
+    latest = question.latest
+    text = shown_answer(entry["response_value"], latest, situation)
+    return Kept(entry["name"], situation.text(latest.name), max(question.option_sets), entry["state"], text, flags)
+
+
+# --- what changed --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One answer that differs, as people read both; "" is no answer."""
+
+    label: str
+    old: str
+    new: str
+    archived: bool
+
+
+def differences(before: RunState, after: RunState, questions: Mapping[str, Question]) -> list[Difference]:
+    """From one revision to another, each answer in the words of its own version."""
+    order = [option_set.id for option_set in after.version.structure.option_sets]
+    erased = {*before.erased, *after.erased}
+    changes = (*answer_changes(before.answers, after.answers, order, erased), *archive_changes(before.archive, after.archive))
+    return [_difference(change, before, after, questions) for change in changes if change.option_set_id not in erased]
+
+
+def count_answers(state: RunState) -> int:
+    """How many answers this state holds."""
+    return sum(1 for envelope in state.answers.values() if is_answered(envelope))
+
+
+def _difference(change: AnswerChange, before: RunState, after: RunState, questions: Mapping[str, Question]) -> Difference:
+    name, question = change.option_set_id, questions.get(change.option_set_id)
+    old, new = (_words(envelope, state, name, question) for envelope, state in ((change.old, before), (change.new, after)))
+    option_set = _option_set(after, name, question) or _option_set(before, name, question)
+    label = (
+        name if option_set is None else without_pipes(text_in(option_set.name, after.language, after.version.structure.default_language))
+    )
+    return Difference(label, old, new, change.archived)
+
+
+def _option_set(state: RunState, name: str, question: Question | None) -> OptionSet | None:
+    return state.version.structure.option_set_by_id.get(name) or (question.latest if question else None)
+
+
+def _words(envelope: Mapping[str, Any] | None, state: RunState, name: str, question: Question | None) -> str:
+    option_set = _option_set(state, name, question)
+    if option_set is None:
+        value = (envelope or {}).get("value")
+        return "" if value is None else str(value)
+    return shown_answer(envelope, option_set, situation_in(state))
