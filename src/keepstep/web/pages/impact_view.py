@@ -33,6 +33,7 @@ class ValueRow:
     count: int
     becomes: str | None = None
     conflict: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +105,13 @@ def _envelope(value: Any, other: str | None) -> Mapping[str, Any]:
 def _outcomes(reported: Reported | None, language: str) -> Any:
     preview = reported.preview if reported is not None else None
     if preview is None:
-        return lambda _index: (None, None)
+        return lambda _index: (None, None, None)
 
-    def outcome(index: int) -> tuple[str | None, str | None]:
+    def outcome(index: int) -> tuple[str | None, str | None, str | None]:
         result = preview.shown[index]
         if isinstance(result, Converted):
-            return display(result.envelope, preview.conversion.target, language, language), None
-        return None, result.detail
+            return display(result.envelope, preview.conversion.target, language, language), None, None
+        return None, result.detail, result.code
 
     return outcome
 
