@@ -218,6 +218,29 @@ async def test_a_value_that_does_not_fit_is_shown_again_with_what_to_do(editor_b
     assert refused.one(f"#q-{kit.full_name}")["value"] == "Alexander"
 
 
+async def test_an_answer_that_is_kept_though_it_was_not_asked_is_shown_and_can_be_edited(
+    editor_browser: Browser, survey: Survey, resources: Resources
+) -> None:
+    kit = survey[0]
+    why = {"step_id": kit.steps[1], "name": "Why?", "selection_type": "text_input", "visible_if": {"==": [{"var": kit.color}, "red"]}}
+    await confirmed(kit, "POST", "/api/v1/option-sets", json={**why, "key": "why"})
+    assert (await kit.publish()).status_code == 201
+    files = {"file": ("runs.csv", b"full-name,favorite-color,why\nMo,blue,It suits me\n")}
+    imported = await kit.client.post(f"{kit.url}/runs/import", files=files)
+    assert imported.status_code < 300, imported.text
+    run = str(table_row(await editor_browser.open(runs_path(kit, "?q=It+suits+me")))["href"]).rsplit("/", 1)[-1]
+    shown = lines_of(await editor_browser.open(runs_path(kit, f"/{run}?only=asked")))
+    assert shown["Why?"][1] == "answered not asked, and kept"
+    page = await editor_browser.open(runs_path(kit, f"/{run}/edit?step={kit.steps[1]}"))
+    field = page.labelled("Why? (optional)")
+    assert (await send_step(editor_browser, page, "Save as revision 2", {str(field["name"]): "It does"})).status_code == 303
+    assert "It does" in (await stored(resources, run))[1][1]
+
+
+def table_row(page: Page) -> Any:
+    return page.one("table.ks-runs tbody th a")
+
+
 async def test_a_run_in_progress_is_not_edited_under_its_respondent(editor_browser: Browser, survey: Survey) -> None:
     made = await survey[0].client.post(f"{survey[0].url}/runs", json={"answers": {"full-name": "Half"}})
     run = made.json()["id"]

@@ -93,7 +93,8 @@ async def test_pages_of_fifty_follow_each_other_without_gap_and_cost_the_same(
     for number in range(57):
         await survey[0].answer(full_name=f"Person {number}")
     first = await opened(admin_browser, survey)
-    assert await statements.during(opened(admin_browser, survey)) == few
+    # One more: of a single page nothing needs to be counted.
+    assert await statements.during(opened(admin_browser, survey)) == few + 1
     second = await admin_browser.open(first.link("Next 50"))
     seen = [*names_in(first), *names_in(second)]
     assert (len(names_in(first)), len(seen), len(set(seen))) == (50, 60, 60)

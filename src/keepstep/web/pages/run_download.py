@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,6 +22,8 @@ from keepstep.web.texts import Wording, language_name, translations
 from keepstep.web.visitor import CurrentVisitor, PageRead
 
 router = page_router()
+
+_MOST_NOTE: Final = 240
 
 
 def _attached(content: bytes, media_type: str, name: str) -> Response:
@@ -91,11 +94,16 @@ def _section(section: Section, _: _Words) -> PdfSection:
 
 def _line(line: Line, _: _Words) -> PdfLine:
     text = "\n".join(f"• {each}" for each in line.parts) if len(line.parts) > 1 else line.text
-    notes: list[str] = [_(each.pattern, **each.named) for each in line.reasons]
+    notes: list[str] = [_short(_(each.pattern, **each.named)) for each in line.reasons]
     notes += [f"⚠ {flag['code']}: {flag['detail']}" for flag in line.flags]
     is_plain = line.kind == "statement" or (line.state == "answered" and text)
     state = "" if is_plain else f"({_(STATE_WORDS[line.state])})"
     return PdfLine(line.label, " ".join(each for each in (text, state) if each), tuple(notes), muted=bool(line.reasons))
+
+
+def _short(text: str) -> str:
+    """A condition of a large form fills a page of paper. The page of the run has it whole."""
+    return text if len(text) <= _MOST_NOTE else text[: _MOST_NOTE - 1] + "…"
 
 
 def _kept(kept: Kept, _: _Words) -> PdfLine:

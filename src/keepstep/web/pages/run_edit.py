@@ -16,7 +16,7 @@ from starlette.responses import Response
 from keepstep.actions.files import Upload, store_file
 from keepstep.actions.run_edits import OpenEdit, commit_edit, drop_edit, keep_edit, open_edit
 from keepstep.core.answer_changes import answer_changes
-from keepstep.core.flow import Before, evaluate
+from keepstep.core.flow import ASKED, Before, evaluate, is_answered
 from keepstep.core.issue import Issue
 from keepstep.core.structure import Step
 from keepstep.core.validate import merged, same_answer, verdict_on
@@ -49,6 +49,14 @@ class Editing:
     edit: OpenEdit
     where: Standing
     issues: Mapping[str, tuple[Issue, ...]]
+
+    @property
+    def open_to(self) -> Standing:
+        """`where` with everything to be edited: what is asked, and what is stored though it was not (an import keeps it)."""
+        evaluation, structure = self.where.evaluation, self.where.structure
+        bits = zip(structure.option_sets, evaluation.asked, strict=True)
+        asked = "".join(ASKED if is_answered(self.edit.on.answers.get(each.id)) else bit for each, bit in bits)
+        return replace(self.where, evaluation=replace(evaluation, asked=asked))
 
     @property
     def after(self) -> RunState:
@@ -86,7 +94,7 @@ async def edit_run(request: Request, visitor: CurrentVisitor, tx: PageRead, wiza
 
 def _step(found: Editing, wanted: str) -> Step | None:
     """The step that is named, if the run asks anything in it, else the first that it asks something in."""
-    steps = found.where.steps
+    steps = found.open_to.steps
     return next((each for each in steps if each.id == wanted), steps[0] if steps else None)
 
 
@@ -108,7 +116,7 @@ async def _shown(request: Request, visitor: Visitor, tx: Read, at: _Turning) -> 
     values = await framed(visitor, tx, at.shown) | {
         "edit": found.edit,
         "view": view,
-        "steps": [(each.id, found.where.situation.text(each.name), _mark(found, each)) for each in found.where.steps],
+        "steps": [(each.id, found.where.situation.text(each.name), _mark(found, each)) for each in found.open_to.steps],
         "step_id": None if step is None else step.id,
         "differing": _differing(at),
         "problem": at.problem,
@@ -127,7 +135,7 @@ def _view(at: _Turning) -> StepView:
     own = {each.id for each in at.step.option_sets}
     issues = {name: each for name, each in at.found.issues.items() if name in own} | dict(at.turn.issues if at.turn else {})
     given = at.turn.given if at.turn else Given({})
-    return step_view(at.found.where, at.step, Turn(at.found.where, given, issues, ()))
+    return step_view(at.found.open_to, at.step, Turn(at.found.open_to, given, issues, ()))
 
 
 def _differing(at: _Turning) -> list[Difference]:
@@ -140,7 +148,7 @@ def _mark(found: Editing, step: Step) -> str:
 
 
 def _wrong_steps(found: Editing) -> list[tuple[str, str]]:
-    return [(each.id, found.where.situation.text(each.name)) for each in found.where.steps if _mark(found, each) == "wrong"]
+    return [(each.id, found.where.situation.text(each.name)) for each in found.open_to.steps if _mark(found, each) == "wrong"]
 
 
 # --- what a form brings ----------------------------------------------------------------------------------------------
@@ -164,7 +172,7 @@ async def send_step(request: Request, visitor: CurrentVisitor, resources: Resour
             return await _shown(request, visitor, tx, turning)
     if go == "save":
         return await _saved(request, visitor, resources, turning)
-    at = go if go in {each.id for each in turning.found.where.steps} else (turning.step.id if turning.step else "")
+    at = go if go in {each.id for each in turning.found.open_to.steps} else (turning.step.id if turning.step else "")
     return see_other(request, f"{path_to(request, 'run-edit', wizard_ref=shown.ref, run_id=run_id)}?step={at}")
 
 
