@@ -87,10 +87,11 @@ async def test_sessions_that_are_over_go_and_others_stay(desk: Desk, resources: 
     user, now = new_id(), resources.now()
     async with open_write(desk.engine) as tx:
         await tx.execute(insert(users).values(id=user, email="a@example.org", name="A", role="editor", created_at=now))
-        for number, ends in enumerate((now - timedelta(seconds=1), now + timedelta(days=1))):
-            row = {"digest": bytes([number]) * 32, "user_id": user, "created_at": now, "used_at": now, "expires_at": ends}
+        past, idle, later = now - timedelta(seconds=1), now - timedelta(hours=13), now + timedelta(days=1)
+        for number, (used, ends) in enumerate(((past, past), (idle, later), (now, later))):
+            row = {"digest": bytes([number]) * 32, "user_id": user, "created_at": used, "used_at": used, "expires_at": ends}
             await tx.execute(insert(sessions).values(row))
-    assert (await do_daily_work(resources))["sessions"] == 1
+    assert (await do_daily_work(resources))["sessions"] == 2
     async with open_read(desk.engine) as tx:
         assert await tx.scalar(select(func.count()).select_from(sessions)) == 1
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 
 from keepstep.actions.context import Context
-from keepstep.actions.sessions import WINDOW
+from keepstep.actions.sessions import IDLE, WINDOW
 from keepstep.actions.wizards import setting_of
 from keepstep.core.permissions import require
 from keepstep.db.audit import Event, append_event
@@ -45,7 +45,7 @@ async def forget_what_is_over(ctx: Context, tx: Write) -> Mapping[str, int]:
     """How many rows of each kind went that nobody can use any more."""
     require(ctx.actor, "administer")
     over = {
-        "sessions": delete(sessions).where(sessions.c.expires_at <= ctx.now),
+        "sessions": delete(sessions).where(or_(sessions.c.expires_at <= ctx.now, sessions.c.used_at <= ctx.now - IDLE)),
         "links": delete(password_links).where(password_links.c.expires_at <= ctx.now),
         "sign_ins": delete(oidc_requests).where(oidc_requests.c.expires_at <= ctx.now),
         "tries": delete(sign_in_tries).where(sign_in_tries.c.since <= ctx.now - 2 * WINDOW),

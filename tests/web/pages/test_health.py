@@ -151,10 +151,10 @@ async def test_a_part_for_the_script_has_the_same_content(admin_browser: Browser
     assert (part.is_whole, part.text("h1")) == (False, "Health")
 
 
-async def test_the_page_tells_what_the_daily_work_did(admin_browser: Browser, survey: WebSurvey, resources: Resources) -> None:
+async def test_the_page_tells_what_the_daily_work_did(admin_browser: Browser, app: FastAPI) -> None:
     card = "section[aria-labelledby=daily]"
     assert "It was not done yet" in (await admin_browser.open("/admin")).text(card)
-    await do_daily_work(resources)
+    await do_daily_work(app.state.resources)
     told = (await admin_browser.open("/admin")).text(card)
     assert "Last done" in told
     assert "Runs marked as abandoned 0" in told
