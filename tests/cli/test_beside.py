@@ -37,7 +37,8 @@ def test_a_worker_comes_with_the_server_comes_again_and_goes_with_it(database: D
         os.kill(child, signal.SIGKILL)
         assert _wait_for(database, first + 1) > first
         [child] = _children(served.process.pid)
-        assert served.client().get("/healthz").status_code == 200
+        with served.client() as client:
+            assert client.get("/healthz").status_code == 200
     assert not Path(f"/proc/{child}").exists()
 
 
