@@ -28,6 +28,7 @@ ITS_OWN_RECORD = {
     "keep_edit": "what somebody types before it is stored; the row says who, on which revision and when",
     "commit_edit": "the revision says who and when",
     "drop_edit": "nothing of the run changes, and nothing was stored of it",
+    "forget_what_is_over": "a part of the daily work, which is on record with its counts",
     "draft_to_edit": "a part of every edit: it locks and reads",
 }
 

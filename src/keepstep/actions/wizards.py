@@ -45,6 +45,11 @@ DEFAULT_SETTINGS: Final[Mapping[str, Any]] = {"abandon_after": 30}
 _LONGEST_WAIT: Final = 3_650
 
 
+def setting_of(settings: Mapping[str, Any] | None, name: str) -> Any:
+    """What counts for a wizard with these settings (`wizards.settings`, None for a removed one)."""
+    return {**DEFAULT_SETTINGS, **(settings or {})}[name]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewWizard:
     """A wizard to create. `name` wins over the structure's; ids and keys that the structure leaves out are made."""

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from keepstep import __version__
-from keepstep.cli import access, accounts, backup, database, demo, runs, serving, sweeping, verifying, wizards
+from keepstep.cli import access, accounts, backup, database, demo, runs, serving, sweeping, verifying, wizards, working
 
 app = typer.Typer(
     name="keepstep",
@@ -17,6 +17,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("serve")(serving.serve)
+app.command("worker")(working.worker)
+app.command("daily")(working.daily)
 app.command("demo")(demo.demo)
 app.command("verify")(verifying.verify)
 app.command("sweep")(sweeping.sweep)

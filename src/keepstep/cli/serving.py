@@ -6,14 +6,16 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from typing import Annotated, Any, Final
 
 import typer
 import uvicorn
 
 from keepstep.actions.sessions import setup_token
+from keepstep.cli.beside import worker_beside
 from keepstep.cli.exits import problems_end_the_command
+from keepstep.cli.logs import log_to_stderr
 from keepstep.cli.opening import database_of, resources_over
 from keepstep.config import DEFAULTS, Settings, secret_of, settings_from
 from keepstep.db.engine import open_engine
@@ -36,6 +38,7 @@ def serve(
     ] = LOOPBACK,
     port: Annotated[int, typer.Option(min=0, max=65_535)] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer requests.")] = 1,
+    worker: Annotated[bool, typer.Option(help="Bring a worker along, for what is done in the background.")] = True,
 ) -> None:
     """Serve Keepstep. Starts the embedded PostgreSQL unless KEEPSTEP_DATABASE_URL is set, and upgrades the schema."""
     log_to_stderr()
@@ -47,18 +50,19 @@ def serve(
         with database_of(settings) as url:
             if asyncio.run(_upgraded(url)):
                 say_how_to_set_up(settings, host, port)
-            uvicorn.run(
-                "keepstep.cli.serving:served",
-                factory=True,
-                host=host,
-                port=port,
-                workers=workers,
-                # The edge of the application logs requests, without their paths and queries, which may hold answers.
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                timeout_graceful_shutdown=_GRACE,
-            )
+            with worker_beside() if worker else nullcontext():
+                uvicorn.run(
+                    "keepstep.cli.serving:served",
+                    factory=True,
+                    host=host,
+                    port=port,
+                    workers=workers,
+                    # The edge of the application logs requests, without their paths and queries, which may hold answers.
+                    access_log=False,
+                    log_config=None,
+                    server_header=False,
+                    timeout_graceful_shutdown=_GRACE,
+                )
 
 
 def served() -> Application:
@@ -74,11 +78,6 @@ def served() -> Application:
         held.close()
 
     return create_app(resources, close=close)
-
-
-def log_to_stderr() -> None:
-    """What happens, a line each. Never a query, a body or an answer."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
 
 
 async def _upgraded(url: str) -> bool:

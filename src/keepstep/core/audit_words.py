@@ -83,6 +83,22 @@ def _checked(deed: Deed) -> str:
     return f"Checked what is stored: {_count(deed.get('runs'), 'run')}{'' if deed.get('whole') else ' so far'}, {found}."
 
 
+_DAILY: Final[Mapping[str, str]] = {
+    "abandoned": "run abandoned",
+    "sessions": "session over",
+    "links": "link over",
+    "sign_ins": "sign-in broken off",
+    "tries": "count of sign-in tries",
+    "uploads": "upload never named",
+    "contents": "left-over content",
+}
+
+
+def _maintained(deed: Deed) -> str:
+    told = [f"{deed[kind]:,} × {words}" for kind, words in _DAILY.items() if isinstance(deed.get(kind), int) and deed[kind]]
+    return f"Did the daily work: {', '.join(told) or 'nothing was over'}."
+
+
 _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     "draft.edited": lambda deed: f"{deed.get('name')}.",
     "draft.undone": lambda deed: f"{deed.get('name')}.",
@@ -99,6 +115,9 @@ _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     "wizard.published": _published,
     "wizard.imported": lambda deed: f"Imported {deed.get('filename')} ({deed.get('format')}).",
     "wizard.runs_imported": _runs_imported,
+    "wizard.runs_abandoned": lambda deed: (
+        f"Marked {_count(deed.get('runs'), 'run')} as abandoned: not saved for {_count(deed.get('days'), 'day')}."
+    ),
     "wizard.trashed": lambda deed: f"Moved the wizard to the trash; {_count(deed.get('runs'), 'run stays', 'runs stay')} readable.",
     "wizard.restored": lambda _: "Restored the wizard from the trash.",
     "wizard.removed": lambda deed: (
@@ -130,6 +149,7 @@ _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     "session.ended_everywhere": lambda deed: f"{deed['about']} signed out everywhere ({_count(deed.get('sessions'), 'session')}).",
     "integrity.checked": _checked,
     "files.swept": lambda deed: f"Removed {_count(deed.get('contents'), 'content')} of files that nothing names.",
+    "database.maintained": _maintained,
     "database.repaired": lambda deed: f"Put right what was off in the database: {', '.join(deed.get('found', ()))}.",
     "checkpoint.made": lambda deed: f"Made a signed checkpoint ({deed.get('cause')}).",
 }

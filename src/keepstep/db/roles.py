@@ -19,6 +19,7 @@ ROLES: Final = (OWNER_ROLE, APP_ROLE, ERASER_ROLE)
 
 _READ: Final = frozenset({"SELECT"})
 _APPEND: Final = frozenset({"SELECT", "INSERT"})
+_NUMBERS: Final = frozenset({"SELECT", "UPDATE"})
 _CHANGE: Final = frozenset({"SELECT", "INSERT", "UPDATE"})
 _ALL: Final = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 
@@ -55,6 +56,14 @@ APP_PRIVILEGES: Final = {
     "audit_events": _APPEND,
     "run_responses": _READ,
     "run_responses_all": _READ,
+    # The library of the jobs: its tables, and the sequences of their ids, from which a number is taken by an update.
+    "procrastinate_jobs": _ALL,
+    "procrastinate_events": _ALL,
+    "procrastinate_workers": _ALL,
+    "procrastinate_periodic_defers": _ALL,
+    "procrastinate_jobs_id_seq": _NUMBERS,
+    "procrastinate_events_id_seq": _NUMBERS,
+    "procrastinate_periodic_defers_id_seq": _NUMBERS,
 }
 ERASER_PRIVILEGES: Final = {
     "wizard_runs": frozenset({"SELECT", "UPDATE"}),
@@ -174,10 +183,19 @@ _FOREIGN_OWNED: Final = text(
     SELECT format('ALTER %s %I OWNER TO %I', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relname, CAST(:owner AS text))
     FROM pg_class
     WHERE relnamespace = current_schema()::regnamespace AND relname = ANY(:tables) AND pg_get_userbyid(relowner) <> :owner
+      -- A sequence goes with the table whose ids it gives.
+      AND relkind <> 'S'
     UNION ALL
     SELECT format('ALTER FUNCTION %s OWNER TO %I', oid::regprocedure, CAST(:owner AS text))
     FROM pg_proc
-    WHERE pronamespace = current_schema()::regnamespace AND starts_with(proname, 'keepstep_') AND pg_get_userbyid(proowner) <> :owner
+    WHERE pronamespace = current_schema()::regnamespace AND pg_get_userbyid(proowner) <> :owner
+      AND (starts_with(proname, 'keepstep_') OR starts_with(proname, 'procrastinate_'))
+    UNION ALL
+    SELECT format('ALTER TYPE %I OWNER TO %I', typname, CAST(:owner AS text))
+    FROM pg_type
+    WHERE typnamespace = current_schema()::regnamespace AND pg_get_userbyid(typowner) <> :owner
+      AND starts_with(typname, 'procrastinate_')
+      AND (typtype = 'e' OR typtype = 'c' AND EXISTS (SELECT FROM pg_class WHERE oid = typrelid AND relkind = 'c'))
     """
 )
 

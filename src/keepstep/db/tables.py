@@ -604,4 +604,6 @@ audit_events: Final = Table(
     Index(None, "at", "id"),
     # The last check is asked for by pages that everybody opens, and may lie behind millions of other events.
     Index("ix_audit_events_checked", "at", "id", postgresql_where=text("action = 'integrity.checked'")),
+    # What the daily work did last, for the same reason.
+    Index("ix_audit_events_daily", "at", "id", postgresql_where=text("action = 'database.maintained'")),
 )

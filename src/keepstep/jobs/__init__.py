@@ -1,1 +1,1 @@
-"""What happens after the commit: the background worker and the names of its tasks."""
+"""Work in the background: the queue, its worker, and the tasks that call actions. No task knows how it came to be started."""

@@ -14,6 +14,7 @@ from tests.web_kit import WebSurvey, web_survey
 from keepstep.config import Resources
 from keepstep.db.transaction import open_read
 from keepstep.db.upgrade import head
+from keepstep.jobs.daily import do_daily_work
 from keepstep.queries.integrity import EVERYTHING, Scope
 from keepstep.queries.showing import unshown_answers
 from keepstep.web.pages import health
@@ -148,3 +149,12 @@ async def test_the_page_costs_the_same_number_of_queries_after_one_check_and_man
 async def test_a_part_for_the_script_has_the_same_content(admin_browser: Browser) -> None:
     part = await admin_browser.open("/admin", htmx=True)
     assert (part.is_whole, part.text("h1")) == (False, "Health")
+
+
+async def test_the_page_tells_what_the_daily_work_did(admin_browser: Browser, app: FastAPI) -> None:
+    card = "section[aria-labelledby=daily]"
+    assert "It was not done yet" in (await admin_browser.open("/admin")).text(card)
+    await do_daily_work(app.state.resources)
+    told = (await admin_browser.open("/admin")).text(card)
+    assert "Last done" in told
+    assert "Runs marked as abandoned 0" in told

@@ -14,6 +14,7 @@ from keepstep.core.tokens import sign, verified
 from keepstep.db.transaction import Read, open_read
 from keepstep.errors import RequestInvalid, WizardNotFound
 from keepstep.queries.checkpoints import checkpoint_findings
+from keepstep.queries.daily import last_daily_work
 from keepstep.queries.health import last_check, list_checks, system_facts
 from keepstep.queries.integrity import Scope, Verified, guard_findings, verify
 from keepstep.queries.showing import Showing, unshown_answers
@@ -118,6 +119,7 @@ async def _page(
         "last": await last_check(tx),
         "checks": await list_checks(tx, limit=_CHECKS_SHOWN),
         "facts": await system_facts(tx),
+        "daily": await last_daily_work(tx),
         "settings": settings,
         "release": __version__,
         "piece": piece,

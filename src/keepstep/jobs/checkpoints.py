@@ -1,0 +1,51 @@
+"""A signed checkpoint of the day, as a file in the home: to be taken elsewhere by whatever copies backups (semantics 8)."""
+
+import os
+import secrets
+from datetime import date
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from keepstep.actions.checkpoints import record_checkpoint
+from keepstep.config import Resources
+from keepstep.core.checkpoint import NOTHING, with_line
+from keepstep.core.permissions import Actor
+from keepstep.db.transaction import open_read, open_write
+from keepstep.interchange import checkpoint_file
+from keepstep.queries.checkpoints import state_lines
+
+# Enough to find out since when something is missing, and little enough that a home does not fill with them.
+KEPT: Final = 30
+
+
+async def write_daily_checkpoint(resources: Resources, actor: Actor, day: date) -> Path | None:
+    """The day's file, whole and durable, or None when it is there already. Older ones than the last KEPT go."""
+    folder = resources.settings.home / "checkpoints"
+    path = folder / f"{day.isoformat()}.jsonl"
+    if path.exists():
+        return None
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = folder / f".{secrets.token_hex(8)}.partial"
+    try:
+        with partial.open("xb") as file:
+            await _write_lines(resources, actor, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    for old in sorted(folder.glob("????-??-??.jsonl"))[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+async def _write_lines(resources: Resources, actor: Actor, file: BinaryIO) -> None:
+    summed = NOTHING
+    file.write(checkpoint_file.first_line())
+    async with open_read(resources.engine) as tx:
+        async for line in state_lines(tx):
+            summed = with_line(summed, line)
+            file.write(checkpoint_file.state_line(line))
+    async with open_write(resources.engine) as tx:
+        checkpoint = await record_checkpoint(resources.context(actor), tx, summed, "daily")
+    file.write(checkpoint_file.last_line(checkpoint))
