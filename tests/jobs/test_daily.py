@@ -14,7 +14,7 @@ from keepstep.actions.runs import complete_run, save_answers
 from keepstep.actions.wizards import WizardPatch, change_wizard
 from keepstep.config import Resources
 from keepstep.core.permissions import Actor
-from keepstep.db.tables import audit_events, checkpoints, files, sessions, users, wizard_runs
+from keepstep.db.tables import audit_events, checkpoints, files, sessions, start_tries, users, wizard_runs
 from keepstep.db.transaction import open_read, open_write
 from keepstep.errors import Forbidden
 from keepstep.interchange.checkpoint_file import trusted
@@ -94,6 +94,17 @@ async def test_sessions_that_are_over_go_and_others_stay(desk: Desk, resources: 
     assert (await do_daily_work(resources))["sessions"] == 2
     async with open_read(desk.engine) as tx:
         assert await tx.scalar(select(func.count()).select_from(sessions)) == 1
+
+
+async def test_counts_of_starts_go_when_nothing_is_measured_by_them(desk: Desk, resources: Resources) -> None:
+    now = resources.now()
+    async with open_write(desk.engine) as tx:
+        for number, hours in enumerate((0, 1, 50)):
+            row = {"key": bytes([number]) * 32, "since": now - timedelta(hours=hours), "tries": 1}
+            await tx.execute(insert(start_tries).values(row))
+    assert (await do_daily_work(resources))["starts"] == 1
+    async with open_read(desk.engine) as tx:
+        assert await tx.scalars(select(start_tries.c.key).order_by(start_tries.c.key)) == [bytes([0]) * 32, bytes([1]) * 32]
 
 
 async def test_an_upload_that_no_answer_named_goes_with_its_bytes_after_a_week(

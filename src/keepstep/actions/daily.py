@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import delete, or_, select, update
 
+from keepstep.actions.admission import forget_starts
 from keepstep.actions.context import Context
 from keepstep.actions.sessions import IDLE, WINDOW
 from keepstep.actions.wizards import setting_of
@@ -19,6 +20,8 @@ from keepstep.db.transaction import Write
 
 # Runs that one transaction holds: a second of work, so that nobody who comes back to one of them waits for longer.
 AT_ONCE: Final = 1_000
+# Counts of starts that a day clears away: an attack leaves many, and the next day takes on from there.
+MOST_STARTS: Final = 100_000
 # An upload that no answer has named for so long was given up. Whoever still has its page open uploads it again.
 UNNAMED: Final = timedelta(days=7)
 
@@ -52,7 +55,8 @@ async def forget_what_is_over(ctx: Context, tx: Write) -> Mapping[str, int]:
         # An answer that names the file just now makes it a run's in the same row, which is seen here or comes too late.
         "uploads": delete(files).where(files.c.run_id.is_(None), files.c.uploaded_at < ctx.now - UNNAMED),
     }
-    return {kind: await tx.execute(statement) for kind, statement in over.items()}
+    gone = {kind: await tx.execute(statement) for kind, statement in over.items()}
+    return gone | {"starts": await forget_starts(tx, ctx.now, most=MOST_STARTS)}
 
 
 async def record_daily_work(ctx: Context, tx: Write, done: Mapping[str, int]) -> None:
