@@ -308,7 +308,7 @@ async def test_a_question_that_reads_what_is_gone_is_said_to_bring_a_problem(adm
     await confirmed(survey, "PUT", f"/api/v1/option-sets/{survey.color}", json={"visible_if": None})
     await confirmed(survey, "DELETE", f"/api/v1/option-sets/{survey.full_name}")
     page = await admin_browser.open(restoring(survey, 4, survey.color))
-    assert "reads an option set that this wizard does not have" in page.text(".ks-promise")
+    assert "reads “Full Name”, which was deleted" in page.text(".ks-promise")
 
 
 async def test_what_is_the_same_cannot_be_restored(admin_browser: Browser, survey: WebSurvey) -> None:
