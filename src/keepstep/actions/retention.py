@@ -16,6 +16,7 @@ from keepstep.core.issue import Issue, to_errors
 from keepstep.core.permissions import require
 from keepstep.core.retention import Retention, Then, faults_of, from_settings, is_due
 from keepstep.core.tokens import sign, verified
+from keepstep.db.audit import Event, append_events
 from keepstep.db.tables import wizard_runs, wizards
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import ImpactUnconfirmed, RequestInvalid
@@ -111,15 +112,32 @@ async def apply_retention(ctx: Context, tx: Write, wizard_id: str) -> Applied:
     due = [run_id for run_id, times in (await lock_times(tx, found)).items() if is_due(rule, times, ctx.now)]
     if not due:
         return Applied(0)
-    erased = await _went(ctx, tx, rule, due)
+    erased = await _went(ctx, tx, wizard_id, (rule, due))
     counts = {"answers": sum(each.answers for each in erased), "files": sum(len(each.files) for each in erased)} if erased else {}
     await audit_wizard(ctx, tx, "wizard.retention_applied", wizard_id, runs=len(due), **rule.to_settings(), **counts)
     return Applied(len(due), erased)
 
 
-async def _went(ctx: Context, tx: Write, rule: Retention, due: Sequence[str]) -> Sequence[Erasure]:
+async def _went(ctx: Context, tx: Write, wizard_id: str, what: tuple[Retention, Sequence[str]]) -> Sequence[Erasure]:
+    rule, due = what
     if rule.then == "trash":
         await tx.execute(update(wizard_runs).where(among(due)).values(trashed_at=ctx.now, updated_at=ctx.now))
+        # On each run's own record as well: `verify` asks it why the run changed at this time.
+        await append_events(tx, (_trashed(ctx, wizard_id, run_id) for run_id in due))
         return ()
     request = ErasureRequest(reason=f"Retention rule of the wizard: {rule.days} days after {rule.after.replace('_', ' ')}.")
     return [await erase_run(ctx, tx, run_id, request) for run_id in due]
+
+
+def _trashed(ctx: Context, wizard_id: str, run_id: str) -> Event:
+    return Event(
+        id=ctx.make_id(),
+        at=ctx.now,
+        actor=ctx.actor.id,
+        channel=ctx.actor.channel,
+        action="run.trashed",
+        subject_kind="run",
+        subject_id=run_id,
+        wizard_id=wizard_id,
+        run_id=run_id,
+    )
