@@ -16,6 +16,7 @@ from keepstep.actions.context import Context
 from keepstep.actions.drafts import draft_to_edit, make_edit, name_of_wizard
 from keepstep.actions.new_nodes import new_structure
 from keepstep.actions.registry import register
+from keepstep.actions.retention import issues_of_retention, require_retention
 from keepstep.core import edits as e
 from keepstep.core.issue import Issue, to_errors
 from keepstep.core.jsonvalue import canonical_bytes
@@ -42,6 +43,8 @@ SLUG_PATTERN: Final = r"[a-z0-9]+(-[a-z0-9]+)*"
 MAX_SLUG: Final = 80
 # What `wizards.settings` may hold, with the value that counts where none is set: days without a save.
 DEFAULT_SETTINGS: Final[Mapping[str, Any]] = {"abandon_after": 30}
+# Off where it is not set; admins alone change it, who have seen what is due by it (actions/retention.py).
+_SETTINGS: Final = (*DEFAULT_SETTINGS, "retention")
 _LONGEST_WAIT: Final = 3_650
 
 
@@ -168,8 +171,11 @@ async def _grant_to_creator(ctx: Context, tx: Write, wizard: Wizard) -> None:
 # --- change --------------------------------------------------------------------------------------------------------
 
 
-async def change_wizard(ctx: Context, tx: Write, wizard_ref: str, patch: WizardPatch) -> Wizard:
-    """The wizard with another name, slug or settings. The name is an edit of the draft, undoable like any other."""
+async def change_wizard(ctx: Context, tx: Write, wizard_ref: str, patch: WizardPatch, confirm: str | None = None) -> Wizard:
+    """The wizard with another name, slug or settings. The name is an edit of the draft, undoable like any other.
+
+    A retention rule takes an admin and `confirm`, the token of `preview_retention`: else raises Forbidden, ImpactUnconfirmed.
+    """
     state = await draft_to_edit(ctx, tx, wizard_ref)
     wizard = state.wizard
     if patch.name is not None:
@@ -180,6 +186,7 @@ async def change_wizard(ctx: Context, tx: Write, wizard_ref: str, patch: WizardP
         values["slug"] = checked_slug(patch.slug)
     if patch.settings is not None:
         values["settings"] = _new_settings(wizard.settings or {}, patch.settings)
+        await require_retention(ctx, tx, wizard, values["settings"].get("retention"), confirm)
     if not values:
         return wizard
     await tx.execute(update(wizards).where(wizards.c.id == wizard.id).values(**values, updated_at=ctx.now), refused={UNIQUE: SlugTaken()})
@@ -196,13 +203,14 @@ def _new_name(structure: Structure, name: Any) -> Any:
 
 def _new_settings(settings: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     issues = [
-        Issue(f"/settings/{name}", "setting-unknown", f"There is no setting {name[:80]!r}. Known: {', '.join(DEFAULT_SETTINGS)}.")
+        Issue(f"/settings/{name}", "setting-unknown", f"There is no setting {name[:80]!r}. Known: {', '.join(_SETTINGS)}.")
         for name in given
-        if name not in DEFAULT_SETTINGS
+        if name not in _SETTINGS
     ]
     days = given.get("abandon_after")
     if days is not None and (isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= _LONGEST_WAIT):
         issues.append(Issue("/settings/abandon_after", "out-of-range", f"A whole number of days from 1 to {_LONGEST_WAIT}."))
+    issues += issues_of_retention(given.get("retention"))
     if issues:
         raise RequestInvalid(issues[0].detail, errors=to_errors(tuple(issues)))
     return {name: value for name, value in {**settings, **given}.items() if value is not None}

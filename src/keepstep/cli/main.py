@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from keepstep import __version__
-from keepstep.cli import access, accounts, backup, database, demo, runs, serving, sweeping, verifying, wizards, working
+from keepstep.cli import access, accounts, backup, database, demo, retention, runs, serving, sweeping, verifying, wizards, working
 
 app = typer.Typer(
     name="keepstep",
@@ -22,6 +22,7 @@ app.command("daily")(working.daily)
 app.command("demo")(demo.demo)
 app.command("verify")(verifying.verify)
 app.command("sweep")(sweeping.sweep)
+app.command("retention")(retention.retention)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.add_typer(database.db, name="db")

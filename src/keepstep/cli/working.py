@@ -44,7 +44,7 @@ async def _worked(settings: Settings, url: str, *, with_parent: bool) -> None:
 
 
 def daily(as_json: AsJson = False) -> None:
-    """Do the work of a day now: abandoned runs, what is over, left-over files, a signed checkpoint. Safe at any time."""
+    """Do the work of a day now: abandoned runs, what is over, left-over files, a signed checkpoint, retention. Safe at any time."""
     done = with_resources(lambda resources: do_daily_work(resources, OPERATOR), as_json=as_json)
     if as_json:
         print_json(dict(done))

@@ -41,9 +41,25 @@ def _changed(deed: Deed) -> str:
     if "slug" in deed:
         told.append(f"the address to {deed['slug']}")
     if "settings" in deed:
-        settings = ", ".join(f"{name} = {value}" for name, value in sorted((deed["settings"] or {}).items()))
+        settings = ", ".join(f"{name} = {_setting(value)}" for name, value in sorted((deed["settings"] or {}).items()))
         told.append(f"the settings ({settings})" if settings else "the settings (back to the defaults)")
     return f"Changed {' and '.join(told) or 'the wizard'}."
+
+
+def _setting(value: Any) -> str:
+    """A retention rule as a phrase; other values as they are."""
+    if isinstance(value, Mapping) and value.keys() == {"after", "days", "then"}:
+        return _rule(value)
+    return str(value)
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    return f"{rule.get('then')} {_count(rule.get('days'), 'day')} after {str(rule.get('after')).replace('_', ' ')}"
+
+
+def _retained(deed: Deed) -> str:
+    went = "Erased" if deed.get("then") == "erase" else "Moved to the trash:"
+    return f"{went} {_count(deed.get('runs'), 'run')} by the retention rule ({_rule(deed)})."
 
 
 def _access_changed(deed: Deed) -> str:
@@ -91,6 +107,8 @@ _DAILY: Final[Mapping[str, str]] = {
     "tries": "count of sign-in tries",
     "uploads": "upload never named",
     "contents": "left-over content",
+    "trashed_by_rule": "run moved to the trash by a retention rule",
+    "erased_by_rule": "run erased by a retention rule",
 }
 
 
@@ -115,6 +133,7 @@ _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     "wizard.published": _published,
     "wizard.imported": lambda deed: f"Imported {deed.get('filename')} ({deed.get('format')}).",
     "wizard.runs_imported": _runs_imported,
+    "wizard.retention_applied": _retained,
     "wizard.runs_abandoned": lambda deed: (
         f"Marked {_count(deed.get('runs'), 'run')} as abandoned: not saved for {_count(deed.get('days'), 'day')}."
     ),

@@ -10,6 +10,7 @@ from keepstep.config import Resources
 from keepstep.core.permissions import Actor
 from keepstep.db.transaction import open_read, open_write
 from keepstep.jobs.checkpoints import write_daily_checkpoint
+from keepstep.jobs.retention import retain_all
 from keepstep.jobs.sweeping import sweep
 from keepstep.queries.daily import last_daily_work, wizards_with_open_runs
 
@@ -31,6 +32,8 @@ async def do_daily_work(resources: Resources, actor: Actor = WORKER) -> Mapping[
         done |= await forget_what_is_over(resources.context(actor), tx)
     done["contents"] = (await sweep(resources, actor)).contents
     done["checkpoints"] = int(await write_daily_checkpoint(resources, actor, resources.now().date()) is not None)
+    # Last: a run that cannot be erased, since it was tampered with, holds nothing else up, and the day is due again.
+    done |= await retain_all(resources, actor)
     async with open_write(resources.engine) as tx:
         await record_daily_work(resources.context(actor), tx, done)
     return done

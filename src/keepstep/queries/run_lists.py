@@ -38,13 +38,13 @@ class RunFilter:
     `flag`: some answer has a flag of this code; `flagged`: the option set with this key or id has a flag; with both, it has this one.
     `archived`: the archive has an entry of this name: an imported column, or an option set by its id. `holds`: any flag, any archive
     entry, or anything erased. `ids`: these runs alone. `newest_change`: in the order of the last change, the newest first.
-    `erasable`: not erased whole yet.
+    `trashed`: in the trash or not, None for both. `erasable`: not erased whole yet.
     """
 
     version: int | None = None
     status: str | None = None
     updated_after: datetime | None = None
-    trashed: bool = False
+    trashed: bool | None = False
     answers: Sequence[tuple[str, str]] = ()
     flag: str | None = None
     flagged: str | None = None
@@ -174,7 +174,8 @@ async def conditions_of(tx: Read, wizard_id: str, chosen: RunFilter) -> list[Col
 def _plain_conditions(wizard_id: str, chosen: RunFilter) -> list[ColumnElement[bool]]:
     own = wizard_runs.c
     conditions: list[ColumnElement[bool]] = [own.origin_wizard_id == wizard_id]
-    conditions.append(own.trashed_at.is_not(None) if chosen.trashed else own.trashed_at.is_(None))
+    if chosen.trashed is not None:
+        conditions.append(own.trashed_at.is_not(None) if chosen.trashed else own.trashed_at.is_(None))
     if chosen.status is not None:
         conditions.append(own.status == chosen.status)
     if chosen.updated_after is not None:

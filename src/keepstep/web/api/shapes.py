@@ -114,6 +114,22 @@ class WizardPage(BaseModel):
     next: str | None
 
 
+class DueRuns(BaseModel):
+    """Runs of one version that are due, by state."""
+
+    version_number: int
+    by_status: dict[str, int]
+
+
+class RetentionReport(BaseModel):
+    """The runs that are due by a retention rule now, and the token by which it is switched on; `retention` null: the rule is off."""
+
+    retention: dict[str, Any] | None
+    runs: int
+    by_version: list[DueRuns]
+    confirm: str
+
+
 # --- what changes mean for what is stored --------------------------------------------------------------------------
 
 

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from pydantic import Field
 
+from keepstep.actions.context import Context
+from keepstep.actions.retention import Due, preview_retention
 from keepstep.actions.wizards import (
     DEFAULT_SETTINGS,
     NewWizard,
@@ -18,6 +20,7 @@ from keepstep.actions.wizards import (
 )
 from keepstep.core.jsonvalue import unstorable_text
 from keepstep.core.structure import ID_PATTERN
+from keepstep.db.transaction import Read
 from keepstep.errors import RequestInvalid
 from keepstep.queries.wizards import RunCounts, Wizard, WizardFilter, count_runs, get_wizard, list_wizards
 from keepstep.web.api import shapes
@@ -118,12 +121,25 @@ async def read(ctx: CurrentContext, tx: ReadTx, wizard_ref: WizardRef) -> ExactJ
 @router.patch(
     "/api/v1/wizards/{wizard_ref}",
     summary="Rename a wizard, change its slug or its settings",
-    responses=shapes.answers(shapes.WizardAnswer),
+    responses=shapes.answers(shapes.WizardAnswer | shapes.RetentionReport),
 )
-async def change(ctx: CurrentContext, tx: WriteTx, wizard_ref: WizardRef, body: ChangeWizard) -> ExactJson:
-    """The name is an edit of the draft; slug and settings hold at once."""
+async def change(
+    ctx: CurrentContext, tx: WriteTx, wizard_ref: WizardRef, body: ChangeWizard, dry_run: DryRun = False, confirm: Confirm = None
+) -> ExactJson:
+    """The name is an edit of the draft; slug and settings hold at once. The setting `retention` (`{after: completion|last_activity, days,
+    then: trash|erase}`, for admins) takes the confirm token of a dry run, which answers with the runs that are due by that rule now.
+    """
+    if dry_run:
+        return ExactJson((await _dry_run(ctx, tx, wizard_ref, body)).to_json())
     patch = WizardPatch(name=body.name, slug=body.slug, settings=body.settings)
-    return await _answer(tx, await change_wizard(ctx, tx, wizard_ref, patch))
+    return await _answer(tx, await change_wizard(ctx, tx, wizard_ref, patch, confirm))
+
+
+async def _dry_run(ctx: Context, tx: Read, wizard_ref: str, body: ChangeWizard) -> Due:
+    if body.name is not None or body.slug is not None or body.settings is None or set(body.settings) != {"retention"}:
+        detail = "Only a retention rule has a dry run: send settings with `retention` alone."
+        raise RequestInvalid(detail, errors=[{"pointer": "", "parameter": "dry_run", "code": "nothing-to-count", "detail": detail}])
+    return await preview_retention(ctx, tx, wizard_ref, body.settings["retention"])
 
 
 @router.delete(

@@ -11,12 +11,13 @@ from keepstep.actions.exports import export_wizard
 from keepstep.actions.imports import WizardFile, import_wizard, read_wizard_file
 from keepstep.actions.wizards import DEFAULT_SETTINGS, WizardPatch, change_wizard
 from keepstep.config import Resources
+from keepstep.core.retention import from_settings
 from keepstep.db.transaction import Read, open_read, open_write
 from keepstep.errors import Problem, RequestInvalid, SlugTaken, Stale, StructureInvalid
 from keepstep.queries.drafts import get_draft
 from keepstep.queries.grants import grants_on
 from keepstep.queries.receipts import list_imports
-from keepstep.queries.wizards import get_wizard
+from keepstep.queries.wizards import Wizard, get_wizard
 from keepstep.web.deps import ResourcesDep
 from keepstep.web.forms import by_field
 from keepstep.web.pages.frame import frame_values
@@ -40,10 +41,11 @@ _TAKEN: Final = message("Another wizard has this address. Choose another one.")
 async def settings(
     request: Request, visitor: CurrentVisitor, tx: PageRead, wizard_ref: str, saved: Annotated[bool, Query()] = False
 ) -> Response:
-    return await _page(request, visitor, tx, wizard_ref, saved=saved)
+    return await settings_page(request, visitor, tx, wizard_ref, saved=saved)
 
 
-async def _page(request: Request, visitor: Visitor, tx: Read, ref: str, *, status: int = 200, **given: Any) -> Response:
+async def settings_page(request: Request, visitor: Visitor, tx: Read, ref: str, *, status: int = 200, **given: Any) -> Response:
+    """The page, with what was typed into one of its forms and what is wrong with it."""
     state = await get_draft(tx, visitor.actor, ref, "edit")
     wizard, structure = state.wizard, state.draft.structure
     stored = {
@@ -53,8 +55,16 @@ async def _page(request: Request, visitor: Visitor, tx: Read, ref: str, *, statu
     }
     values: dict[str, Any] = {"fields": stored, "errors": {}, "file_problem": None, "saved": False} | given
     values |= {"stored": stored, "structure": structure, "imports": await list_imports(tx, wizard.id)}
+    values |= _kept(visitor, wizard) | {name: given[name] for name in ("kept", "kept_errors") if name in given}
     values["granted"] = await grants_on(tx, wizard.id) if visitor.may("administer") else None
     return page(request, "settings.html", status=status, **await frame_values(tx, wizard, state.draft), **values)
+
+
+def _kept(visitor: Visitor, wizard: Wizard) -> dict[str, Any]:
+    """The retention rule, for admins, and its form as it stands."""
+    rule = from_settings(wizard.settings)
+    kept = {"after": "completion", "days": "", "then": "trash"} if rule is None else rule.to_settings()
+    return {"retention": rule, "may_retain": visitor.may("administer", wizard.id), "kept": kept, "kept_errors": {}}
 
 
 @router.post("/wizards/{wizard_ref}/settings", name="page:save-settings")
@@ -94,7 +104,7 @@ async def _again(
     request: Request, visitor: Visitor, resources: Resources, ref: str, fields: Mapping[str, str], errors: Mapping[str, str]
 ) -> Response:
     async with open_read(resources.engine) as tx:
-        return await _page(request, visitor, tx, ref, status=422, fields=fields, errors=errors)
+        return await settings_page(request, visitor, tx, ref, status=422, fields=fields, errors=errors)
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -117,7 +127,7 @@ async def import_into(request: Request, visitor: CurrentVisitor, resources: Reso
     data, filename = await file_of(request)
     if not filename:
         async with open_read(resources.engine) as read:
-            return await _page(request, visitor, read, wizard_ref, status=422, errors={"file": NO_FILE})
+            return await settings_page(request, visitor, read, wizard_ref, status=422, errors={"file": NO_FILE})
     file = WizardFile(data=data, filename=filename, into=wizard_ref, seen=seen)
     try:
         wizard_file = await read_wizard_file(visitor.ctx, file)
@@ -127,5 +137,5 @@ async def import_into(request: Request, visitor: CurrentVisitor, resources: Reso
         if problem.kind not in OF_FILES and not isinstance(problem, Stale):
             raise
         async with open_read(resources.engine) as tx:
-            return await _page(request, visitor, tx, wizard_ref, status=status_of(problem), file_problem=problem)
+            return await settings_page(request, visitor, tx, wizard_ref, status=status_of(problem), file_problem=problem)
     return see_other(request, receipt_path(request, imported.wizard, imported.import_id))
