@@ -369,6 +369,12 @@ class RunErased(Problem):
     kind, code, title = "gone", "run-erased", "This run was erased"
 
 
+class SubjectNotFound(Problem):
+    """Nothing is stored under exactly this name: no run, in the trash or out of it, and no invitation. Spelling and case count."""
+
+    kind, code, title = "not_found", "subject-not-found", "Nothing is stored of this respondent"
+
+
 class InvitationNotFound(Problem):
     """The wizard has no invitation of this id."""
 

@@ -121,6 +121,7 @@ async def test_every_kind_of_answer_is_as_declared(shapes: Shapes, admin: httpx.
     await _versions(admin, survey, runs)
     await _imports(admin, survey)
     await _access(admin, survey)
+    await _subjects(admin, survey)
     await admin.get("/api/v1/verify")
     assert "\n".join(shapes.faults) == ""
     assert shapes.declared.keys() - shapes.seen == set()
@@ -189,6 +190,15 @@ async def _access(admin: httpx.AsyncClient, survey: WebSurvey) -> None:
     await admin.post(f"{one}/renew")
     await admin.post(f"{invitations}/revoke", json={"which": "unused"})
     await admin.delete(one)
+
+
+async def _subjects(admin: httpx.AsyncClient, survey: WebSurvey) -> None:
+    """A respondent with a run, listed and erased."""
+    await admin.post(f"{survey.url}/runs", json={"answers": {"full-name": "Eve"}, "respondent": "eve"})
+    body = {"respondent": "eve", "reason": "asked for"}
+    listed = (await admin.post("/api/v1/subjects/erase", json=body, params={"dry_run": True})).json()
+    erased = await admin.post("/api/v1/subjects/erase", json=body, params={"confirm": listed["confirm"]})
+    assert len(erased.json()["runs"]) == 1
 
 
 async def _nodes(survey: WebSurvey) -> None:

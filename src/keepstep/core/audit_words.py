@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, get_args
 Deed = Mapping[str, Any]
 """The details of an entry, with `about`: the name of the person or run that it is about, where there is one."""
 
-Subject = Literal["draft", "wizard", "run", "user", "token", "grant", "session", "checkpoint", "integrity", "files", "database"]
+Subject = Literal["draft", "wizard", "run", "user", "token", "grant", "session", "checkpoint", "integrity", "files", "database", "subject"]
 SUBJECTS: Final[tuple[Subject, ...]] = get_args(Subject)
 """What actions are named after, in the order in which a filter offers them."""
 
@@ -84,6 +84,12 @@ def _erased(deed: Deed) -> str:
     return f"Erased {_count(deed.get('answers'), 'stored answer')} to {which}{files} of run {deed['about']}, for good."
 
 
+def _of_a_person(verb: str, deed: Deed) -> str:
+    told = [_count(deed.get(name), name.removesuffix("s")) for name in ("runs", "files", "invitations") if deed.get(name)]
+    left = f"; {_count(deed['left'], 'run is', 'runs are')} left" if deed.get("left") else ""
+    return f"{verb} everything of one respondent: {', '.join(told) or 'nothing'}{left}."
+
+
 def _user_changed(deed: Deed) -> str:
     words = {"role": f"role, now {deed.get('role')}", "name": "name", "email": "e-mail address", "disabled_at": "whether they may sign in"}
     words["language"] = "language"
@@ -151,6 +157,8 @@ _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     "run.restored": lambda deed: f"Restored run {deed['about']} from the trash.",
     "run.link_renewed": lambda deed: f"Renewed the link to resume run {deed['about']}; the one before opens nothing any more.",
     "run.erased": _erased,
+    "subject.exported": lambda deed: _of_a_person("Exported", deed),
+    "subject.erased": lambda deed: _of_a_person("Erased", deed),
     "user.created": lambda deed: f"Made an account for {deed['about']} ({deed.get('role')}).",
     "user.changed": _user_changed,
     "user.password_set": lambda deed: f"Set a password for {deed['about']}.",

@@ -108,6 +108,13 @@ async def get_invitation(tx: Read, wizard_id: str, invitation_id: str) -> Invita
     return _invitation(row)
 
 
+async def invitations_of(tx: Read, respondent: str) -> Sequence[tuple[str, Invitation]]:
+    """Every invitation of exactly this respondent, in whatever wizard: the wizard's id and the invitation, the oldest first."""
+    columns = (*_COLUMNS, _OWN.wizard_id)
+    rows = await tx.rows(select(*columns).select_from(_FROM).where(_OWN.respondent == respondent).order_by(_OWN.id))
+    return [(row.wizard_id, _invitation(row)) for row in rows]
+
+
 async def count_invitations(tx: Read, wizard_id: str) -> InvitationCounts:
     """All of them by status, in one statement."""
     each = {name: func.count().filter(*conditions).label(name) for name, conditions in _IS.items()}

@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from keepstep import __version__
 from keepstep.config import Resources
 from keepstep.web.api import access, accounts, drafts, exports, files, imports, nodes, runs, system, verify, wizards
+from keepstep.web.api import subjects as subjects_api
 from keepstep.web.api import versions as versions_api
 from keepstep.web.edge import Edge
 from keepstep.web.metrics import Metrics
@@ -53,6 +54,7 @@ from keepstep.web.pages import (
     settings,
     share,
     signing_in,
+    subjects,
     tokens,
     trash,
     user,
@@ -81,6 +83,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     access.router,
     access.uploads,
     accounts.router,
+    subjects_api.router,
     verify.router,
     system.router,
     steps.router,
@@ -129,6 +132,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     users.router,
     user.router,
     grants.router,
+    subjects.router,
     health.router,
     appearance.router,
     assets.router,

@@ -21,6 +21,7 @@ NAVIGATION: Final[Sequence[Entry]] = (
     Entry("home", message("Wizards")),
     Entry("exports", message("Exports")),
     Entry("users", message("Users"), "administer"),
+    Entry("subjects", message("Respondents"), "administer"),
     Entry("audit", message("Audit trail"), "administer"),
     Entry("health", message("Health"), "administer"),
 )

@@ -129,6 +129,7 @@ SUBJECT_WORDS: Final[Mapping[Subject, str]] = {
     "integrity": message("Integrity checks"),
     "files": message("Left-over files"),
     "database": message("Repairs of the database"),
+    "subject": message("Data of one respondent"),
 }
 
 
