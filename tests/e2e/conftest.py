@@ -18,6 +18,8 @@ AXE = ROOT / "assets/node_modules/axe-core/axe.min.js"
 EMAIL = "ada@example.org"
 THEMES = ("light", "dark")
 WIDTHS = (360, 1280)
+# Every width and every theme on every page; each with each would take twice as long.
+LOOKS = ((360, "dark"), (1280, "light"))
 CheckPage = Callable[[Page], None]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.e2e.conftest import EMAIL, THEMES, WIDTHS, CheckPage
+from tests.e2e.conftest import EMAIL, LOOKS, CheckPage
 from tests.pages_kit import PASSWORD
 from tests.served import Served
 
@@ -21,8 +21,7 @@ def user_of(served: Served, email: str, **more: Any) -> str:
         return str((found or [client.post("/api/v1/users", json={"email": email, "role": "editor", **more}).json()])[0]["id"])
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
 def test_the_pages_of_accounts_can_be_read_and_reached_by_everybody(
     signed_in: MakePage, served: Served, accessible: CheckPage, width: int, theme: str
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 from tests.authoring_kit import EVIL, asked
-from tests.e2e.conftest import THEMES, WIDTHS, CheckPage
+from tests.e2e.conftest import LOOKS, THEMES, CheckPage
 from tests.factories import new_id
 from tests.served import Served
 
@@ -34,8 +34,7 @@ def every_type(served: Served) -> str:
     return wizard_of(served, some, [other], languages=["en", "de"])
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
 def test_every_page_of_an_author_can_be_read_and_reached_by_everybody(
     signed_in: OpenPage, accessible: CheckPage, every_type: str, width: int, theme: str
 ) -> None:

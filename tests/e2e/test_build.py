@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
-from tests.e2e.conftest import THEMES, WIDTHS, CheckPage, sign_in
+from tests.e2e.conftest import LOOKS, CheckPage, sign_in
 from tests.factories import option, option_set, step, wizard
 from tests.served import Served
 
@@ -442,8 +442,7 @@ def test_back_and_forward_show_what_was_chosen_and_send_nothing(signed_in: OpenP
 # --- for everybody -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
 def test_the_builder_can_be_read_and_reached_by_everybody(
     signed_in: OpenPage, accessible: CheckPage, made: Made, width: int, theme: str
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 from tests.actions_kit import survey_structure
-from tests.e2e.conftest import THEMES, WIDTHS, CheckPage
+from tests.e2e.conftest import LOOKS, CheckPage
 from tests.served import Served
 
 OpenPage = Callable[..., Page]
@@ -64,8 +64,7 @@ def survey(served: Served) -> Survey:
 # --- everybody can read and reach it ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
 def test_the_pages_of_history_can_be_read_and_reached_by_everybody(
     signed_in: OpenPage, accessible: CheckPage, survey: Survey, width: int, theme: str
 ) -> None:
@@ -81,8 +80,7 @@ def test_the_pages_of_history_can_be_read_and_reached_by_everybody(
     accessible(page)
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
 def test_the_dialogs_of_history_can_be_read_and_reached_by_everybody(
     signed_in: OpenPage, accessible: CheckPage, survey: Survey, width: int, theme: str
 ) -> None:

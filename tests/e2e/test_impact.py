@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
-from tests.e2e.conftest import THEMES, WIDTHS, CheckPage, sign_in
+from tests.e2e.conftest import LOOKS, CheckPage, sign_in
 from tests.factories import JOHN, customer_survey
 from tests.served import Served
 
@@ -215,8 +215,7 @@ def test_another_meaning_of_an_option_is_said_by_keyboard_with_a_value_that_is_f
 # --- everybody can read it -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
 def test_every_dialog_and_page_can_be_read_by_everybody(
     signed_in: OpenPage, accessible: CheckPage, survey: Survey, width: int, theme: str
 ) -> None:

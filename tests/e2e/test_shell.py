@@ -3,7 +3,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
-from tests.e2e.conftest import EMAIL, THEMES, WIDTHS, CheckPage, sign_in
+from tests.e2e.conftest import EMAIL, LOOKS, THEMES, CheckPage, sign_in
 from tests.served import Served
 
 OpenPage = Callable[..., Page]
@@ -18,8 +18,7 @@ def wizard(served: Served) -> str:
         return name
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
 def test_home_can_be_read_and_reached_by_everybody(signed_in: OpenPage, accessible: CheckPage, wizard: str, width: int, theme: str) -> None:
     page = signed_in(width=width, theme=theme)
     expect(page.get_by_role("heading", name="Wizards")).to_be_visible()

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
-from tests.e2e.conftest import THEMES, WIDTHS, CheckPage
+from tests.e2e.conftest import LOOKS, CheckPage
 from tests.served import Served
 from tests.small_form import small_form
 
@@ -174,8 +174,7 @@ def test_settings_are_changed_without_a_script(signed_in: OpenPage, served: Serv
 # --- everybody can read it ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
 def test_every_page_of_wizards_can_be_read_and_reached(
     signed_in: OpenPage, served: Served, accessible: CheckPage, width: int, theme: str
 ) -> None:
