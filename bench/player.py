@@ -6,6 +6,7 @@ import asyncio
 import random
 import re
 import time
+from collections.abc import Sequence
 from statistics import median, quantiles
 
 import httpx
@@ -55,28 +56,12 @@ async def _measured(resources: Resources, wizard_id: str) -> list[Measured]:
     floor = await _floor(resources, runs[0])
     how = f"median {{:.1f}} ms; processor time {busy * 1e3:.1f} ms for both, the bench included"
     name = f"player, {QUESTIONS} questions, {RESPONDENTS} respondents"
-    return [
-        Measured(
-            f"{name}, a step saved, p95",
-            _p95(saved),
-            "s",
-            floor,
-            "the row written in SQL",
-            _target(),
-            _p95(saved) <= TARGET,
-            how.format(median(saved) * 1e3),
-        ),
-        Measured(
-            f"{name}, a step shown, p95",
-            _p95(shown),
-            "s",
-            floor,
-            "the row written in SQL",
-            _target(),
-            _p95(shown) <= TARGET,
-            how.format(median(shown) * 1e3),
-        ),
-    ]
+    return [_row(f"{name}, a step saved", saved, floor, how), _row(f"{name}, a step shown", shown, floor, how)]
+
+
+def _row(name: str, times: Sequence[float], floor: float, how: str) -> Measured:
+    p95, note = _p95(times), how.format(median(times) * 1e3)
+    return Measured(f"{name}, p95", p95, "s", floor, "the row written in SQL", _target(), p95 <= TARGET, note)
 
 
 def _target() -> str:
@@ -136,5 +121,5 @@ async def _floor(resources: Resources, run_id: str) -> float:
     return median(found)
 
 
-def _p95(times: list[float]) -> float:
+def _p95(times: Sequence[float]) -> float:
     return quantiles(times, n=20)[-1]

@@ -98,12 +98,11 @@ def kept_cookies() -> list[Any]:
 
 @pytest.fixture
 def signed_in(open_page: Callable[..., Page], kept_cookies: list[Any]) -> Callable[..., Page]:
-    """As `open_page`, signed in as Ada and on the first page: with the session of an earlier test while it lasts, unless `anew`."""
+    """As `open_page`, signed in as Ada and on the first page: with the session of an earlier test while it lasts."""
 
-    def make(*, anew: bool = False, **given: Any) -> Page:
+    def make(**given: Any) -> Page:
         page = open_page(**given)
-        if kept_cookies and not anew:
-            page.context.add_cookies(kept_cookies)
+        page.context.add_cookies(kept_cookies)
         page.goto("/")
         if urlsplit(page.url).path != "/":
             sign_in(page)

@@ -302,13 +302,18 @@ def test_a_reload_takes_its_own_queue_back_and_a_closed_tab_leaves_it_to_the_ope
     expect(second.get_by_role("textbox", name="Question", exact=True)).to_have_value("Age")
 
 
-def test_what_is_typed_after_the_session_ended_is_sent_after_signing_in_on_the_same_page(signed_in: OpenPage, made: Made) -> None:
-    page = signed_in()
+def typed_late(page: Page, made: Made) -> None:
+    """A text typed after the session ended, which the page was told when it was about to save it."""
     page.goto(made.path("email"))
     page.context.clear_cookies()
     page.get_by_role("textbox", name="Help text", exact=True).fill("Typed late")
     page.get_by_role("textbox", name="Question", exact=True).focus()
     expect(page.locator("#dialog")).to_contain_text("Your session is over")
+
+
+def test_what_is_typed_after_the_session_ended_is_sent_after_signing_in_on_the_same_page(signed_in: OpenPage, made: Made) -> None:
+    page = signed_in()
+    typed_late(page, made)
     sign_in(page)
     saved(page)
     assert made.question("email")["help"] == "Typed late"
@@ -318,11 +323,7 @@ def test_who_closes_the_dialog_of_signing_in_is_told_so_and_can_open_it_again(
     signed_in: OpenPage, accessible: CheckPage, made: Made
 ) -> None:
     page = signed_in()
-    page.goto(made.path("email"))
-    page.context.clear_cookies()
-    page.get_by_role("textbox", name="Help text", exact=True).fill("Typed late")
-    page.get_by_role("textbox", name="Question", exact=True).focus()
-    expect(page.locator("#dialog")).to_contain_text("Your session is over")
+    typed_late(page, made)
     page.keyboard.press("Escape")
     expect(page.locator("#save-state")).to_contain_text(re.compile("Signed out.*sign in to save"))
     accessible(page)

@@ -14,9 +14,10 @@ from argon2.exceptions import VerificationError
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import delete, insert, select, update
 
+from keepstep.actions.audit import event_of
 from keepstep.actions.context import Context
 from keepstep.core.permissions import SCOPED, Actor, Permission, Role, Scope, may, require
-from keepstep.db.audit import Event, append_event
+from keepstep.db.audit import append_event
 from keepstep.db.tables import api_tokens, grants, password_links, sessions, users
 from keepstep.db.transaction import Write
 from keepstep.errors import Forbidden, IdConflict, LastAdmin, LastGrant, RequestInvalid, TokenNotFound, WizardNotFound
@@ -269,15 +270,4 @@ def _invalid(pointer: str, code: str, detail: str) -> RequestInvalid:
 
 async def _record(ctx: Context, tx: Write, action: str, subject_id: str, *, wizard_id: str | None = None, **details: Any) -> None:
     """The audit event; what the action is named after (`user.created`) is the kind of its subject."""
-    event = Event(
-        id=ctx.make_id(),
-        at=ctx.now,
-        actor=ctx.actor.id,
-        channel=ctx.actor.channel,
-        action=action,
-        subject_kind=action.partition(".")[0],
-        subject_id=subject_id,
-        wizard_id=wizard_id,
-        details=details,
-    )
-    await append_event(tx, event)
+    await append_event(tx, event_of(ctx, action, action.partition(".")[0], subject_id, wizard_id=wizard_id, details=details))

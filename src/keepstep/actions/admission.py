@@ -10,11 +10,11 @@ import hmac
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, case, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import bindparam, delete, func, select, update
 
 from keepstep.actions.accounts import token_digest
 from keepstep.actions.context import Context
+from keepstep.actions.tries import count_within
 from keepstep.core.access import Access, from_settings
 from keepstep.core.admission import (
     WINDOW,
@@ -114,19 +114,10 @@ async def _count_start(ctx: Context, tx: Write, wizard_id: str, access: Access, 
     if access.starts_per_hour is None or visit.address is None or access.mode in {"signed_in", "invitation"}:
         return
     key = hmac.digest(ctx.secret, f"start:{wizard_id}:{place_of(visit.address)}".encode(), "sha256")
-    starts, since = await _counted(tx, key, ctx.now)
+    starts, since = await count_within(tx, start_tries, key, ctx.now, WINDOW)
+    await forget_starts(tx, ctx.now)
     if refused := refused_by_starts(access, starts, since, ctx.now):
         raise not_admitted(refused)
-
-
-async def _counted(tx: Write, key: bytes, now: datetime) -> tuple[int, datetime]:
-    own = start_tries.c
-    fresh = own.since <= now - WINDOW
-    statement = upsert(start_tries).values(key=key, since=now, tries=1)
-    again = {"tries": case((fresh, 1), else_=own.tries + 1), "since": case((fresh, now), else_=own.since)}
-    row = await tx.row(statement.on_conflict_do_update(index_elements=[own.key], set_=again).returning(own.tries, own.since))
-    await forget_starts(tx, now)
-    return row.tries, row.since
 
 
 async def forget_starts(tx: Write, now: datetime, *, most: int = 100) -> int:

@@ -4,10 +4,11 @@ from typing import Final, Literal
 
 from sqlalchemy import insert
 
+from keepstep.actions.audit import event_of
 from keepstep.actions.context import Context
 from keepstep.core.checkpoint import Checkpoint, Summed, signed
 from keepstep.core.permissions import require
-from keepstep.db.audit import Event, append_event
+from keepstep.db.audit import append_event
 from keepstep.db.tables import checkpoints
 from keepstep.db.transaction import Write
 
@@ -21,15 +22,6 @@ async def record_checkpoint(ctx: Context, tx: Write, summed: Summed, cause: Caus
     checkpoint = signed(ctx.secret, Checkpoint(id=ctx.make_id(), at=ctx.now, cause=cause, counts=summed.counts, root=summed.root))
     row = {name: getattr(checkpoint, name) for name in ("id", "at", "cause", "root", "key_id", "signature")}
     await tx.execute(insert(checkpoints).values(row | {"counts": dict(summed.counts)}))
-    event = Event(
-        id=ctx.make_id(),
-        at=ctx.now,
-        actor=ctx.actor.id,
-        channel=ctx.actor.channel,
-        action=ACTION,
-        subject_kind="checkpoint",
-        subject_id=checkpoint.id,
-        details={"cause": cause, "root": summed.root.hex(), "counts": dict(summed.counts)},
-    )
-    await append_event(tx, event)
+    details = {"cause": cause, "root": summed.root.hex(), "counts": dict(summed.counts)}
+    await append_event(tx, event_of(ctx, ACTION, "checkpoint", checkpoint.id, details=details))
     return checkpoint

@@ -2,9 +2,10 @@
 
 from dataclasses import asdict, dataclass
 
+from keepstep.actions.audit import event_of
 from keepstep.actions.context import Context
 from keepstep.core.permissions import require
-from keepstep.db.audit import Event, append_event
+from keepstep.db.audit import append_event
 from keepstep.db.transaction import Write
 
 
@@ -24,15 +25,5 @@ class Counted:
 async def record_check(ctx: Context, tx: Write, wizard_id: str | None, counted: Counted) -> None:
     """`wizard_id` None: everything was looked at. For admins."""
     require(ctx.actor, "administer")
-    event = Event(
-        id=ctx.make_id(),
-        at=ctx.now,
-        actor=ctx.actor.id,
-        channel=ctx.actor.channel,
-        action="integrity.checked",
-        subject_kind="integrity",
-        subject_id=wizard_id or "everything",
-        wizard_id=wizard_id,
-        details=asdict(counted),
-    )
-    await append_event(tx, event)
+    about = wizard_id or "everything"
+    await append_event(tx, event_of(ctx, "integrity.checked", "integrity", about, wizard_id=wizard_id, details=asdict(counted)))

@@ -5,16 +5,17 @@ Each function does one bounded piece and finds nothing to do when it is called a
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import delete, or_, select, update
 
 from keepstep.actions.admission import forget_starts
+from keepstep.actions.audit import audit_wizard, event_of
 from keepstep.actions.context import Context
 from keepstep.actions.sessions import IDLE, WINDOW
 from keepstep.actions.wizards import setting_of
 from keepstep.core.permissions import require
-from keepstep.db.audit import Event, append_event
+from keepstep.db.audit import append_event
 from keepstep.db.tables import files, oidc_requests, password_links, sessions, sign_in_tries, wizard_runs, wizards
 from keepstep.db.transaction import Write
 
@@ -39,8 +40,7 @@ async def abandon_runs(ctx: Context, tx: Write, wizard_id: str) -> int:
     # Asked again at the row itself: whoever saved meanwhile is not silent any more.
     marked = await tx.execute(update(wizard_runs).where(own.id.in_(ids), *silent).values(status="abandoned"), refused={}) if ids else 0
     if marked:
-        event = _event(ctx, "wizard.runs_abandoned", "wizard", wizard_id, {"runs": marked, "days": days})
-        await append_event(tx, event)
+        await audit_wizard(ctx, tx, "wizard.runs_abandoned", wizard_id, runs=marked, days=days)
     return marked
 
 
@@ -62,18 +62,4 @@ async def forget_what_is_over(ctx: Context, tx: Write) -> Mapping[str, int]:
 async def record_daily_work(ctx: Context, tx: Write, done: Mapping[str, int]) -> None:
     """The day's work on record, once all of it is done: counts by kind."""
     require(ctx.actor, "administer")
-    await append_event(tx, _event(ctx, "database.maintained", "database", "daily", dict(done)))
-
-
-def _event(ctx: Context, action: str, kind: str, subject: str, details: Mapping[str, Any]) -> Event:
-    return Event(
-        id=ctx.make_id(),
-        at=ctx.now,
-        actor=ctx.actor.id,
-        channel=ctx.actor.channel,
-        action=action,
-        subject_kind=kind,
-        subject_id=subject,
-        wizard_id=subject if kind == "wizard" else None,
-        details=details,
-    )
+    await append_event(tx, event_of(ctx, "database.maintained", "database", "daily", details=dict(done)))

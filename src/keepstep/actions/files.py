@@ -8,6 +8,7 @@ from typing import Any, Final
 import filetype
 from sqlalchemy import func, insert, select, update
 
+from keepstep.actions.audit import event_of
 from keepstep.actions.context import Context
 from keepstep.core.flow import Answers
 from keepstep.core.issue import Issue, pointer
@@ -15,7 +16,7 @@ from keepstep.core.jsonvalue import unstorable_text
 from keepstep.core.permissions import require
 from keepstep.core.structure import File
 from keepstep.core.validate import Given
-from keepstep.db.audit import Event, append_event
+from keepstep.db.audit import append_event
 from keepstep.db.blobs import BlobStore
 from keepstep.db.tables import files
 from keepstep.db.transaction import Read, Write
@@ -85,17 +86,7 @@ async def sweep_contents(ctx: Context, tx: Write, blobs: BlobStore, contents: Se
     require(ctx.actor, "administer")
     removed = await remove_unnamed(tx, blobs, contents)
     if removed:
-        event = Event(
-            id=ctx.make_id(),
-            at=ctx.now,
-            actor=ctx.actor.id,
-            channel=ctx.actor.channel,
-            action="files.swept",
-            subject_kind="files",
-            subject_id="left-over",
-            details={"contents": removed},
-        )
-        await append_event(tx, event)
+        await append_event(tx, event_of(ctx, "files.swept", "files", "left-over", details={"contents": removed}))
     return removed
 
 

@@ -7,21 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from keepstep.actions.audit import audit_wizard
 from keepstep.actions.context import Context
 from keepstep.actions.erasure import Erasure, ErasureRequest, erase_run
+from keepstep.actions.run_bulk import set_trashed
 from keepstep.core.issue import Issue, to_errors
 from keepstep.core.permissions import require
 from keepstep.core.retention import Retention, Then, faults_of, from_settings, is_due
 from keepstep.core.tokens import sign, verified
-from keepstep.db.audit import Event, append_events
-from keepstep.db.tables import wizard_runs, wizards
+from keepstep.db.tables import wizards
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import ImpactUnconfirmed, RequestInvalid
 from keepstep.queries.retention import due_filter, lock_times
-from keepstep.queries.run_lists import RunSum, among, ids_listed, sum_listed
+from keepstep.queries.run_lists import RunSum, ids_listed, sum_listed
 from keepstep.queries.wizards import Wizard, get_wizard
 
 _PURPOSE: Final = "retention"
@@ -121,23 +121,7 @@ async def apply_retention(ctx: Context, tx: Write, wizard_id: str) -> Applied:
 async def _went(ctx: Context, tx: Write, wizard_id: str, what: tuple[Retention, Sequence[str]]) -> Sequence[Erasure]:
     rule, due = what
     if rule.then == "trash":
-        await tx.execute(update(wizard_runs).where(among(due)).values(trashed_at=ctx.now, updated_at=ctx.now))
-        # On each run's own record as well: `verify` asks it why the run changed at this time.
-        await append_events(tx, (_trashed(ctx, wizard_id, run_id) for run_id in due))
+        await set_trashed(ctx, tx, wizard_id, due, "run.trashed")
         return ()
     request = ErasureRequest(reason=f"Retention rule of the wizard: {rule.days} days after {rule.after.replace('_', ' ')}.")
     return [await erase_run(ctx, tx, run_id, request) for run_id in due]
-
-
-def _trashed(ctx: Context, wizard_id: str, run_id: str) -> Event:
-    return Event(
-        id=ctx.make_id(),
-        at=ctx.now,
-        actor=ctx.actor.id,
-        channel=ctx.actor.channel,
-        action="run.trashed",
-        subject_kind="run",
-        subject_id=run_id,
-        wizard_id=wizard_id,
-        run_id=run_id,
-    )

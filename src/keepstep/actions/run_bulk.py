@@ -9,17 +9,19 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import func, select, text, update
 
+from keepstep.actions.audit import run_event
 from keepstep.actions.context import Context
 from keepstep.actions.erasure import Erasure, ErasureRequest, erase_run, require_reason
 from keepstep.core.permissions import Permission, require
 from keepstep.core.tokens import sign, verified
-from keepstep.db.audit import Event, append_events
+from keepstep.db.audit import append_events
 from keepstep.db.tables import files, wizard_runs
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import ImpactUnconfirmed
 from keepstep.queries.run_lists import RunFilter, RunSum, among, ids_listed, sum_listed
 
 Deed = Literal["trash", "restore", "erase"]
+TrashAction = Literal["run.trashed", "run.restored"]
 _NEEDS: Final[Mapping[Deed, Permission]] = {"trash": "edit", "restore": "edit", "erase": "administer"}
 # One transaction each. Moving a run to the trash is an update and an event (50,000 take seconds); erasing one goes through the database's
 # own function, run by run.
@@ -86,32 +88,20 @@ async def _confirmed(ctx: Context, tx: Write, deed: Deed, selection: Selection, 
 
 async def trash_runs(ctx: Context, tx: Write, selection: Selection, token: str) -> int:
     """How many runs were moved to the trash: restorable, each with its event."""
-    return await _set_trashed(ctx, tx, selection, await _confirmed(ctx, tx, "trash", selection, token), "run.trashed")
+    return await set_trashed(ctx, tx, selection.wizard_id, await _confirmed(ctx, tx, "trash", selection, token), "run.trashed")
 
 
 async def untrash_runs(ctx: Context, tx: Write, selection: Selection, token: str) -> int:
     """How many runs were taken out of the trash."""
-    return await _set_trashed(ctx, tx, selection, await _confirmed(ctx, tx, "restore", selection, token), "run.restored")
+    return await set_trashed(ctx, tx, selection.wizard_id, await _confirmed(ctx, tx, "restore", selection, token), "run.restored")
 
 
-async def _set_trashed(ctx: Context, tx: Write, selection: Selection, ids: Sequence[str], action: str) -> int:
+async def set_trashed(ctx: Context, tx: Write, wizard_id: str, ids: Sequence[str], action: TrashAction) -> int:
+    """How many runs of the wizard went into the trash or out of it, each with its event; whoever calls has them locked."""
     at = ctx.now if action == "run.trashed" else None
     await tx.execute(update(wizard_runs).where(among(ids)).values(trashed_at=at, updated_at=ctx.now))
-    return await append_events(tx, (_event(ctx, selection.wizard_id, run_id, action) for run_id in ids))
-
-
-def _event(ctx: Context, wizard_id: str, run_id: str, action: str) -> Event:
-    return Event(
-        id=ctx.make_id(),
-        at=ctx.now,
-        actor=ctx.actor.id,
-        channel=ctx.actor.channel,
-        action=action,
-        subject_kind="run",
-        subject_id=run_id,
-        wizard_id=wizard_id,
-        run_id=run_id,
-    )
+    # On each run's own record: `verify` asks it why the run changed at this time.
+    return await append_events(tx, (run_event(ctx, action, (run_id, wizard_id)) for run_id in ids))
 
 
 async def erase_runs(ctx: Context, tx: Write, selection: Selection, reason: str, token: str) -> Sequence[Erasure]:

@@ -9,15 +9,15 @@ import base64
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, Literal
 
-from sqlalchemy import case, delete, func, insert, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from keepstep.actions.accounts import NewUser, check_password, create_user, random_secret, token_digest
 from keepstep.actions.audit import audit_user
 from keepstep.actions.context import Context
+from keepstep.actions.tries import count_within
 from keepstep.core.permissions import require
 from keepstep.db.tables import sessions, sign_in_tries
 from keepstep.db.transaction import Write
@@ -49,20 +49,11 @@ async def count_try(ctx: Context, tx: Write, *, email: str | None, address: str)
     waits = []
     # Always in the same order: two tries at once would else wait for each other.
     for key in sorted(keys):
-        tries, since = await _counted(tx, key, ctx.now)
+        tries, since = await count_within(tx, sign_in_tries, key, ctx.now, WINDOW)
         if tries > keys[key]:
             waits.append(since + WINDOW - ctx.now)
     await tx.execute(delete(sign_in_tries).where(sign_in_tries.c.since <= ctx.now - 2 * WINDOW))
     return max(waits, default=None)
-
-
-async def _counted(tx: Write, key: bytes, now: datetime) -> tuple[int, datetime]:
-    tries = sign_in_tries.c
-    fresh = tries.since <= now - WINDOW
-    statement = upsert(sign_in_tries).values(key=key, since=now, tries=1)
-    again = {"tries": case((fresh, 1), else_=tries.tries + 1), "since": case((fresh, now), else_=tries.since)}
-    row = await tx.row(statement.on_conflict_do_update(index_elements=[tries.key], set_=again).returning(tries.tries, tries.since))
-    return row.tries, row.since
 
 
 async def is_password_of(stored: str | None, given: str) -> bool:

@@ -6,19 +6,20 @@ trail, not the reason, not the confirm token.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
 from sqlalchemy import delete, select
 
+from keepstep.actions.audit import event_of
 from keepstep.actions.context import Context
 from keepstep.actions.erasure import Erasure, ErasureRequest, erase_run, require_reason
 from keepstep.actions.files import remove_unnamed
 from keepstep.core.jsonvalue import canonical_bytes, unstorable_text
 from keepstep.core.permissions import require
 from keepstep.core.tokens import sign, verified
-from keepstep.db.audit import Event, append_event
+from keepstep.db.audit import append_event
 from keepstep.db.blobs import BlobStore
 from keepstep.db.tables import invitations, wizard_runs
 from keepstep.db.transaction import Read, Write
@@ -161,18 +162,8 @@ async def _beside(tx: Write, subject: Subject, erased: Sequence[Erasure]) -> Sub
 
 async def _audit(ctx: Context, tx: Write, action: str, **details: int) -> None:
     """About nobody who can be told from it: the id of the subject is the event's own."""
-    event_id = ctx.make_id()
-    event = Event(
-        id=event_id,
-        at=ctx.now,
-        actor=ctx.actor.id,
-        channel=ctx.actor.channel,
-        action=action,
-        subject_kind="subject",
-        subject_id=event_id,
-        details=details,
-    )
-    await append_event(tx, event)
+    event = event_of(ctx, action, "subject", "", details=details)
+    await append_event(tx, replace(event, subject_id=event.id))
 
 
 async def remove_subject_contents(tx: Write, blobs: BlobStore, erased: SubjectErased) -> int:

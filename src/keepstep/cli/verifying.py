@@ -12,18 +12,18 @@ from typing import Annotated, BinaryIO, Final
 
 import typer
 
-from keepstep.actions.checkpoints import record_checkpoint
 from keepstep.cli.exits import FINDINGS, problems_end_the_command
-from keepstep.cli.opening import database_of, open_resources, operator, require_schema
+from keepstep.cli.opening import OPERATOR, database_of, open_resources, operator, require_schema
 from keepstep.cli.printing import AsJson, counted, print_json, progress
 from keepstep.config import Resources, Settings, secret_of, settings_from
-from keepstep.core.checkpoint import NOTHING, Checkpoint, Line, with_line
+from keepstep.core.checkpoint import Checkpoint, Line
 from keepstep.db.engine import PATIENT, open_engine
-from keepstep.db.transaction import open_read, open_write
+from keepstep.db.transaction import open_read
 from keepstep.db.upgrade import current, head
 from keepstep.errors import FileUnreadable, SettingInvalid
 from keepstep.interchange import checkpoint_file
-from keepstep.queries.checkpoints import checkpoint_findings, differences, state_lines
+from keepstep.jobs.checkpoints import write_checkpoint
+from keepstep.queries.checkpoints import checkpoint_findings, differences
 from keepstep.queries.integrity import Finding, Scope, Verified, count_runs, guard_findings
 from keepstep.queries.integrity import verify as verified
 from keepstep.queries.integrity_files import verify_contents
@@ -143,7 +143,7 @@ async def _written(resources: Resources, path: Path) -> Checkpoint:
     partial = path.with_name(f".{path.name}.partial")
     try:
         with partial.open("xb") as file:
-            checkpoint = await _write_lines(resources, file)
+            checkpoint = await write_checkpoint(resources, OPERATOR, file, "request")
             file.flush()
             os.fsync(file.fileno())
         os.link(partial, path)
@@ -151,19 +151,6 @@ async def _written(resources: Resources, path: Path) -> Checkpoint:
         raise SettingInvalid(f"{path} cannot be written: {error.strerror}.") from error
     finally:
         partial.unlink(missing_ok=True)
-    return checkpoint
-
-
-async def _write_lines(resources: Resources, file: BinaryIO) -> Checkpoint:
-    summed = NOTHING
-    file.write(checkpoint_file.first_line())
-    async with open_read(resources.engine) as tx:
-        async for line in state_lines(tx):
-            summed = with_line(summed, line)
-            file.write(checkpoint_file.state_line(line))
-    async with open_write(resources.engine) as tx:
-        checkpoint = await record_checkpoint(operator(resources), tx, summed)
-    file.write(checkpoint_file.last_line(checkpoint))
     return checkpoint
 
 

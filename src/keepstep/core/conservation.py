@@ -5,7 +5,7 @@ Per question of the source: answered = carried + converted + mapped + archived +
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from keepstep.core.archive import envelope_in, origin_of
 from keepstep.core.conversion import Converted, Envelope
@@ -15,7 +15,6 @@ from keepstep.core.moving import Subject
 from keepstep.core.ways import Prepared, Way
 
 Fate = Literal["carried", "converted", "mapped", "archived", "conflicted", "unanswered", "lost"]
-FATES: Final[tuple[Fate, ...]] = ("carried", "converted", "mapped", "archived", "conflicted", "unanswered", "lost")
 Table = Mapping[str, Counter[Fate]]
 """Fates by option set of the source version."""
 

@@ -14,7 +14,8 @@ from keepstep.core.convert import convert
 from keepstep.core.flow import ASKED, NOT_ASKED, Answers, evaluate, is_answered
 from keepstep.core.merging import Merged, merged_answers
 from keepstep.core.plan import Constant, Default
-from keepstep.core.structure import Calculated, Statement, Structure
+from keepstep.core.structure import Structure
+from keepstep.core.validate import lacks_required
 from keepstep.core.ways import Prepared, Way
 
 Outcome = Literal["carries", "loses", "needs-answer", "conflicts", "blocked"]
@@ -222,17 +223,17 @@ class _Move:
         """Required questions that the target would ask of this run and that nobody answered; what was missing before is no news."""
         missing = self.missing_before()
         for option_set, bit in zip(target.option_sets, asked, strict=True):
-            lacks = bit == ASKED and option_set.is_required and not isinstance(option_set, Statement | Calculated)
-            if lacks and option_set.id not in missing and not is_answered(self.answers.get(option_set.id)):
+            if option_set.id not in missing and lacks_required(option_set, bit, self.answers.get(option_set.id)):
                 yield Reason(option_set.id, "needs-answer", "required", "The target requires an answer that this run does not have.")
 
     def missing_before(self) -> set[str]:
         """The target's questions whose counterpart in the source was asked and required, and left empty already."""
-        return {way.target.id for way in self.prepared.ways[self.run.version_id] if way.target is not None and self.was_missing(way)}
-
-    def was_missing(self, way: Way) -> bool:
-        was_required = way.source.is_required and self.run.asked[way.position] == ASKED
-        return was_required and not is_answered(self.run.answers.get(way.source.id))
+        ways, run = self.prepared.ways[self.run.version_id], self.run
+        return {
+            way.target.id
+            for way in ways
+            if way.target is not None and lacks_required(way.source, run.asked[way.position], run.answers.get(way.source.id))
+        }
 
 
 def decide_over(run: Subject, hops: tuple[Prepared, ...]) -> Decision:

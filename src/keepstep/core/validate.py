@@ -137,7 +137,7 @@ def verdict_on(  # noqa: PLR0913 — a run is judged in its version, at its time
     notes: list[Issue] = []
     for option_set, bit in zip(structure.option_sets, evaluation.asked, strict=True):
         envelope = answers.get(option_set.id)
-        is_missing = bit == ASKED and option_set.is_required and not is_answered(envelope) and _takes_answers(option_set)
+        is_missing = lacks_required(option_set, bit, envelope)
         found = _NOTHING if envelope is None else _found(envelope, option_set, evaluation, own)
         # Most answers fit: for them the loop ends here, at some microseconds each.
         if not is_missing and found is _NOTHING:
@@ -224,8 +224,9 @@ def _placed(option_set: OptionSet, issues: tuple[Issue, ...]) -> Iterator[Issue]
         yield Issue(pointer(option_set.key) + issue.pointer, issue.code, issue.detail)
 
 
-def _takes_answers(option_set: OptionSet) -> bool:
-    return not isinstance(option_set, Statement | Calculated)
+def lacks_required(option_set: OptionSet, bit: str, envelope: Mapping[str, Any] | None) -> bool:
+    """Whether this answer is required, by `bit` asked for, and not there."""
+    return bit == ASKED and option_set.is_required and not is_answered(envelope) and not isinstance(option_set, Statement | Calculated)
 
 
 def _missing(option_set: OptionSet, language: str, default: str) -> Issue:

@@ -1,4 +1,4 @@
-"""A signed checkpoint of the day, as a file in the home: to be taken elsewhere by whatever copies backups (semantics 8)."""
+"""Signed checkpoints as files: any, and the one of the day in the home, taken elsewhere by whatever copies backups (semantics 8)."""
 
 import os
 import secrets
@@ -6,9 +6,9 @@ from datetime import date
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from keepstep.actions.checkpoints import record_checkpoint
+from keepstep.actions.checkpoints import Cause, record_checkpoint
 from keepstep.config import Resources
-from keepstep.core.checkpoint import NOTHING, with_line
+from keepstep.core.checkpoint import NOTHING, Checkpoint, with_line
 from keepstep.core.permissions import Actor
 from keepstep.db.transaction import open_read, open_write
 from keepstep.interchange import checkpoint_file
@@ -28,7 +28,7 @@ async def write_daily_checkpoint(resources: Resources, actor: Actor, day: date) 
     partial = folder / f".{secrets.token_hex(8)}.partial"
     try:
         with partial.open("xb") as file:
-            await _write_lines(resources, actor, file)
+            await write_checkpoint(resources, actor, file, "daily")
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -39,7 +39,8 @@ async def write_daily_checkpoint(resources: Resources, actor: Actor, day: date) 
     return path
 
 
-async def _write_lines(resources: Resources, actor: Actor, file: BinaryIO) -> None:
+async def write_checkpoint(resources: Resources, actor: Actor, file: BinaryIO, cause: Cause) -> Checkpoint:
+    """The lines of everything that is stored, and the signed checkpoint over them, which is put on record."""
     summed = NOTHING
     file.write(checkpoint_file.first_line())
     async with open_read(resources.engine) as tx:
@@ -47,5 +48,6 @@ async def _write_lines(resources: Resources, actor: Actor, file: BinaryIO) -> No
             summed = with_line(summed, line)
             file.write(checkpoint_file.state_line(line))
     async with open_write(resources.engine) as tx:
-        checkpoint = await record_checkpoint(resources.context(actor), tx, summed, "daily")
+        checkpoint = await record_checkpoint(resources.context(actor), tx, summed, cause)
     file.write(checkpoint_file.last_line(checkpoint))
+    return checkpoint

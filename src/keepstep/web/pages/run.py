@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Query
@@ -11,7 +12,7 @@ from starlette.responses import Response
 from keepstep.core.structure import ID_PATTERN
 from keepstep.db.transaction import Read
 from keepstep.errors import RunNotFound
-from keepstep.interchange.columns import Question, questions_of
+from keepstep.interchange.columns import Question
 from keepstep.queries.audit import AuditFilter, list_audit_lines
 from keepstep.queries.drafts import get_draft
 from keepstep.queries.responses import archive_of, responses_of
@@ -27,6 +28,7 @@ from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.route import page_router
 from keepstep.web.pages.run_view import Difference, Section, count_answers, differences, kept_in, sections_of, situation_in
 from keepstep.web.pages.runs import WORDS
+from keepstep.web.pages.runs_asked import every_question
 from keepstep.web.pages.runs_table import run_name
 from keepstep.web.rendering import page
 from keepstep.web.texts import message
@@ -50,7 +52,7 @@ CAUSES: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunPage:
     """The run that a page is about, as it is now, with its wizard and the versions of that."""
 
@@ -59,10 +61,10 @@ class RunPage:
     of: RunWizard
     versions: tuple[Version, ...]
 
-    @property
+    @cached_property
     def questions(self) -> Mapping[str, Question]:
         """Every question of all versions, by id."""
-        return {each.id: each for each in questions_of([(version.number, version.structure) for version in self.versions])}
+        return every_question(self.versions)
 
     @property
     def ref(self) -> str:

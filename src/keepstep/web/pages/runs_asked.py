@@ -132,6 +132,11 @@ def _day(text: str) -> date | None:
         return None
 
 
+def every_question(versions: Sequence[Version]) -> Mapping[str, Question]:
+    """Every question of these versions by id, in the order of exports."""
+    return {each.id: each for each in questions_of([(version.number, version.structure) for version in versions])}
+
+
 @dataclass(frozen=True)
 class Table:
     """A wizard's runs as a table: what was asked for, over the questions of all its versions."""
@@ -142,7 +147,7 @@ class Table:
     @cached_property
     def questions(self) -> Mapping[str, Question]:
         """Every question of all versions by id, in the order of exports."""
-        return {each.id: each for each in questions_of([(version.number, version.structure) for version in self.versions])}
+        return every_question(self.versions)
 
     @cached_property
     def columns(self) -> Sequence[Question]:

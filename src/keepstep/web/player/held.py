@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse
 
 from keepstep.core.question_pages import paged
 from keepstep.core.structure import Structure
+from keepstep.core.text import text_in
 from keepstep.errors import PassageUnknown, Problem
 from keepstep.queries.passages import Passage
 from keepstep.web.player.respondent import RESUME_FIELD
@@ -63,7 +64,4 @@ def _typed(posted: Posted, structure: Structure | None, language: str) -> list[t
 
 
 def _label(option_set: Any, language: str) -> str:
-    if option_set is None:
-        return ""
-    name = option_set.name
-    return str(name if isinstance(name, str) else name.get(language) or next(iter(name.values()), ""))
+    return "" if option_set is None else text_in(option_set.name, language, language)
