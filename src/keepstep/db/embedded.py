@@ -36,6 +36,7 @@ _LONGEST_SOCKET: Final = 103 if sys.platform == "darwin" else 107
 # Replaying the log after a crash can take minutes on a slow disk; giving up would look like lost data.
 _PATIENCE: Final = 600
 _LINGERING: Final = 30
+_LEAVING: Final = ("shared memory block", 'lock file "postmaster.pid" already exists')
 
 _SETTINGS: Final = {
     "listen_addresses": "",
@@ -214,8 +215,10 @@ def _start(folder: Path, presence: int, settings: Mapping[str, str]) -> None:
             return _run(command, owner=folder)
         except DatabaseUnavailable as problem:
             said = _last_words(folder)
-            # Children of a killed server take a moment to notice, and the new one rightly refuses to start beside them.
-            if "shared memory block" not in said or time.monotonic() > until:
+            # Children of a killed server take a moment to notice, and the new one rightly refuses to start beside them; the next try
+            # may in turn find the one that refused still leaving.
+            is_leaving = any(sign in said for sign in _LEAVING)
+            if not is_leaving or time.monotonic() > until:
                 raise DatabaseUnavailable(f"{problem.detail} {said}") from problem
         time.sleep(0.1)
 
