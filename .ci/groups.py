@@ -19,9 +19,10 @@ TESTS = ROOT / "tests"
 # Seconds that a group may take on two cores. A slower machine is told so and does not fail: time is a finding, not a verdict.
 CHECK_BUDGET = 180
 BUDGETS = {"house": 60, "core": 120, "laws": 300, "web/pages": 300, "e2e": 300}
-# Long groups use both cores. Each worker has a database and a server of its own, and takes over what the other has not begun.
+# These use both cores: each worker has a database and a server of its own, and takes over what the other has not begun. The rest
+# does not: it kills servers and workers and looks how soon others notice.
 BOTH_CORES = ("-n", "2", "--dist", "worksteal")
-LONG = 300
+PARALLEL = ("laws", "web/pages", "e2e")
 # The rest is whatever else lies in tests/, so that a new folder is run without anybody naming it here.
 REST, REST_BUDGET = "database and API", 300
 
@@ -60,7 +61,7 @@ def _tests(name: str, folders: Iterable[Path], budget: int, *, leaving_out: Iter
         report = Path(folder, "counts.json")
         print(f"\n{name}: {' '.join(paths)}")
         left_out = [f"--ignore=tests/{each}" for each in leaving_out]
-        workers = BOTH_CORES if budget >= LONG else ()
+        workers = BOTH_CORES if name in PARALLEL else ()
         code = _run((sys.executable, "-m", "pytest", *workers, *paths, *left_out), KEEPSTEP_REPORT=str(report))
         # A session that dies before its summary leaves no counts; its exit code is what says so.
         counts = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
