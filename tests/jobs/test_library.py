@@ -1,6 +1,5 @@
 """What our schema revisions make of the library's tables and functions is what the library that is installed expects."""
 
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ async def test_the_schema_that_the_revisions_make_is_the_one_that_the_library_ex
         assert {kind for kind, _ in ours} == {"function", "index", "trigger", "constraint", "column", "value"}
 
 
-def test_every_migration_of_the_library_is_run_by_a_revision() -> None:
-    # Where one is missing, the library brought a migration of its own: write a revision that runs it, and name it here.
-    last = importlib.import_module("keepstep.db.schema.versions.0009_jobs").LAST
-    assert max(path.name for path in Path(SchemaManager.get_migrations_path()).glob("*.sql")) == last
+def test_the_library_has_no_migration_that_no_revision_knows_of() -> None:
+    # Another one: the library changed its schema. Write a revision that runs it where 0009_jobs has not made it, and name it here.
+    last = max(path.name for path in Path(SchemaManager.get_migrations_path()).glob("*.sql"))
+    assert last == "03.04.00_50_post_add_retry_failed_job_procedure.sql"

@@ -270,4 +270,5 @@ def _invalid(pointer: str, code: str, detail: str) -> RequestInvalid:
 
 async def _record(ctx: Context, tx: Write, action: str, subject_id: str, *, wizard_id: str | None = None, **details: Any) -> None:
     """The audit event; what the action is named after (`user.created`) is the kind of its subject."""
-    await append_event(tx, event_of(ctx, action, action.partition(".")[0], subject_id, wizard_id=wizard_id, details=details))
+    kind = action.partition(".")[0]
+    await append_event(tx, event_of(ctx, action=action, subject_kind=kind, subject_id=subject_id, wizard_id=wizard_id, details=details))

@@ -9,7 +9,7 @@ from keepstep.db.audit import Event, append_event
 from keepstep.db.transaction import Write
 
 
-def event_of(ctx: Context, action: str, kind: str, subject_id: str, **members: Any) -> Event:
+def event_of(ctx: Context, *, action: str, subject_kind: str, subject_id: str, **members: Any) -> Event:
     """The event of an act on this subject by whoever acts now. `members`: `wizard_id`, `run_id`, `details`."""
     return Event(
         id=ctx.make_id(),
@@ -17,7 +17,7 @@ def event_of(ctx: Context, action: str, kind: str, subject_id: str, **members: A
         actor=ctx.actor.id,
         channel=ctx.actor.channel,
         action=action,
-        subject_kind=kind,
+        subject_kind=subject_kind,
         subject_id=subject_id,
         **members,
     )
@@ -26,12 +26,13 @@ def event_of(ctx: Context, action: str, kind: str, subject_id: str, **members: A
 def run_event(ctx: Context, action: str, run: tuple[str, str], **details: Any) -> Event:
     """The event of an act on a run, given as (run id, wizard id)."""
     run_id, wizard_id = run
-    return event_of(ctx, action, "run", run_id, wizard_id=wizard_id, run_id=run_id, details=details)
+    return event_of(ctx, action=action, subject_kind="run", subject_id=run_id, wizard_id=wizard_id, run_id=run_id, details=details)
 
 
 async def audit_wizard(ctx: Context, tx: Write, action: str, wizard_id: str, **details: Any) -> None:
     """An event on a wizard, its draft or its versions; `details` are names and counts, never answers."""
-    await append_event(tx, event_of(ctx, action, "wizard", wizard_id, wizard_id=wizard_id, details=details))
+    event = event_of(ctx, action=action, subject_kind="wizard", subject_id=wizard_id, wizard_id=wizard_id, details=details)
+    await append_event(tx, event)
 
 
 async def audit_run(ctx: Context, tx: Write, action: str, run: tuple[str, str], **details: Any) -> None:
@@ -41,5 +42,5 @@ async def audit_run(ctx: Context, tx: Write, action: str, run: tuple[str, str], 
 
 async def audit_user(ctx: Context, tx: Write, action: str, user_id: str, **details: Any) -> None:
     """An event on a user. Who has no session yet, because they are signing in or setting a password, acts as themselves."""
-    event = event_of(ctx, action, "user", user_id, details=details)
+    event = event_of(ctx, action=action, subject_kind="user", subject_id=user_id, details=details)
     await append_event(tx, replace(event, actor=user_id, channel="web") if ctx.actor is SYSTEM else event)

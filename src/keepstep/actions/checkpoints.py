@@ -23,5 +23,5 @@ async def record_checkpoint(ctx: Context, tx: Write, summed: Summed, cause: Caus
     row = {name: getattr(checkpoint, name) for name in ("id", "at", "cause", "root", "key_id", "signature")}
     await tx.execute(insert(checkpoints).values(row | {"counts": dict(summed.counts)}))
     details = {"cause": cause, "root": summed.root.hex(), "counts": dict(summed.counts)}
-    await append_event(tx, event_of(ctx, ACTION, "checkpoint", checkpoint.id, details=details))
+    await append_event(tx, event_of(ctx, action=ACTION, subject_kind="checkpoint", subject_id=checkpoint.id, details=details))
     return checkpoint

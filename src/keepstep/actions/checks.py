@@ -25,5 +25,12 @@ class Counted:
 async def record_check(ctx: Context, tx: Write, wizard_id: str | None, counted: Counted) -> None:
     """`wizard_id` None: everything was looked at. For admins."""
     require(ctx.actor, "administer")
-    about = wizard_id or "everything"
-    await append_event(tx, event_of(ctx, "integrity.checked", "integrity", about, wizard_id=wizard_id, details=asdict(counted)))
+    event = event_of(
+        ctx,
+        action="integrity.checked",
+        subject_kind="integrity",
+        subject_id=wizard_id or "everything",
+        wizard_id=wizard_id,
+        details=asdict(counted),
+    )
+    await append_event(tx, event)

@@ -62,4 +62,4 @@ async def forget_what_is_over(ctx: Context, tx: Write) -> Mapping[str, int]:
 async def record_daily_work(ctx: Context, tx: Write, done: Mapping[str, int]) -> None:
     """The day's work on record, once all of it is done: counts by kind."""
     require(ctx.actor, "administer")
-    await append_event(tx, event_of(ctx, "database.maintained", "database", "daily", details=dict(done)))
+    await append_event(tx, event_of(ctx, action="database.maintained", subject_kind="database", subject_id="daily", details=dict(done)))

@@ -86,7 +86,8 @@ async def sweep_contents(ctx: Context, tx: Write, blobs: BlobStore, contents: Se
     require(ctx.actor, "administer")
     removed = await remove_unnamed(tx, blobs, contents)
     if removed:
-        await append_event(tx, event_of(ctx, "files.swept", "files", "left-over", details={"contents": removed}))
+        counts = {"contents": removed}
+        await append_event(tx, event_of(ctx, action="files.swept", subject_kind="files", subject_id="left-over", details=counts))
     return removed
 
 

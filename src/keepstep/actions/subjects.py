@@ -162,7 +162,7 @@ async def _beside(tx: Write, subject: Subject, erased: Sequence[Erasure]) -> Sub
 
 async def _audit(ctx: Context, tx: Write, action: str, **details: int) -> None:
     """About nobody who can be told from it: the id of the subject is the event's own."""
-    event = event_of(ctx, action, "subject", "", details=details)
+    event = event_of(ctx, action=action, subject_kind="subject", subject_id="", details=details)
     await append_event(tx, replace(event, subject_id=event.id))
 
 

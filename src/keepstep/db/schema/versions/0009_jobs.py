@@ -1,7 +1,7 @@
-"""Background jobs: the tables and functions of procrastinate, by its own migrations up to one, and an index for the daily work.
+"""Background jobs: the tables and functions of procrastinate, as the installed release has them, and an index for the daily work.
 
-Migrations once released are not changed by the library, and later ones are not run here, so this revision makes the same whatever
-release is installed; a test compares it with what the installed one expects.
+Its own migrations cannot be run in one transaction on every PostgreSQL, so it is its whole schema. A later revision that runs a
+migration of the library must look first whether this one made what it brings; a test holds which migrations the schema has.
 """
 
 from importlib.util import find_spec
@@ -13,7 +13,6 @@ from alembic import op
 revision = "0009_jobs"
 down_revision = "0008_runs"
 
-LAST = "03.04.00_50_post_add_retry_failed_job_procedure.sql"
 DAILY = "CREATE INDEX ix_audit_events_daily ON audit_events (at, id) WHERE action = 'database.maintained'"
 
 
@@ -22,8 +21,7 @@ def upgrade() -> None:
     package = find_spec("procrastinate")
     assert package is not None
     assert package.origin is not None
-    migrations = sorted(Path(package.origin).with_name("sql").joinpath("migrations").glob("*.sql"))
-    statements = "\n".join(each.read_text(encoding="utf-8") for each in migrations if each.name <= LAST)
+    statements = Path(package.origin).with_name("sql").joinpath("schema.sql").read_text(encoding="utf-8")
     # Many statements in one text, which only the driver's own call takes; it works in the transaction that is open.
     connection: Any = op.get_bind().connection.dbapi_connection
     connection.run_async(lambda driver: driver.execute(statements))
