@@ -493,6 +493,8 @@ migration_jobs: Final = Table(
     # The job that this one takes back, and the preview that this one was approved by.
     _id("undoes", nullable=True),
     _id("preview_id", nullable=True),
+    # The job whose conflict a person resolved: what moves then is a small job of its own, with a proof of its own.
+    _id("continues", nullable=True),
     Column("scope", Json, nullable=False),
     # Runs that began later are none of this job's (semantics 24).
     _at("frozen_at"),
@@ -519,6 +521,7 @@ migration_jobs: Final = Table(
     Index(None, "origin_wizard_id", "id"),
     Index(None, "plan_id", "id"),
     Index(None, "undoes"),
+    Index(None, "continues"),
 )
 
 # A range of run ids that a worker has claimed: those behind `after`, up to `upto`. It is done exactly when its revisions are there.

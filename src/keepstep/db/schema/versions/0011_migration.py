@@ -40,6 +40,7 @@ STEPS = (
       plan_digest bytea NOT NULL,
       undoes uuid,
       preview_id uuid,
+      continues uuid,
       scope jsonb NOT NULL,
       frozen_at timestamptz NOT NULL,
       created_at timestamptz NOT NULL,
@@ -65,6 +66,7 @@ STEPS = (
       CONSTRAINT fk_migration_jobs_plan_id FOREIGN KEY (plan_id) REFERENCES plans (id) ON DELETE RESTRICT
     )
     """,
+    "CREATE INDEX ix_migration_jobs_continues ON migration_jobs (continues)",
     "CREATE INDEX ix_migration_jobs_origin_wizard_id_id ON migration_jobs (origin_wizard_id, id)",
     "CREATE INDEX ix_migration_jobs_plan_id_id ON migration_jobs (plan_id, id)",
     "CREATE INDEX ix_migration_jobs_undoes ON migration_jobs (undoes)",
