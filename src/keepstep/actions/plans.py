@@ -140,4 +140,3 @@ def refuse_faults(faults: Sequence[Issue]) -> None:
     if faults:
         more = f" ({len(faults) - 1} more)" if len(faults) > 1 else ""
         raise PlanInvalid(f"{faults[0].detail}{more}", errors=to_errors(faults))
-

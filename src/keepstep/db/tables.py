@@ -512,7 +512,9 @@ migration_jobs: Final = Table(
     Column("expected", Json, nullable=False),
     Column("counts", Json),
     _one_of("kind", "preview", "apply", "undo"),
-    _one_of("state", "queued", "running", "paused", "completed", "completed_with_conflicts", "failed", "cancelled", "reverting", "reverted"),
+    _one_of(
+        "state", "queued", "running", "paused", "completed", "completed_with_conflicts", "failed", "cancelled", "reverting", "reverted"
+    ),
     _one_of("canary", "none", "pending", "verified"),
     CheckConstraint("(kind = 'undo') = (undoes IS NOT NULL)", name="undoes"),
     _is_digest("plan_digest"),
