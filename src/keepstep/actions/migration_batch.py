@@ -21,7 +21,7 @@ from keepstep.db.transaction import UNIQUE, Write
 from keepstep.errors import Stale
 from keepstep.queries.migration_jobs import Job
 from keepstep.queries.plans import Versions
-from keepstep.queries.runs import RunState, clock_of
+from keepstep.queries.runs import RunState
 
 JOB_COLUMNS: Final = (*COLUMNS, "job_id")
 ITEM_COLUMNS: Final = ("run_id", "job_id", "number", "outcome", "option_set_id", "code", "revision", "moved", "actor", "at")
@@ -46,19 +46,6 @@ class Batch:
     checkpointed: list[str] = field(default_factory=list)
     heads: list[tuple[str, str, str, str | None, str]] = field(default_factory=list)
     items: list[Sequence[Any]] = field(default_factory=list)
-
-
-def subject_of(state: RunState) -> Subject:
-    """The run as far as moving it goes."""
-    return Subject(
-        version_id=state.version.id,
-        answers=state.answers,
-        archive=state.archive,
-        asked=state.asked,
-        is_completed=state.status == "completed",
-        language=state.language,
-        clock=clock_of(state),
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Row, and_, exists, select, text, update
 
 from keepstep.actions.context import Context
-from keepstep.actions.migration_batch import Batch, Look, Writer, store, subject_of
+from keepstep.actions.migration_batch import Batch, Look, Writer, store
 from keepstep.core.migration_counts import Tallies
 from keepstep.core.moving import Settled, decide, gravest
 from keepstep.core.moving_back import Move, Resolution, undone
@@ -22,6 +22,7 @@ from keepstep.db.transaction import Write
 from keepstep.errors import Busy, DatabaseUnavailable, Problem
 from keepstep.queries.migration_jobs import Job, load_job
 from keepstep.queries.migration_ranges import Reach, is_quiet, not_done, reach_of, written_by
+from keepstep.queries.movable import subject_of
 from keepstep.queries.plans import StoredPlan, Versions, load_plan, prepared_plan, ready, versions_by_id
 from keepstep.queries.run_lists import among
 from keepstep.queries.runs import (

@@ -6,13 +6,12 @@ from typing import Any, Final
 
 from sqlalchemy import Row, and_, func, select
 
-from keepstep.core.clock import Clock
 from keepstep.core.manifest import Leaf, Moved
 from keepstep.core.moving import Subject
 from keepstep.db.tables import run_revisions
 from keepstep.db.transaction import Read
 from keepstep.queries.migration_jobs import Job
-from keepstep.queries.runs import clock_in
+from keepstep.queries.movable import subject_of_row
 
 _OWN: Final = run_revisions.c
 
@@ -42,23 +41,7 @@ class Pair:
 
     def subjects(self) -> tuple[Subject, Subject]:
         assert self.before is not None
-        return _subject(self.before), _subject(self.after)
-
-
-def _subject(row: Row[Any]) -> Subject:
-    return Subject(
-        version_id=row.wizard_version_id,
-        answers=row.answers,
-        archive=row.archive,
-        asked=row.asked,
-        is_completed=row.status == "completed",
-        language=row.language,
-        clock=_clock(row),
-    )
-
-
-def _clock(row: Row[Any]) -> Clock:
-    return clock_in(row.evaluated_at, row.evaluated_zone)
+        return subject_of_row(self.before), subject_of_row(self.after)
 
 
 async def pairs_of(tx: Read, job: Job, *, size: int = 500, limit: int | None = None) -> AsyncIterator[list[Pair]]:
