@@ -1,17 +1,15 @@
 """Jobs over a real database: what was previewed is what is done, once, whoever else works on the runs meanwhile."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.actions_kit import Desk
 from tests.migration_kit import Bench, changed, counted, options, question, revisions_of
 
+from keepstep.actions.migration_conflicts import Resolution, resolve_conflict
 from keepstep.actions.migration_jobs import undo_job
 from keepstep.config import Resources
-
-MakeBench = Callable[[], Awaitable[Bench]]
+from keepstep.errors import ConflictNotFound, ResolutionInvalid
+from keepstep.queries.migration_conflicts import OF_CONFLICT, list_conflicts
 
 
 @pytest.fixture
@@ -55,4 +53,32 @@ async def test_any_number_of_runs_is_moved_once(desk: Desk, resources: Resources
     job = await bench.finished(await bench.started(await bench.plan([1], 2)))
     assert (job.state, counted(job).moving, await revisions_of(engine, job.id)) == ("completed", count, count)
     assert await bench.on_versions() == ({2: count} if count else {})
+    await bench.proven()
+
+
+async def test_a_conflict_is_decided_by_a_person_and_the_run_then_moves(bench: Bench) -> None:
+    job = await bench.finished(await bench.started(await bench.plan()))
+    first, second = await bench.desk.read(list_conflicts, job, limit=10)
+    assert (first.envelope, first.choices, first.place is not None) == ({"value": "x", "source": "respondent"}, OF_CONFLICT, True)
+    with pytest.raises(ResolutionInvalid):
+        await bench.act(resolve_conflict, job.id, first.item.id, Resolution(choice="value", value="many"))
+    given = await bench.act(resolve_conflict, job.id, first.item.id, Resolution(choice="value", value=7))
+    assert (given.moved, given.open_in_run, given.open_in_job) == (True, 0, 1)
+    assert given.state.answers[first.item.option_set_id]["value"] == 7
+    with pytest.raises(ConflictNotFound):
+        await bench.act(resolve_conflict, job.id, first.item.id, Resolution(choice="archive"))
+    await bench.act(resolve_conflict, job.id, second.item.id, Resolution(choice="stay"))
+    assert (await bench.job(job.id)).state == "completed"
+    assert await bench.on_versions() == {2: 24, 1: 1}
+    await bench.proven()
+
+
+async def test_an_undo_takes_back_what_a_person_decided_too(bench: Bench) -> None:
+    before = await bench.heads()
+    job = await bench.finished(await bench.started(await bench.plan()))
+    for conflict in await bench.desk.read(list_conflicts, job, limit=10):
+        await bench.act(resolve_conflict, job.id, conflict.item.id, Resolution(choice="archive"))
+    assert await bench.on_versions() == {2: 25}
+    await bench.finished(await bench.act(undo_job, job.id))
+    assert await bench.heads() == before
     await bench.proven()

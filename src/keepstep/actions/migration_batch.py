@@ -133,6 +133,8 @@ class Writer:
         if moved and self.job.kind == "apply":
             # What a policy settled (a run reopened, an answer waived) is no question any more; a parked answer is one.
             open_reasons = [reason for reason in open_reasons if reason.outcome == "conflicts"]
+        # Of one question the gravest: an answer that does not convert is also one that the target lacks.
+        open_reasons = list({reason.option_set_id: reason for reason in sorted(open_reasons, key=_gravity)}.values())
         if not moved and not open_reasons:
             yield self.item(look, 1, look.outcome, None, look.outcome)
         for number, reason in enumerate(open_reasons, start=1):
@@ -141,6 +143,10 @@ class Writer:
     def item(self, look: Look, number: int, outcome: str, option_set_id: str | None, code: str) -> Sequence[Any]:
         state, moved = look.state, look.moved is not None
         return (state.id, self.job.id, number, outcome, option_set_id, code, state.head_revision, moved, None, self.ctx.now)
+
+
+def _gravity(reason: Reason) -> int:
+    return OPEN.index(reason.outcome)
 
 
 def _status(state: RunState, moved: Subject) -> RunStatus:

@@ -83,11 +83,12 @@ def decide(run: Subject, prepared: Prepared, settled: Mapping[str, Settled] = NO
 class _Move:
     """One decision under way: it lives for one call and is never shared."""
 
-    __slots__ = ("answers", "archive", "arriving", "asked", "plan", "prepared", "reasons", "run", "settled")
+    __slots__ = ("answers", "archive", "arriving", "asked", "plan", "prepared", "reasons", "run", "settled", "waived")
 
     def __init__(self, run: Subject, prepared: Prepared, settled: Mapping[str, Settled]) -> None:
         self.run = run
         self.settled = dict(settled)
+        self.waived = {name for name, each in settled.items() if each in ("waive", "reopen")}
         self.prepared = prepared
         self.plan = prepared.plan
         self.answers: dict[str, Envelope] = {}
@@ -147,7 +148,10 @@ class _Move:
     def settle_conflict(self, way: Way, envelope: Envelope, conflict: Conflict, settled: Settled) -> None:
         """As a person decided; whatever that was, the answer as it stood is kept."""
         self.put_away(way, envelope, conflict=conflict if settled == "park" else None)
-        if isinstance(settled, Mapping) and way.target is not None:
+        if way.target is not None and not isinstance(settled, Mapping):
+            # Whoever puts an answer away knows that the target then goes without it.
+            self.waived.add(way.target.id)
+        elif way.target is not None and isinstance(settled, Mapping):
             self.arriving.setdefault(way.target.id, []).append((way, Converted(settled)))
         self.say(way, "loses", "settled", "A person decided what becomes of this answer.")
 
@@ -251,7 +255,7 @@ class _Move:
         missing = self.missing_before()
         for option_set, bit in zip(target.option_sets, asked, strict=True):
             if option_set.id not in missing and lacks_required(option_set, bit, self.answers.get(option_set.id)):
-                outcome: Outcome = "carries" if self.settled.get(option_set.id) in ("waive", "reopen") else "needs-answer"
+                outcome: Outcome = "carries" if option_set.id in self.waived else "needs-answer"
                 yield Reason(option_set.id, outcome, "required", "The target requires an answer that this run does not have.")
 
     def missing_before(self) -> set[str]:
