@@ -88,7 +88,8 @@ class Bench:
         return made
 
     async def plan(self, source: Sequence[int] | None = None, target: int | None = None, **said: Any) -> StoredPlan:
-        return await self.desk.do(plan_migration, self.wizard, PlanRequest(source=source, target=target, said=Said(**said)))
+        made = await self.desk.do(plan_migration, self.wizard, PlanRequest(source=source, target=target, said=Said(**said)))
+        return made.stored
 
     async def preview(self, plan: StoredPlan, which: Which | None = None) -> Job:
         async with open_write(self.desk.engine) as tx:

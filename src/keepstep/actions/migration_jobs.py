@@ -23,7 +23,7 @@ from keepstep.db.queue import defer
 from keepstep.db.tables import migration_jobs
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import ImpactUnconfirmed, JobState, RequestInvalid
-from keepstep.queries.migration_jobs import ACTIVE, Job, Kind, counted_so_far, get_job, last_preview, load_job, undo_of
+from keepstep.queries.migration_jobs import ACTIVE, Job, Kind, counted_so_far, get_job, job_of_preview, last_preview, load_job, undo_of
 from keepstep.queries.migration_ranges import cut, filter_in, reach_of
 from keepstep.queries.plans import StoredPlan, get_plan, load_plan
 from keepstep.queries.run_lists import conditions_of
@@ -135,13 +135,17 @@ async def apply_plan(ctx: Context, tx: Write, plan_id: str, confirm: str | None,
     stored = await load_plan(tx, plan_id, locked=True)
     preview = await _confirmed(ctx, tx, stored, confirm)
     await _require_scope(tx, stored, which)
+    scope = _narrowed(preview.scope, which.scope())
+    known = await job_of_preview(tx, preview.id, scope)
+    if known is not None:
+        return _again(known)
     await require_faultless(ctx, tx, stored)
     stored = await approve_plan(ctx, tx, stored)
     counted = tallies_of(preview.counts)
     new = NewJob(
         stored=stored,
         kind="apply",
-        scope=_narrowed(preview.scope, which.scope()),
+        scope=scope,
         frozen_at=preview.frozen_at,
         canary="pending",
         preview_id=preview.id,
@@ -151,6 +155,13 @@ async def apply_plan(ctx: Context, tx: Write, plan_id: str, confirm: str | None,
     await audit_job(ctx, tx, "job.started", (job.id, job.origin_wizard_id), plan=plan_id, runs=counted.moving)
     await defer(tx, TASK, {"job_id": job.id})
     return job
+
+
+def _again(known: Job) -> Job:
+    """The job that this very request made before; one that was stopped or taken back is no answer to it."""
+    if known.is_active or known.state in ("completed", "completed_with_conflicts"):
+        return known
+    raise ImpactUnconfirmed(f"This preview was applied before, by a job that is {known.state}. Preview the plan again.", preview=None)
 
 
 async def _confirmed(ctx: Context, tx: Read, stored: StoredPlan, confirm: str | None) -> Job:

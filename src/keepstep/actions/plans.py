@@ -13,8 +13,8 @@ from keepstep.core.plan_changes import Between, Said, said_of
 from keepstep.core.plan_making import made_plan
 from keepstep.db.tables import plans
 from keepstep.db.transaction import Read, Write
-from keepstep.errors import NothingPublished, PlanApproved, PlanInvalid, RequestInvalid, Stale
-from keepstep.queries.plans import StoredPlan, Versions, faults_of, get_plan, load_plan, versions_by_id
+from keepstep.errors import IdConflict, NothingPublished, PlanApproved, PlanInvalid, RequestInvalid, Stale
+from keepstep.queries.plans import StoredPlan, Versions, faults_of, find_plan, get_plan, load_plan, versions_by_id
 from keepstep.queries.versions import Version
 from keepstep.queries.wizards import Wizard, count_runs_by_version, get_wizard
 
@@ -22,15 +22,24 @@ from keepstep.queries.wizards import Wizard, count_runs_by_version, get_wizard
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest:
     """Which versions' runs go where, by number, and what is said of the way there. `source` None: every other version that has runs.
-    `target` None: the active version.
+    `target` None: the active version. `id`: of the client's making, so that the same request makes one plan.
     """
 
+    id: str | None = None
     source: Sequence[int] | None = None
     target: int | None = None
     said: Said = field(default_factory=Said)
 
 
-async def plan_migration(ctx: Context, tx: Write, wizard_ref: str, request: PlanRequest) -> StoredPlan:
+@dataclass(frozen=True, slots=True)
+class MadePlan:
+    """The plan; `created` False where this very request made it before."""
+
+    stored: StoredPlan
+    created: bool = True
+
+
+async def plan_migration(ctx: Context, tx: Write, wizard_ref: str, request: PlanRequest) -> MadePlan:
     """A new plan: every question to the one of the same id, the rest to the archive, and what the request says on top.
 
     Raises WizardNotFound, Forbidden, NothingPublished, and RequestInvalid with everything that could not be understood. Faults of
@@ -41,7 +50,13 @@ async def plan_migration(ctx: Context, tx: Write, wizard_ref: str, request: Plan
     target = _target(wizard, versions, request.target)
     sources = await _sources(tx, wizard, versions, target, request.source)
     made = made_plan({version.id: version.structure for version in sources}, target.id, target.structure)
-    return await store_plan(ctx, tx, wizard.id, understood(made, request.said, versions))
+    plan = understood(made, request.said, versions)
+    known = None if request.id is None else await find_plan(tx, request.id)
+    if known is not None:
+        if known.origin_wizard_id != wizard.id or known.digest != plan_digest(plan):
+            raise IdConflict("Another plan has this id, or this one was changed since.")
+        return MadePlan(known, created=False)
+    return MadePlan(await store_plan(ctx, tx, wizard.id, plan, plan_id=request.id))
 
 
 def _target(wizard: Wizard, versions: Versions, number: int | None) -> Version:
@@ -82,11 +97,10 @@ def understood(plan: Plan, said: Said, versions: Versions) -> Plan:
     return changed
 
 
-async def store_plan(ctx: Context, tx: Write, wizard_id: str, plan: Plan, *, approved: bool = False) -> StoredPlan:
-    """The plan, stored. `approved`: by whoever asked for it and nothing else, as for one run."""
-    at, by = (ctx.now, ctx.actor.id) if approved else (None, None)
+async def store_plan(ctx: Context, tx: Write, wizard_id: str, plan: Plan, plan_id: str | None = None) -> StoredPlan:
+    """The plan, stored."""
     stored = StoredPlan(
-        id=ctx.make_id(),
+        id=plan_id or ctx.make_id(),
         origin_wizard_id=wizard_id,
         plan=plan,
         digest=plan_digest(plan),
@@ -94,8 +108,8 @@ async def store_plan(ctx: Context, tx: Write, wizard_id: str, plan: Plan, *, app
         created_at=ctx.now,
         created_by=ctx.actor.id,
         updated_at=ctx.now,
-        approved_at=at,
-        approved_by=by,
+        approved_at=None,
+        approved_by=None,
     )
     row = {name: getattr(stored, name) for name in StoredPlan.__dataclass_fields__ if name != "plan"}
     await tx.execute(insert(plans).values(**row, target_id=plan.target, content=dump_plan(plan)))

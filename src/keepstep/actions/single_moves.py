@@ -13,7 +13,7 @@ from keepstep.actions.audit import audit_run
 from keepstep.actions.context import Context
 from keepstep.actions.migration_conflicts import Resolution, given_envelope
 from keepstep.actions.migration_jobs import NewJob, run_now, store_job
-from keepstep.actions.plans import refuse_faults, store_plan, understood
+from keepstep.actions.plans import approve_plan, refuse_faults, store_plan, understood
 from keepstep.actions.runs import check_seen
 from keepstep.core.issue import Issue
 from keepstep.core.moving import Decision, Settled, decide
@@ -77,12 +77,12 @@ class MoveReport:
         return self.decision is not None and self.decision.moved is not None
 
     def to_json(self) -> dict[str, Any]:
-        """`{run_id, from, to, outcome, moves, reasons, answers, faults, confirm}`; nothing was stored."""
+        """`{run_id, from_version, to_version, outcome, moves, reasons, answers, faults, confirm}`; nothing was stored."""
         default = self.state.version.structure.default_language
         return {
             "run_id": self.state.id,
-            "from": self.state.version.number,
-            "to": self.target.number,
+            "from_version": self.state.version.number,
+            "to_version": self.target.number,
             "outcome": None if self.decision is None else self.decision.outcome,
             "moves": self.moves,
             "reasons": [] if self.decision is None else [reason_json(reason) for reason in self.decision.reasons],
@@ -107,7 +107,7 @@ async def move_run(ctx: Context, tx: Write, run_id: str, move: SingleMove, seen:
     refuse_faults(report.faults)
     _require_movable(report)
     _require_shown(ctx, report, move.confirm)
-    stored = await store_plan(ctx, tx, state.origin_wizard_id, report.plan, approved=True)
+    stored = await approve_plan(ctx, tx, await store_plan(ctx, tx, state.origin_wizard_id, report.plan))
     scope = {"run_ids": [run_id], "single": True}
     job = await store_job(ctx, tx, NewJob(stored=stored, kind="apply", scope=scope, frozen_at=ctx.now))
     await run_now(ctx, tx, job, {run_id: settled})

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, func, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, cast, func, select
+from sqlalchemy.dialects.postgresql import JSONB
 
 from keepstep.core.migration_counts import Tallies, tallies_of
 from keepstep.core.permissions import Actor, Permission, require
@@ -110,6 +111,14 @@ async def last_preview(tx: Read, plan_id: str) -> Job | None:
     return None if row is None else job_of_row(row)
 
 
+async def job_of_preview(tx: Read, preview_id: str, scope: Mapping[str, Any]) -> Job | None:
+    """The newest job that applied this preview to exactly these runs."""
+    own = migration_jobs.c
+    wanted = (own.preview_id == preview_id, own.scope == cast(dict(scope), JSONB))
+    row = await tx.one_or_none(select(migration_jobs).where(*wanted).order_by(own.id.desc()).limit(1))
+    return None if row is None else job_of_row(row)
+
+
 # --- how far ---------------------------------------------------------------------------------------------------------
 
 
@@ -130,24 +139,46 @@ class Progress:
 
 async def progress_of(tx: Read, job: Job) -> Progress:
     """As of now; of a job that is over as it was counted then. Two statements at most."""
+    return (await progress_of_each(tx, [job]))[job.id]
+
+
+async def progress_of_each(tx: Read, jobs: Sequence[Job]) -> Mapping[str, Progress]:
+    """As `progress_of`, of many by the same two statements."""
     own = migration_chunks.c
+    ids = [job.id for job in jobs]
     sums = select(
+        own.job_id,
         func.count().filter(own.state == "done").label("done"),
         func.count().filter(own.state == "claimed").label("claimed"),
         func.coalesce(func.sum(own.milliseconds), 0).cast(Integer).label("spent"),
     )
-    row = await tx.row(sums.where(own.job_id == job.id))
-    tallies = tallies_of(job.counts) if job.counts is not None else await tallied(tx, job.id)
-    return Progress(tallies, row.done, row.claimed, row.spent)
+    found = {row.job_id: row for row in await tx.rows(sums.where(own.job_id.in_(ids)).group_by(own.job_id))}
+    counted = await tallied_each(tx, [job.id for job in jobs if job.counts is None])
+    return {
+        job.id: Progress(
+            tallies_of(job.counts) if job.counts is not None else counted.get(job.id, Tallies()),
+            found[job.id].done if job.id in found else 0,
+            found[job.id].claimed if job.id in found else 0,
+            found[job.id].spent if job.id in found else 0,
+        )
+        for job in jobs
+    }
+
+
+async def tallied_each(tx: Read, job_ids: Sequence[str]) -> Mapping[str, Tallies]:
+    """The sum over the pieces that are done, by job."""
+    own = migration_chunks.c
+    totals: dict[str, Tallies] = {}
+    if job_ids:
+        done = select(own.job_id, own.counts).where(own.job_id.in_(job_ids), own.state == "done").order_by(own.job_id, own.number)
+        for row in await tx.rows(done):
+            totals.setdefault(row.job_id, Tallies()).add(tallies_of(row.counts))
+    return totals
 
 
 async def tallied(tx: Read, job_id: str) -> Tallies:
-    """The sum over the pieces that are done."""
-    own = migration_chunks.c
-    total = Tallies()
-    for counts in await tx.scalars(select(own.counts).where(own.job_id == job_id, own.state == "done").order_by(own.number)):
-        total.add(tallies_of(counts))
-    return total
+    """The same of one job."""
+    return (await tallied_each(tx, [job_id])).get(job_id, Tallies())
 
 
 _OUTCOMES: Final = migration_chunks.c.counts["outcomes"]
@@ -178,7 +209,8 @@ async def children_of(tx: Read, job_id: str) -> Sequence[str]:
 async def undo_of(tx: Read, job_id: str) -> Job | None:
     """The newest job that takes this one back."""
     own = migration_jobs.c
-    statement = select(migration_jobs).where(own.undoes == job_id, own.continues.is_(None)).order_by(own.id.desc()).limit(1)
+    whole = own.continues.is_(None), ~own.scope.has_key("single")
+    statement = select(migration_jobs).where(own.undoes == job_id, *whole).order_by(own.id.desc()).limit(1)
     row = await tx.one_or_none(statement)
     return None if row is None else job_of_row(row)
 

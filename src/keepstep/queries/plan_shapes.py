@@ -39,6 +39,18 @@ def plan_json(stored: StoredPlan, versions: Versions, faults: Sequence[Issue], *
     }
 
 
+def plan_line(stored: StoredPlan, versions: Versions) -> dict[str, Any]:
+    """The plan in a list."""
+    names = ("id", "revision", "created_at", "created_by", "updated_at", "approved_at", "approved_by")
+    return {name: getattr(stored, name) for name in names} | {
+        "wizard_id": stored.origin_wizard_id,
+        "state": _state(stored, None),
+        "sources": [_version_json(versions[version_id]) for version_id in stored.plan.sources],
+        "target": _version_json(versions[stored.plan.target]),
+        "digest": stored.digest.hex(),
+    }
+
+
 def _state(stored: StoredPlan, preview: Mapping[str, Any] | None) -> str:
     if stored.approved_at is not None:
         return "approved"

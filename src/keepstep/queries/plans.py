@@ -53,11 +53,16 @@ async def get_plan(tx: Read, actor: Actor, plan_id: str, permission: Permission 
 
 async def load_plan(tx: Read, plan_id: str, *, locked: bool = False) -> StoredPlan:
     """The plan; the caller decides who may. Raises PlanNotFound."""
+    stored = await find_plan(tx, plan_id, locked=locked)
+    if stored is None:
+        raise PlanNotFound("There is no plan with this id.")
+    return stored
+
+
+async def find_plan(tx: Read, plan_id: str, *, locked: bool = False) -> StoredPlan | None:
     statement = select(plans).where(plans.c.id == plan_id)
     row = await tx.one_or_none(statement.with_for_update() if locked else statement)
-    if row is None:
-        raise PlanNotFound("There is no plan with this id.")
-    return _plan_of_row(row)
+    return None if row is None else _plan_of_row(row)
 
 
 async def list_plans(tx: Read, wizard_id: str, *, limit: int, before: str | None = None) -> Sequence[StoredPlan]:
