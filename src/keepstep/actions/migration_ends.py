@@ -4,7 +4,7 @@ Must not know how pieces are done.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import insert, select, text, update
 
@@ -13,7 +13,6 @@ from keepstep.actions.context import Context
 from keepstep.actions.migration_batch import ITEM_COLUMNS
 from keepstep.actions.migration_work import Task
 from keepstep.core.conservation import fates
-from keepstep.core.integrity import Header, content_digest, leaves_of
 from keepstep.core.manifest import Manifest
 from keepstep.core.migration_counts import Tallies
 from keepstep.core.moving import Subject
@@ -21,7 +20,7 @@ from keepstep.core.ways import Prepared
 from keepstep.db.tables import migration_items, migration_jobs, migration_manifests
 from keepstep.db.transaction import Read, Write
 from keepstep.queries.migration_jobs import Job, counted_so_far, find_manifest, load_job, tallied
-from keepstep.queries.migration_proof import Pair, moved_by, pairs_of
+from keepstep.queries.migration_proof import Pair, moved_by, pairs_of, stored_digest
 from keepstep.queries.migration_ranges import arrived_late, not_done, others_moved, reach_of
 
 FEW: Final = 20
@@ -87,33 +86,17 @@ def is_sound(pair: Pair, prepared: Prepared, job: Job) -> bool:
         return True
     before, after = pair.subjects()
     follows = pair.before is not None and pair.before.content_digest == pair.after.previous_digest
-    return follows and _digest_of(pair.after, job) == bytes(pair.after.content_digest) and _lost(before, after, prepared) == []
+    return (
+        follows
+        and stored_digest(pair.after, job.origin_wizard_id) == bytes(pair.after.content_digest)
+        and _lost(before, after, prepared) == []
+    )
 
 
 def _lost(before: Subject, after: Subject, prepared: Prepared) -> list[str]:
     if before.version_id not in prepared.ways:
         return []
     return [name for name, fate in fates(before, after, prepared).items() if fate == "lost"]
-
-
-def _digest_of(row: Any, job: Job) -> bytes:
-    header = Header(
-        run_id=row.run_id,
-        revision=row.revision,
-        version_id=row.wizard_version_id,
-        origin_wizard_id=job.origin_wizard_id,
-        language=row.language,
-        status=row.status,
-        cause=row.cause,
-        actor=row.actor or "",
-        at=row.at,
-        asked=row.asked,
-        evaluated_at=row.evaluated_at,
-        zone=row.evaluated_zone,
-    )
-    salt = bytes(row.salt)
-    previous = None if row.previous_digest is None else bytes(row.previous_digest)
-    return content_digest(header, leaves_of(salt, row.answers), leaves_of(salt, row.archive), previous)
 
 
 # --- the end ---------------------------------------------------------------------------------------------------------

@@ -5,7 +5,22 @@ from typing import Annotated
 import typer
 
 from keepstep import __version__
-from keepstep.cli import access, accounts, backup, database, demo, retention, runs, serving, subjects, sweeping, verifying, wizards, working
+from keepstep.cli import (
+    access,
+    accounts,
+    backup,
+    database,
+    demo,
+    plans,
+    retention,
+    runs,
+    serving,
+    subjects,
+    sweeping,
+    verifying,
+    wizards,
+    working,
+)
 
 app = typer.Typer(
     name="keepstep",
@@ -30,6 +45,7 @@ app.add_typer(accounts.user, name="user")
 app.add_typer(accounts.token, name="token")
 app.add_typer(wizards.wizard, name="wizard")
 app.add_typer(runs.run, name="run")
+app.add_typer(plans.plan, name="plan")
 app.add_typer(access.access, name="access")
 app.add_typer(access.invitation, name="invitation")
 app.add_typer(subjects.subject, name="subject")
