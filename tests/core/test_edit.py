@@ -146,7 +146,7 @@ def test_another_meaning_retires_the_question_and_adds_one_behind_it() -> None:
 # --- refusals ------------------------------------------------------------------------------------------------------
 
 REFUSED: list[tuple[Edit, type[Exception], str]] = [
-    (e.DeleteStep(step_id=NEW), NodeNotFound, "no step"),
+    (e.DeleteStep(step_id=NEW), NodeNotFound, "no such step"),
     (e.RetireOption(option_set_id=COLOR, value="pink"), NodeNotFound, "no option 'pink'"),
     (e.RestoreOptionSet(option_set_id=EMAIL), NodeNotFound, "not on the shelf"),
     (e.ChangeOption(option_set_id=COLOR, value="red", fields={"value": "pink"}), StructureInvalid, "never changes"),

@@ -126,6 +126,13 @@ async def inverse_at(tx: Read, wizard_id: str, revision: int) -> Revert:
     return _reverting(await tx.scalar(statement))
 
 
+async def inverses_since(tx: Read, wizard_id: str, revision: int) -> Sequence[Revert]:
+    """What takes back the edits after this revision, the newest first."""
+    wanted = (draft_edits.c.wizard_id == wizard_id, draft_edits.c.revision > revision)
+    rows = await tx.rows(select(draft_edits.c.inverse).where(*wanted).order_by(draft_edits.c.revision.desc()))
+    return [_reverting(row.inverse) for row in rows]
+
+
 async def touched_at(tx: Read, wizard_id: str, revisions: Collection[int]) -> Mapping[int, frozenset[str]]:
     """What each of these edits touched, by revision."""
     if not revisions:

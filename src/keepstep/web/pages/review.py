@@ -65,7 +65,7 @@ async def review(
     if _asks_for(request, "beside"):
         active = await active_version(tx, state.wizard)
         old, new = _structures(active, state)
-        beside = touched_step(diff(old, new), old, new, step)
+        beside = touched_step(diff(old, new), old, new, step, state.draft.shelf)
         number = (await last_version(tx, state.wizard.id))[0] + 1
         return page(request, "history/review.html", block="beside_part", beside=beside, new_number=number, **_links(state, by))
     values = await _shown(visitor, tx, state, by=by, step=step)
@@ -136,7 +136,7 @@ async def _shown(visitor: Visitor, tx: Read, state: WizardDraft, *, by: Layout, 
     values = await frame_values(tx, wizard, state.draft) | _links(state, by) | _listed(counted, by, old, new)
     values |= _in_progress(await count_runs_by_version(tx, wizard.id))
     return values | {
-        "beside": touched_step([each.change for each in counted.report.changes], old, new, step),
+        "beside": touched_step([each.change for each in counted.report.changes], old, new, step, state.draft.shelf),
         "new_number": (await last_version(tx, wizard.id))[0] + 1,
         "stops": [each for each in problems if each.stops],
         "warns": [each for each in problems if not each.stops],
