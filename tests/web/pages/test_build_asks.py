@@ -162,6 +162,14 @@ async def test_what_goes_shows_how_many_answers_chose_it_and_goes_without_a_seco
     assert options == ({"blue": False, "red": True} if gone == "retire" else {"blue": False})
 
 
+async def test_of_an_option_that_is_deleted_by_its_line_it_is_said_what_reads_it(admin_browser: Browser, survey: WebSurvey) -> None:
+    condition = {"==": [{"var": survey.color}, "red"]}
+    await survey.send("PATCH", f"/api/v1/option-sets/{survey.email}", json={"visible_if": condition})
+    page = await compared(admin_browser, survey, "blue\tBlue", "delete")
+    assert page.link("The condition of “Email”").endswith(f"node={survey.email}")
+    assert "The condition of “Email”" not in (await compared(admin_browser, survey, "blue\tBlue")).answer.text
+
+
 async def test_answers_that_come_after_the_comparison_are_shown_before_anything_is_deleted(
     admin_browser: Browser, survey: WebSurvey
 ) -> None:

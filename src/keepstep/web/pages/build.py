@@ -18,10 +18,8 @@ from keepstep.actions.builder_edits import draft_seen, edit_rebased
 from keepstep.actions.drafts import Edited, redo_edit, undo_edit
 from keepstep.actions.reviving import revive
 from keepstep.core import edits as e
-from keepstep.core.edits import touches
 from keepstep.core.keys import free_key
 from keepstep.core.logic_words import condition_words, words_of
-from keepstep.core.revert import Revert
 from keepstep.core.structure import Structure
 from keepstep.core.text import quoted
 from keepstep.db.transaction import Read, Write
@@ -41,6 +39,7 @@ from keepstep.queries.drafts import get_draft
 from keepstep.queries.frame import frame_of
 from keepstep.web.pages import build_fields as fields
 from keepstep.web.pages.build_acts import Sent, plan_of
+from keepstep.web.pages.build_after import node_after
 from keepstep.web.pages.build_ask import ask
 from keepstep.web.pages.build_collided import collision_of
 from keepstep.web.pages.build_view import MOST_OPTIONS, TYPE_ICONS, TYPE_NAMES, Place, View, abridged, neighbours, offered_by, rules_of
@@ -323,7 +322,7 @@ async def _done(
 ) -> Response:
     """Where the edit leads: the page anew, or for the script its parts. `revived`: what this request had brought back before."""
     structure = edited.state.draft.structure
-    node = _node_after(edited, structure) or sent.text("node")
+    node = node_after(edited) or sent.text("node")
     if not is_htmx(request):
         return see_other(request, _problems_path(edited) if sent.text("to") == "problems" else _path(edited, node, sent))
     construction = await construction_of(tx, edited.state)
@@ -378,45 +377,6 @@ def _path(edited: Edited, node: str, sent: Sent) -> str:
     query = {"node": node, "lang": sent.text("lang"), "pane": sent.text("pane"), "done": done, "options": _options_after(edited, sent)}
     given = urlencode({name: value for name, value in query.items() if value})
     return f"/wizards/{quote(wizard.slug or wizard.id)}/build?{given}" + (f"#item-{quote(node)}" if node else "")
-
-
-def _node_after(edited: Edited, structure: Structure) -> str:
-    """The node that an edit leads to: what was added or came back, the neighbour of what went; "" for where one was."""
-    made = edited.edit
-    match made:
-        case e.AddStep() | e.AddOptionSet():
-            return str(made.node["id"])
-        case e.SplitOptionSet():
-            return made.new_id
-        case e.RestoreStep() | e.UnretireStep():
-            return made.step_id
-        case e.RestoreOptionSet() | e.UnretireOptionSet():
-            return made.option_set_id
-        case e.RetireOptionSet():
-            return _beside_retired(structure, made.option_set_id)
-        case e.DeleteOptionSet():
-            return _beside_deleted(edited, made.option_set_id)
-        case Revert():
-            return next((node for node in sorted(touches(made)) if node in structure.option_set_by_id or node in structure.step_by_id), "")
-        case _:
-            return ""
-
-
-def _beside_retired(structure: Structure, option_set_id: str) -> str:
-    """The next question of the step, else the one before, else the step."""
-    step = structure.step_of[option_set_id]
-    at = next(index for index, item in enumerate(step.option_sets) if item.id == option_set_id)
-    left = [item.id for item in (*step.option_sets[at:], *reversed(step.option_sets[:at])) if not item.retired]
-    return next(iter(left), step.id)
-
-
-def _beside_deleted(edited: Edited, option_set_id: str) -> str:
-    shelved = edited.state.draft.shelved[option_set_id]
-    step = edited.state.draft.structure.step_by_id[shelved.parents[-1]]
-    left = [
-        item.id for item in (*step.option_sets[shelved.position :], *reversed(step.option_sets[: shelved.position])) if not item.retired
-    ]
-    return next(iter(left), step.id)
 
 
 async def _again(request: Request, visitor: Visitor, tx: Read, about: tuple[str, Sent], problem: Problem) -> Response:

@@ -8,6 +8,7 @@ from keepstep.core.conversion import Converted
 from keepstep.core.counts import STATUSES, RunTally, total
 from keepstep.core.impact import SHOWN_VALUES, Impact, Reported
 from keepstep.core.places import Kind, Mention
+from keepstep.core.revert import WIZARD
 from keepstep.core.selection import display
 from keepstep.core.structure import OptionSet, Structure
 from keepstep.core.text import quoted
@@ -139,7 +140,7 @@ class Place:
 def places_of(found: Iterable[Mention], wizard_ref: str) -> Sequence[Place]:
     """In the order of the wizard, each once."""
     return [
-        Place(_ICONS[mention.kind], mention.where[:1].upper() + mention.where[1:], builder_path(wizard_ref, mention.node_id))
+        Place(_ICONS[mention.kind], mention.where[:1].upper() + mention.where[1:], builder_path(wizard_ref, mention.node_id or WIZARD))
         for mention in dict.fromkeys(found)
     ]
 
