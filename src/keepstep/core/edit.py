@@ -211,7 +211,9 @@ def _former_step(draft: Draft, shelved: Shelved) -> str:
         return step_id
     around = draft.shelved.get(step_id)
     named = f"“{around.name}”" if around is not None else "that it stood in"
-    raise NodeNotFound(f"The step {named} was deleted as well: restore it from the shelf first, or say which step “{shelved.name}” goes to.")
+    raise NodeNotFound(
+        f"The step {named} was deleted as well: restore it from the shelf first, or say which step “{shelved.name}” goes to."
+    )
 
 
 def _without_option_set(structure: Structure, option_set_id: str) -> Structure:

@@ -101,7 +101,8 @@ class ChangeOptionSet(Frozen):
     """`fields` are merged; another `selection_type` keeps what the new type can hold, and options without a place go to the shelf.
 
     `rekey`: the key that follows the label of a question that was never published; the former one is given up, and no alias.
-    `conversion`: parameters that were tried at a change of type, for whoever moves runs later; they change nothing here.
+    `conversion`: `{from, params}`, the former type and the parameters that were tried on its answers, for whoever moves runs later;
+    they change nothing here.
     """
 
     edit: Literal["change-option-set"] = "change-option-set"

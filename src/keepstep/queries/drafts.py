@@ -161,6 +161,18 @@ def _by(row: Row[Any]) -> Mapping[str, Any] | None:
     return None if row.actor is None else {"id": row.actor, "name": row.by}
 
 
+async def tried_conversions(tx: Read, wizard_id: str) -> Mapping[tuple[str, str, str], Mapping[str, Any]]:
+    """The parameters that were tried at changes of type, the last ones: by question, former type and new type."""
+    edit = draft_edits.c.edit
+    former = edit["conversion"]["from"].astext
+    wanted = (draft_edits.c.wizard_id == wizard_id, edit["edit"].astext == "change-option-set", former.is_not(None))
+    rows = await tx.rows(select(edit).where(*wanted).order_by(draft_edits.c.revision))
+    made = [row.edit for row in rows]
+    return {
+        (each["option_set_id"], each["conversion"]["from"], each["fields"]["selection_type"]): each["conversion"]["params"] for each in made
+    }
+
+
 # --- what the wizard ever used -------------------------------------------------------------------------------------
 
 

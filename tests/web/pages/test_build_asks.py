@@ -288,6 +288,19 @@ async def test_a_step_is_copied_with_all_that_it_asks(admin_browser: Browser, ed
     assert [[item["key"] for item in each["option_sets"]] for each in steps] == [["full-name", "email"]]
 
 
+async def test_a_question_for_a_wizard_without_steps_brings_the_first_one_along(
+    admin_browser: Browser, editor: httpx.AsyncClient, survey: WebSurvey
+) -> None:
+    made = (await editor.post("/api/v1/wizards", json={"name": "Intake"})).json()
+    page = Page(await send(admin_browser, await admin_browser.open(f"/wizards/customer-survey/build/copy?node={survey.email}"), "copy"))
+    assert page.labelled("Name of the first step")["value"] == "First step"
+    for _ in range(2):
+        done = Page(await send(admin_browser, page, "copy", {"step_name": "About <b>you</b>"}))
+    draft = (await editor.get(f"/api/v1/wizards/{made['id']}/draft")).json()["structure"]
+    assert [(each["name"], [item["key"] for item in each["option_sets"]]) for each in draft["steps"]] == [("About <b>you</b>", ["email"])]
+    assert done.link("Open it there").endswith(f"node={sets_of(draft)[0]['id']}")
+
+
 async def test_a_copy_goes_only_where_one_may_edit(signed_in: SignedIn, admin: httpx.AsyncClient, survey: WebSurvey) -> None:
     hidden = (await admin.post("/api/v1/wizards", json={"name": "Hidden"})).json()
     browser = await signed_in("editor")

@@ -88,7 +88,10 @@ async def test_cancel_leads_back_and_nowhere_else(editor_browser: Browser, surve
     for given, wanted in (
         ("/wizards/x/build", "/wizards/x/build"),
         ("https://evil.example/", f"/wizards/{survey.wizard}/build?node={survey.email}"),
-        (f"/wizards/{survey.wizard}/build?node={survey.steps[0]}&pane=item", f"/wizards/{survey.wizard}/build?node={survey.email}&pane=item"),
+        (
+            f"/wizards/{survey.wizard}/build?node={survey.steps[0]}&pane=item",
+            f"/wizards/{survey.wizard}/build?node={survey.email}&pane=item",
+        ),
     ):
         page = await editor_browser.open(address(survey, "delete", survey.email, **{"return": given}))
         assert page.link("Cancel") == wanted

@@ -317,14 +317,12 @@ async def _back(request: Request, visitor: Visitor, tx: Any, wizard_ref: str, go
     return await _done(request, visitor, tx, edited, sent)
 
 
-async def _done(
-    request: Request, visitor: Visitor, tx: Read, edited: Edited, sent: Sent, revived: tuple[Edited, ...] = ()
-) -> Response:
+async def _done(request: Request, visitor: Visitor, tx: Read, edited: Edited, sent: Sent, revived: tuple[Edited, ...] = ()) -> Response:
     """Where the edit leads: the page anew, or for the script its parts. `revived`: what this request had brought back before."""
     structure = edited.state.draft.structure
     node = node_after(edited) or sent.text("node")
     if not is_htmx(request):
-        return see_other(request, _problems_path(edited) if sent.text("to") == "problems" else _path(edited, node, sent))
+        return see_other(request, _beside_path(edited, sent) if sent.text("to") in _BESIDE else _path(edited, node, sent))
     construction = await construction_of(tx, edited.state)
     place = Place(node, sent.text("lang"), sent.text("pane") or "step", options=_options_after(edited, sent))
     own = dict.fromkeys(each.state.etag for each in (*revived, edited) if each.name is not None)
@@ -365,10 +363,13 @@ def _options_after(edited: Edited, sent: Sent) -> int:
     return sent.number("options")
 
 
-def _problems_path(edited: Edited) -> str:
-    """The page of problems, whose own buttons mend some of them."""
+# Pages with buttons of their own that bring something back, and lead to themselves again.
+_BESIDE: Final = frozenset({"problems", "review"})
+
+
+def _beside_path(edited: Edited, sent: Sent) -> str:
     wizard = edited.state.wizard
-    return f"/wizards/{quote(wizard.slug or wizard.id)}/problems"
+    return f"/wizards/{quote(wizard.slug or wizard.id)}/{sent.text('to')}" + ("?done=brought-back" if sent.text("to") == "review" else "")
 
 
 def _path(edited: Edited, node: str, sent: Sent) -> str:

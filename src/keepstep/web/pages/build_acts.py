@@ -9,11 +9,22 @@ from keepstep.actions.conditions import ending_in
 from keepstep.actions.context import Context
 from keepstep.actions.copying import duplicating
 from keepstep.actions.new_nodes import new_option, new_option_set, new_step
-from keepstep.actions.nodes import Known, Meaning, Plan, bringing_back, changing_option, changing_option_set, changing_step, fixed
+from keepstep.actions.nodes import (
+    Known,
+    Meaning,
+    Plan,
+    bringing_back,
+    changing_option,
+    changing_option_set,
+    changing_step,
+    fixed,
+    with_following_key,
+    with_tried,
+)
 from keepstep.actions.option_lines import Lines, Meanings, replacing_options
 from keepstep.core import edits as e
 from keepstep.core.edits import Edit
-from keepstep.core.jsonvalue import dumps
+from keepstep.core.jsonvalue import dumps, loads
 from keepstep.core.nodes import option_in, option_set_in, step_in
 from keepstep.core.option_lines import Gone
 from keepstep.core.revert import WIZARD
@@ -66,6 +77,12 @@ class Sent:
     @property
     def meaning(self) -> Meaning | None:
         return cast("Meaning", self.text("meaning")) if self.text("meaning") in {"same", "different"} else None
+
+    @property
+    def tried(self) -> dict[str, Any] | None:
+        """The parameters of a conversion that were tried on the stored answers."""
+        found = loads(self.text("conversion")) if self.text("conversion") else None
+        return found if isinstance(found, dict) else None
 
     @property
     def meanings(self) -> Meanings:
@@ -273,7 +290,8 @@ def _change_option_set(sent: Sent) -> Plan:
     async def plan(ctx: Context, tx: Read, known: Known) -> Edit:
         structure = known.state.draft.structure
         fields = members_of(sent, option_set_in(structure, sent.option_set_id), structure)
-        return await changing_option_set(sent.option_set_id, fields, sent.meaning)(ctx, tx, known)
+        changing = with_following_key(changing_option_set(sent.option_set_id, fields, sent.meaning))
+        return await with_tried(changing, sent.tried)(ctx, tx, known)
 
     return plan
 

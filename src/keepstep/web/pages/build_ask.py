@@ -30,7 +30,7 @@ _TEMPLATES: Final[Mapping[type[Problem], str]] = {
     EditCollided: "build/ask_collided.html",
 }
 # What the answer sets anew.
-_OWN: Final = frozenset({TOKEN_FIELD, "base", "own", "confirm", "counted", "meaning", "new_value", "revive"})
+_OWN: Final = frozenset({TOKEN_FIELD, "base", "own", "confirm", "counted", "meaning", "new_value", "revive", "conversion"})
 # Tell the script of the builder that the answer is for its queue.
 _MARKS: Final = ("data-edit", "data-answer")
 
@@ -77,6 +77,7 @@ def _pending(wizard_ref: str, act: str, sent: Sent, structure: Structure) -> Pen
         new_value=sent.text("new_value"),
         counted=sent.text("counted"),
         planned=plan_of(act, sent),
+        conversion=sent.tried,
         way=Way(f"/wizards/{quote(wizard_ref)}/build/edit/{act}", held, _MARKS),
     )
 

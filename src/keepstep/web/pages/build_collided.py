@@ -132,4 +132,3 @@ def _written(names: Sequence[str], sent: Sent, before: Held, now: tuple[Frozen |
 
 def _lines(sent: Sent) -> list[Written]:
     return [Written(label, sent.text(name), "") for name, label in _LINES if sent.text(name) and "has" not in sent.given]
-

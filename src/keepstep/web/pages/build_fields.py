@@ -275,7 +275,9 @@ def members_in(typed: Typed, node: Frozen, structure: Structure) -> dict[str, An
 
     What was shown and comes back as it was is left out, so that nobody's other change is taken back by it.
     """
-    changed = [field for field in typed.fields if given_in(field, typed.given) != shown(field, node, typed.language, structure.default_language)]
+    changed = [
+        field for field in typed.fields if given_in(field, typed.given) != shown(field, node, typed.language, structure.default_language)
+    ]
     values, errors = {}, []
     for field in changed:
         try:
