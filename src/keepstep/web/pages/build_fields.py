@@ -275,7 +275,9 @@ def members_in(typed: Typed, node: Frozen, structure: Structure) -> dict[str, An
 
     What was shown and comes back as it was is left out, so that nobody's other change is taken back by it.
     """
-    changed = [field for field in typed.fields if _given(field, typed) != shown(field, node, typed.language, structure.default_language)]
+    changed = [
+        field for field in typed.fields if given_in(field, typed.given) != shown(field, node, typed.language, structure.default_language)
+    ]
     values, errors = {}, []
     for field in changed:
         try:
@@ -298,13 +300,14 @@ def members_in(typed: Typed, node: Frozen, structure: Structure) -> dict[str, An
 _NEEDED: Final = frozenset({"name", "label"})
 
 
-def _given(field: Field, typed: Typed) -> str:
-    text = typed.given.get(field.name, "")
+def given_in(field: Field, given: Mapping[str, str]) -> str:
+    """What was typed, as `shown` would show it."""
+    text = given.get(field.name, "")
     return ("on" if text else "") if field.kind == "flag" else text.replace("\r\n", "\n")
 
 
 def _read(field: Field, typed: Typed, node: Frozen, structure: Structure) -> Any:
-    text = _given(field, typed)
+    text = given_in(field, typed.given)
     if field.name in _NEEDED and not text.strip() and typed.language == structure.default_language:
         raise Misread("Write something: what people read it by cannot be empty.")
     if field.localised:
