@@ -64,7 +64,7 @@ from keepstep.web.pages import (
 )
 from keepstep.web.pages import runs as runs_pages
 from keepstep.web.pages.provider import CALLBACK
-from keepstep.web.player import ends, start, steps
+from keepstep.web.player import ends, own_files, start, steps
 from keepstep.web.problems import answer_problems
 from keepstep.web.session import SignedInCache
 from keepstep.web.warmth import warm
@@ -89,6 +89,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     steps.router,
     start.router,
     ends.router,
+    own_files.router,
     home.router,
     build.router,
     build_copy.router,

@@ -17,7 +17,7 @@ from keepstep.core.validate import merged, verdict_on
 from keepstep.web.questions.posted import Given, Posted, given_in
 from keepstep.web.questions.shown import shown_answer
 from keepstep.web.questions.situation import UTC, Situation, situation_of
-from keepstep.web.questions.view import Question, issues_by_option_set, question_view
+from keepstep.web.questions.view import Question, Stored, files_in, issues_by_option_set, question_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +178,7 @@ class Row:
     option_set_id: str
     label: str
     text: str
+    files: tuple[Stored, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +202,8 @@ def _rows(where: Standing, option_sets: Iterable[OptionSet]) -> Iterable[Row]:
             continue
         envelope = where.answers.get(option_set.id)
         text = shown_answer(envelope, option_set, where.situation) if is_answered(envelope) else ""
-        yield Row(option_set.id, where.situation.text(option_set.name), text)
+        files = files_in(envelope, where.situation) if option_set.selection_type == "file" else ()
+        yield Row(option_set.id, where.situation.text(option_set.name), text, files)
 
 
 def ending_of(where: Standing) -> Ending | None:

@@ -113,7 +113,7 @@ def question_view(
         inputs=_inputs(option_set, texts, errors),
         choices=_choices(option_set, texts, situation),
         other=_other(option_set, texts, envelope),
-        files=_files(envelope, situation),
+        files=files_in(envelope, situation),
         limits=_limits(option_set, situation),
         text=_text(option_set, situation, envelope),
         direction=situation.direction,
@@ -183,7 +183,8 @@ def _other(option_set: OptionSet, texts: Texts, envelope: Mapping[str, Any] | No
 # --- the rest ------------------------------------------------------------------------------------------------------
 
 
-def _files(envelope: Mapping[str, Any] | None, situation: Situation) -> tuple[Stored, ...]:
+def files_in(envelope: Mapping[str, Any] | None, situation: Situation) -> tuple[Stored, ...]:
+    """The files that an answer names."""
     stored = (envelope or {}).get("value")
     if not isinstance(stored, list):
         return ()
