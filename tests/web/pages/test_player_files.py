@@ -115,7 +115,9 @@ async def test_what_one_sent_oneself_is_fetched_again_before_and_after_sending_a
 async def test_nobody_fetches_a_file_of_another_run_of_a_hidden_question_or_one_that_was_taken_out(
     stranger: Browser, open_browser: OpenBrowser, resources: Resources, admin: httpx.AsyncClient
 ) -> None:
-    ref = await published(resources, wizard(step("one", option_set("scan", "file")), step("two", option_set("secret", "file", hidden=True))))
+    ref = await published(
+        resources, wizard(step("one", option_set("scan", "file")), step("two", option_set("secret", "file", hidden=True)))
+    )
     mine, theirs = [await sent(stranger, await begun(stranger, ref), files=SCAN) for _ in range(2)]
     path, foreign = mine.link("scan.png"), theirs.link("scan.png")
     other = await open_browser()
@@ -132,7 +134,7 @@ async def test_nobody_fetches_a_file_of_another_run_of_a_hidden_question_or_one_
     await sent(stranger, change, also={str(box["name"]): str(box["value"])})
     for where in (crossed, unseen, path, path + "0", path.replace("file", "files")):
         page = await stranger.open(where)
-        assert (page.answer.status_code, "class=\"pl pl-page\"" in page.answer.text) == (404, True), where
+        assert (page.answer.status_code, 'class="pl pl-page"' in page.answer.text) == (404, True), where
 
 
 async def test_a_file_that_is_not_what_was_sent_is_not_given_out(stranger: Browser, resources: Resources) -> None:

@@ -20,7 +20,7 @@ router = page_router(route_class=PlayerRoute)
 
 
 @router.get("/w/{ref}/{run_id}/file/{file_id}", name="page:player-file")
-async def own_file(request: Request, ref: str, run_id: str, file_id: Annotated[str, Path(pattern=ID_PATTERN)]) -> Response:
+async def own_file(request: Request, run_id: str, file_id: Annotated[str, Path(pattern=ID_PATTERN)]) -> Response:
     """The bytes under the rules of the API: an attachment that no browser shows as a page, compared with its digest first."""
     resources = request.app.state.resources
     async with open_read(resources.engine) as tx:

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from keepstep.core.issue import Issue, pointer
 from keepstep.core.logic import compile_expression, truth
-from keepstep.core.selection import display
 from keepstep.core.structure import ChoiceFields, File, Option, OptionSet, Rating, Slider, Statement, Structure
 from keepstep.core.text import Text
 from keepstep.web.questions.controls import CONTROLS, Texts, filled, first, other_code, points_of
 from keepstep.web.questions.posted import field_name
+from keepstep.web.questions.shown import shown_answer
 from keepstep.web.questions.situation import Situation
 from keepstep.web.questions.wording import Said, said, size_text
 from keepstep.web.texts import message
@@ -212,7 +212,7 @@ def _text(option_set: OptionSet, situation: Situation, envelope: Mapping[str, An
     """What a statement says, or a calculation came to."""
     words: Text | None = option_set.text if isinstance(option_set, Statement) else None
     if option_set.selection_type == "calculated":
-        return display(envelope, option_set, situation.language, situation.default_language)
+        return shown_answer(envelope, option_set, situation)
     return situation.text(words)
 
 
