@@ -89,7 +89,10 @@ ENDING: Final = (
 )
 RULE: Final = (Field("message", message("Said when it does not fit"), "line", localised=True),)
 CONDITION: Final = (Field("visible_if", message("Condition"), "json", hint=message("JsonLogic; empty: always.")),)
-CALCULATION: Final = (Field("expression", message("Calculation"), "json", hint=message("JsonLogic over other answers.")),)
+CALCULATION: Final = (
+    Field("expression", message("Calculation"), "json", hint=message("JsonLogic over other answers.")),
+    Field("presentation.shown", message("Respondents see the result"), "flag"),
+)
 TYPE: Final = Field("selection_type", message("Selection type"), "choice")
 EXCLUSIVE: Final = Field("exclusive", message("Not together with others"), "flag")
 UNIT: Final = (Field("unit", message("Unit"), "line", localised=True, hint=message("Shown beside the field, such as kg.")),)
