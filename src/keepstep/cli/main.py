@@ -5,7 +5,22 @@ from typing import Annotated
 import typer
 
 from keepstep import __version__
-from keepstep.cli import access, accounts, backup, database, demo, retention, runs, serving, subjects, sweeping, verifying, wizards, working
+from keepstep.cli import (
+    access,
+    accounts,
+    backup,
+    database,
+    demo,
+    filestore,
+    retention,
+    runs,
+    serving,
+    subjects,
+    sweeping,
+    verifying,
+    wizards,
+    working,
+)
 
 app = typer.Typer(
     name="keepstep",
@@ -26,6 +41,7 @@ app.command("retention")(retention.retention)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.add_typer(database.db, name="db")
+app.add_typer(filestore.files, name="files")
 app.add_typer(accounts.user, name="user")
 app.add_typer(accounts.token, name="token")
 app.add_typer(wizards.wizard, name="wizard")

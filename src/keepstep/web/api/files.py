@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, BinaryIO
+from typing import IO, Annotated
 from urllib.parse import quote
 
 from anyio import to_thread
@@ -78,7 +78,7 @@ def _require_as_answered(run: RunState, stored: StoredFile) -> None:
 class _Sent(StreamingResponse):
     """An open file, sent in pieces and closed at the end, also when nobody waits for it any more."""
 
-    def __init__(self, content: BinaryIO, *, media_type: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, content: IO[bytes], *, media_type: str, headers: Mapping[str, str]) -> None:
         super().__init__(self._pieces(), media_type=media_type, headers=headers)
         self._content = content
 
