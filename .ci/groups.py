@@ -18,11 +18,13 @@ TESTS = ROOT / "tests"
 
 # Seconds that a group may take on two cores. A slower machine is told so and does not fail: time is a finding, not a verdict.
 CHECK_BUDGET = 180
-BUDGETS = {"house": 60, "core": 120, "laws": 300, "web/pages": 300, "e2e": 300}
-# These use both cores: each worker has a database and a server of its own, and takes over what the other has not begun. The rest
+BUDGETS = {"house": 60, "core": 120, "laws": 300, "web/pages": 300, "e2e": 300, "processes": 240}
+# These use both cores: each worker has a database and a server of its own, and takes over what the other has not begun. "processes"
 # does not: it kills servers and workers and looks how soon others notice.
 BOTH_CORES = ("-n", "2", "--dist", "worksteal")
-PARALLEL = ("laws", "web/pages", "e2e")
+ALONE = ("house", "core", "processes")
+# A group is the folder of its name, but for these: several folders each.
+FOLDERS = {"processes": ("cli", "db", "jobs")}
 # The rest is whatever else lies in tests/, so that a new folder is run without anybody naming it here.
 REST, REST_BUDGET = "database and API", 300
 
@@ -61,22 +63,28 @@ def _tests(name: str, folders: Iterable[Path], budget: int, *, leaving_out: Iter
         report = Path(folder, "counts.json")
         print(f"\n{name}: {' '.join(paths)}")
         left_out = [f"--ignore=tests/{each}" for each in leaving_out]
-        workers = BOTH_CORES if name in PARALLEL else ()
+        workers = () if name in ALONE else BOTH_CORES
         code = _run((sys.executable, "-m", "pytest", *workers, *paths, *left_out), KEEPSTEP_REPORT=str(report))
         # A session that dies before its summary leaves no counts; its exit code is what says so.
         counts = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
     return Outcome(name, time.monotonic() - started, budget, code != 0, counts)
 
 
-def _rest() -> list[Path]:
-    return sorted(folder for folder in TESTS.iterdir() if folder.is_dir() and folder.name not in {*BUDGETS, "__pycache__"})
+def _named(group: str) -> list[Path]:
+    return [TESTS / folder for folder in FOLDERS.get(group, (group,))]
+
+
+def _rest(named: Iterable[Path]) -> list[Path]:
+    return sorted(folder for folder in TESTS.iterdir() if folder.is_dir() and folder.name != "__pycache__" and folder not in named)
 
 
 def _outcomes() -> Iterable[Outcome]:
     yield _check()
-    for name, budget in BUDGETS.items():
-        yield _tests(name, [TESTS / name], budget)
-    yield _tests(REST, _rest(), REST_BUDGET, leaving_out=BUDGETS)
+    folders = {group: _named(group) for group in BUDGETS}
+    for group, budget in BUDGETS.items():
+        yield _tests(group, folders[group], budget)
+    named = [folder for each in folders.values() for folder in each]
+    yield _tests(REST, _rest(named), REST_BUDGET, leaving_out=[str(folder.relative_to(TESTS)) for folder in named])
 
 
 def _line(outcome: Outcome) -> str:

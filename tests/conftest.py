@@ -2,10 +2,12 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.bucket_kit import S3, s3_served
 
 pytest_plugins = ["tests.db_fixtures"]
 
@@ -26,6 +28,13 @@ def real_inputs() -> Path:
     if not folder.is_dir():
         pytest.skip("the folder of real inputs is absent: set KEEPSTEP_TEST_INPUTS")
     return folder
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """A service with buckets, of this process."""
+    with s3_served(tmp_path_factory.mktemp("s3")) as served:
+        yield served
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

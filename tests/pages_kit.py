@@ -49,6 +49,9 @@ class Page:
         form = self.one(f"#{pressed['form']}") if pressed.get("form") else pressed.find_parent("form")
         assert isinstance(form, Tag)
         fields = {str(each["name"]): str(each.get("value", "")) for each in form.select("input[name]") if _is_sent(each)}
+        if form.get("id"):
+            outside = self.tree.select(f"input[name][form={form['id']}]")
+            fields |= {str(each["name"]): str(each.get("value", "")) for each in outside if _is_sent(each)}
         fields |= {str(each["name"]): each.get_text().removeprefix("\n") for each in form.select("textarea[name]:not([disabled])")}
         if pressed.get("name"):
             fields[str(pressed["name"])] = str(pressed.get("value", ""))

@@ -4,6 +4,7 @@ Read by the entry points alone, which pass it down. Must not know what the setti
 """
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from keepstep.actions.context import Context
 from keepstep.core.permissions import Actor, Role
-from keepstep.db.blobs import BlobStore
+from keepstep.db.blobs import BlobStore, FolderStore
+from keepstep.db.bucket import Bucket, BucketStore
 from keepstep.errors import SettingInvalid
 
 MEGABYTE: Final = 1024 * 1024
@@ -35,6 +37,11 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "KEEPSTEP_MAX_BODY": "10",
     "KEEPSTEP_MAX_FILE": "50",
     "KEEPSTEP_POOL_SIZE": "5",
+    "KEEPSTEP_FILES": "",
+    "KEEPSTEP_S3_ENDPOINT": "",
+    "KEEPSTEP_S3_REGION": "",
+    "KEEPSTEP_S3_KEY_ID": "",
+    "KEEPSTEP_S3_SECRET": "",
     "KEEPSTEP_OIDC_ISSUER": "",
     "KEEPSTEP_OIDC_CLIENT_ID": "",
     "KEEPSTEP_OIDC_CLIENT_SECRET": "",
@@ -42,6 +49,9 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "KEEPSTEP_OIDC_DOMAINS": "",
     "KEEPSTEP_OIDC_ROLE": "none",
 }
+
+
+_BUCKET: Final = re.compile(r"s3://(?P<name>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>[\w./-]+))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,9 @@ class OidcSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one process. `max_body` and `max_file` in bytes; `database_url` None for the embedded PostgreSQL."""
+    """The settings of one process. `max_body` and `max_file` in bytes; `database_url` None for the embedded PostgreSQL, `bucket`
+    None for a folder of files in the home.
+    """
 
     home: Path
     database_url: str | None = field(repr=False)
@@ -73,11 +85,11 @@ class Settings:
     max_file: int
     pool_size: int
     oidc: OidcSettings | None = None
+    bucket: Bucket | None = None
 
-    @property
-    def files(self) -> Path:
-        """The folder of uploaded files."""
-        return self.home / "files"
+    def blobs(self, limit: int) -> BlobStore:
+        """Where the bytes of uploaded files lie, taking files of up to so many bytes."""
+        return FolderStore(self.home / "files", limit) if self.bucket is None else BucketStore(self.bucket, limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +109,7 @@ class Resources:
     @property
     def blobs(self) -> BlobStore:
         """Where the bytes of uploaded files lie."""
-        return BlobStore(self.settings.files, self.settings.max_file)
+        return self.settings.blobs(self.settings.max_file)
 
     def context(self, actor: Actor) -> Context:
         """What an action of this actor gets, as of now."""
@@ -119,6 +131,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         max_file=_whole("KEEPSTEP_MAX_FILE", given["KEEPSTEP_MAX_FILE"], most=10_240) * MEGABYTE,
         pool_size=_whole("KEEPSTEP_POOL_SIZE", given["KEEPSTEP_POOL_SIZE"], most=1000),
         oidc=_oidc(given),
+        bucket=_bucket(given),
     )
 
 
@@ -182,6 +195,22 @@ def _zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise SettingInvalid(f"KEEPSTEP_ZONE must be the name of a time zone, such as Europe/Berlin; {name!r} is none.") from error
     return name
+
+
+def _bucket(given: Mapping[str, str]) -> Bucket | None:
+    """None without KEEPSTEP_FILES."""
+    if not given["KEEPSTEP_FILES"]:
+        return None
+    found = _BUCKET.fullmatch(given["KEEPSTEP_FILES"].rstrip("/"))
+    if found is None or {"", ".", ".."}.intersection((found["prefix"] or "none").split("/")):
+        raise SettingInvalid("KEEPSTEP_FILES must be s3://bucket or s3://bucket/prefix; leave it unset to keep files in the home.")
+    endpoint, region = given["KEEPSTEP_S3_ENDPOINT"].rstrip("/") or None, given["KEEPSTEP_S3_REGION"] or None
+    if endpoint is not None and not is_safe_address(endpoint):
+        raise SettingInvalid("KEEPSTEP_S3_ENDPOINT must be the https address of the service; http is for one on this machine alone.")
+    key_id, secret = given["KEEPSTEP_S3_KEY_ID"] or None, given["KEEPSTEP_S3_SECRET"] or None
+    if (key_id is None) != (secret is None):
+        raise SettingInvalid("KEEPSTEP_S3_KEY_ID and KEEPSTEP_S3_SECRET go together: set both, or neither to use the machine's role.")
+    return Bucket(found["name"], found["prefix"] or "", endpoint, region, key_id, secret)
 
 
 def _oidc(given: Mapping[str, str]) -> OidcSettings | None:

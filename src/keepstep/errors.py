@@ -471,6 +471,12 @@ class DatabaseUnavailable(Problem):
     kind, code, title = "unavailable", "database-unavailable", "The database is not available"
 
 
+class FileStoreUnavailable(Problem):
+    """The store of uploaded files cannot be reached or written to. The detail holds what it answered, in a word."""
+
+    kind, code, title = "unavailable", "file-store-unavailable", "The file store is not available"
+
+
 class ProviderUnavailable(Problem):
     """The provider that signs people in could not be reached, or did not answer as its standard says. The log holds the reason."""
 

@@ -9,7 +9,7 @@ from tests.actions_kit import Desk
 
 from keepstep.actions.erasure import Erasure, remove_contents
 from keepstep.actions.files import Upload, lock_content, store_file
-from keepstep.db.blobs import BlobStore
+from keepstep.db.blobs import FolderStore
 from keepstep.db.transaction import open_write
 from keepstep.errors import Busy
 
@@ -21,8 +21,8 @@ async def pieces() -> AsyncIterator[bytes]:
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> BlobStore:
-    return BlobStore(tmp_path, 1_000)
+def blobs(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path, 1_000)
 
 
 def upload() -> Upload:
@@ -33,7 +33,7 @@ def erased(digest: str) -> Erasure:
     return Erasure(run_id="r", labels={}, revisions=(), answers=0, saved=0, files={"f": digest}, number=1)
 
 
-async def test_an_upload_whose_bytes_are_just_being_erased_is_told_to_come_again(desk: Desk, blobs: BlobStore) -> None:
+async def test_an_upload_whose_bytes_are_just_being_erased_is_told_to_come_again(desk: Desk, blobs: FolderStore) -> None:
     survey = await desk.survey()
     digest = (await blobs.write(pieces())).sha256
     async with open_write(desk.engine) as tx:
@@ -47,7 +47,7 @@ async def test_an_upload_whose_bytes_are_just_being_erased_is_told_to_come_again
     assert (await desk.do(store_file, survey.wizard, blobs, upload())).sha256 == digest
 
 
-async def test_an_erasure_waits_for_an_upload_of_the_same_bytes_and_leaves_them(desk: Desk, blobs: BlobStore) -> None:
+async def test_an_erasure_waits_for_an_upload_of_the_same_bytes_and_leaves_them(desk: Desk, blobs: FolderStore) -> None:
     survey = await desk.survey()
     async with open_write(desk.engine) as tx:
         stored = await store_file(desk.context(), tx, survey.wizard, blobs, upload())
@@ -55,9 +55,9 @@ async def test_an_erasure_waits_for_an_upload_of_the_same_bytes_and_leaves_them(
         await asyncio.sleep(0.5)
         assert not removing.done()
     assert await removing == 0
-    assert blobs.has(stored.sha256)
+    assert await blobs.has(stored.sha256)
 
 
-async def _removed(desk: Desk, blobs: BlobStore, digest: str) -> int:
+async def _removed(desk: Desk, blobs: FolderStore, digest: str) -> int:
     async with open_write(desk.engine) as tx:
         return await remove_contents(tx, blobs, erased(digest))

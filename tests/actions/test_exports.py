@@ -14,11 +14,12 @@ from keepstep.actions.exports import ExportRequest, export_runs, export_wizard
 from keepstep.actions.nodes import edit_node, fixed, report_of_edit
 from keepstep.actions.publishing import Publishing, publish_draft, report_of_publish
 from keepstep.actions.run_imports import RunsFile, import_runs
-from keepstep.actions.runs import save_answers, trash_run
+from keepstep.actions.runs import RunRequest, save_answers, start_run, trash_run
 from keepstep.actions.wizards import remove_wizard, report_of_deletion
 from keepstep.core import edits as e
 from keepstep.db.transaction import open_read
 from keepstep.errors import Forbidden, NothingPublished, VersionNotFound
+from keepstep.interchange.columns import TableOptions
 from keepstep.interchange.keepstep_json import read_keepstep_json
 from keepstep.queries.drafts import get_draft
 from keepstep.queries.runs import load_run
@@ -170,3 +171,36 @@ async def test_somebody_with_grants_elsewhere_exports_nothing(desk: Desk) -> Non
     stranger = desk.as_(type(ADMIN)(id=ADMIN.id, name="x", role="editor", channel="api", grants={"other": "editor"}))
     with pytest.raises(Forbidden):
         await exported(stranger, survey.wizard)
+
+
+async def _with_personal_data(desk: Desk) -> Survey:
+    """Runs of a first version without a mark and of a second one that marks the name; one of them with an imported column."""
+    survey = await desk.survey()
+    await desk.do(start_run, survey.wizard, RunRequest(answers={"full-name": "Ann Secret"}, respondent="ann@secret.example", complete=True))
+    text = "meta-instanceID,full-name,favorite-color,device of ann\r\nuuid:1,Bob Secret,blue,secret-phone\r\n"
+    await desk.do(import_runs, survey.wizard, RunsFile(stream=BytesIO(text.encode())))
+    plan = fixed(e.ChangeOptionSet(option_set_id=survey.full_name, fields={"personal_data": True}))
+    report = await desk.do(report_of_edit, survey.wizard, plan)
+    await desk.do(edit_node, survey.wizard, plan, Consent(seen="*", confirm=report.token))
+    await publish(desk, survey)
+    return survey
+
+
+@pytest.mark.parametrize("format_name", ["csv", "jsonl"])
+@pytest.mark.parametrize("versions", ["all", 1])
+async def test_without_personal_data_nothing_of_it_is_in_the_file(desk: Desk, format_name: str, versions: Any) -> None:
+    survey = await _with_personal_data(desk)
+    whole, _ = await exported(desk, survey.wizard, format_name=format_name, versions=versions)
+    assert [whole.lower().count(word) > 0 for word in (b"ann secret", b"bob secret", b"ann@secret", b"secret-phone")] == [True] * 4
+    data, _ = await exported(desk, survey.wizard, format_name=format_name, versions=versions, impersonal=True)
+    assert b"secret" not in data.lower()
+    assert b"device of" not in data
+    assert (b"full-name" in data, b"favorite-color" in data, b"blue" in data) == (False, True, True)
+
+
+async def test_without_personal_data_other_columns_and_ids_are_as_ever(desk: Desk) -> None:
+    survey = await _with_personal_data(desk)
+    split = TableOptions(split=True, labels="both")
+    whole, rest = await table(desk, survey.wizard, table=split), await table(desk, survey.wizard, table=split, impersonal=True)
+    gone = {"respondent", "full-name", "full-name.state", *(name for name in whole[0] if name.startswith("archive."))}
+    assert rest == [{name: cell for name, cell in row.items() if name not in gone} for row in whole]

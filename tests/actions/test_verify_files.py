@@ -21,7 +21,7 @@ from keepstep.actions.publishing import Publishing, publish_draft
 from keepstep.actions.run_imports import RunsFile, import_runs
 from keepstep.actions.runs import RunRequest, save_answers, start_run
 from keepstep.actions.wizards import NewWizard, create_wizard
-from keepstep.db.blobs import BlobStore
+from keepstep.db.blobs import FolderStore
 from keepstep.db.transaction import Read
 from keepstep.errors import Forbidden
 from keepstep.queries.findings import Verified
@@ -37,7 +37,7 @@ class Photos:
 
     desk: Desk
     superuser: AsyncEngine
-    blobs: BlobStore
+    blobs: FolderStore
     wizard: str
     run: str
     begun: str
@@ -61,7 +61,7 @@ class Photos:
             return {(finding.code, finding.run_id, finding.revision) for finding in (await looked_at(tx, self.blobs)).findings}
 
 
-async def looked_at(tx: Read, blobs: BlobStore) -> Verified:
+async def looked_at(tx: Read, blobs: FolderStore) -> Verified:
     result = await verify(tx)
     await verify_contents(tx, blobs, None, result)
     return result
@@ -73,7 +73,7 @@ async def pieces(content: bytes) -> AsyncIterator[bytes]:
 
 @pytest.fixture
 async def photos(desk: Desk, superuser_engine: AsyncEngine, tmp_path: Path) -> Photos:
-    blobs = BlobStore(tmp_path / "files", 1_000)
+    blobs = FolderStore(tmp_path / "files", 1_000)
     structure = wizard(step("only", option_set("photo", "file", constraints={"max_files": 3}), option_set("name")))
     made = await desk.do(create_wizard, NewWizard(structure=structure, slug="photos"))
     await desk.do(publish_draft, made.wizard.id, Publishing(), Consent(seen="1"))

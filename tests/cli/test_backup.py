@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.actions_kit import ADMIN, Desk
+from tests.bucket_kit import S3
 from tests.db_fixtures import Database
 from typer.testing import CliRunner, Result
 
@@ -22,7 +23,8 @@ from keepstep.actions.erasure import ErasureRequest, erase_run
 from keepstep.actions.files import Upload, store_file
 from keepstep.actions.runs import save_answers
 from keepstep.cli.main import app
-from keepstep.db.blobs import BlobStore
+from keepstep.db.blobs import BlobStore, FolderStore
+from keepstep.db.bucket import BucketStore
 from keepstep.db.engine import open_engine
 from keepstep.db.transaction import open_write
 
@@ -44,7 +46,7 @@ async def pieces() -> AsyncIterator[bytes]:
     yield CONTENT
 
 
-async def fill(engine: AsyncEngine, home: Path) -> None:
+async def fill(engine: AsyncEngine, blobs: BlobStore) -> None:
     """Runs with two revisions, with an erasure, in progress; and a file."""
     desk = Desk(engine)
     survey = await desk.survey()
@@ -52,7 +54,7 @@ async def fill(engine: AsyncEngine, home: Path) -> None:
     await desk.run(survey.wizard, complete=False, full_name="Ann")
     await desk.do(save_answers, runs[0], {"full-name": "J. Doe"}, "1.0")
     await desk.as_(ADMIN).do(erase_run, runs[1], ErasureRequest(reason="asked for", option_sets=["email"]))
-    await desk.do(store_file, survey.wizard, BlobStore(home / "files", 1000), Upload(pieces(), "a.txt", "text/plain"))
+    await desk.do(store_file, survey.wizard, blobs, Upload(pieces(), "a.txt", "text/plain"))
 
 
 @pytest.fixture
@@ -63,16 +65,16 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def source(database: Database, home: Path) -> Keepstep:
     """An installation with something in it."""
-
-    async def filled() -> None:
-        engine = open_engine(database.url)
-        try:
-            await fill(engine, home)
-        finally:
-            await engine.dispose()
-
-    asyncio.run(filled())
+    asyncio.run(filled(database.url, FolderStore(home / "files", 1000)))
     return over(database.url, home)
+
+
+async def filled(url: str, blobs: BlobStore) -> None:
+    engine = open_engine(url)
+    try:
+        await fill(engine, blobs)
+    finally:
+        await engine.dispose()
 
 
 @pytest.fixture
@@ -242,3 +244,44 @@ def test_a_content_that_is_gone_is_said_and_the_backup_goes_without_it(source: K
     damaged.write_bytes(b"something else")
     told = json.loads(source("backup", str(tmp_path / "kept.tar"), "--json").stdout)
     assert (told["files"], told["missing"]) == (0, [damaged.name])
+
+
+def test_from_a_bucket_into_another_prefix_and_checked_there(
+    s3: S3, database: Database, empty_database: Database, home: Path, tmp_path: Path
+) -> None:
+    asyncio.run(filled(database.url, BucketStore(s3.bucket("from"), 1000)))
+    source, file = over(database.url, home), str(tmp_path / "kept.tar")
+    assert json.loads(source("backup", file, "--json", **s3.environment("from")).stdout)["files"] == 1
+    restored = over(empty_database.url, tmp_path / "new")
+    ended = restored("restore", file, **s3.environment("to"))
+    assert (ended.exit_code, "1 uploaded files" in ended.stdout) == (0, True), ended.output
+    (path,) = s3.files("to")
+    assert path.read_bytes() == CONTENT
+    assert not (tmp_path / "new/files").exists()
+    assert restored("verify", **s3.environment("to")).exit_code == 0
+    path.write_bytes(CONTENT.upper())
+    assert restored("verify", **s3.environment("to")).exit_code == 8
+
+
+def test_a_bucket_that_is_not_empty_is_not_restored_into_and_a_failed_restore_leaves_it_empty(
+    s3: S3, kept: Path, empty_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(BucketStore(s3.bucket("full"), 1000).write(pieces()))
+    restored = over(empty_database.url, tmp_path / "new")
+    refused = restored("restore", str(kept), **s3.environment("full"))
+    assert (refused.exit_code, "not empty" in refused.output, len(s3.files("full"))) == (3, True, 1)
+    monkeypatch.setattr("keepstep.cli.backup.restore_dump", _break)
+    assert restored("restore", str(kept), **s3.environment("failed")).exit_code == 1
+    assert s3.files("failed") == []
+
+
+def _break(*_: object) -> None:
+    raise ZeroDivisionError
+
+
+def test_the_store_is_tried_out_and_one_that_refuses_is_told_without_its_secret(s3: S3, tmp_path: Path) -> None:
+    keepstep = over(None, tmp_path)
+    assert "s3://uploads/tried" in keepstep("files", "check", **s3.environment("tried")).stdout
+    assert json.loads(keepstep("files", "check", "--json").stdout) == {"store": "a folder in the home", "keeps_versions": False}
+    refused = keepstep("files", "check", **{**s3.environment("tried"), "KEEPSTEP_S3_SECRET": "a wrong secret"})
+    assert (refused.exit_code, "SignatureDoesNotMatch" in refused.output, "a wrong secret" in refused.output) == (7, True, False)

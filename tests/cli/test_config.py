@@ -38,6 +38,41 @@ def test_a_value_that_cannot_be_used_names_its_setting(name: str, value: str) ->
         settings_from({name: value})
 
 
+BUCKET = {"KEEPSTEP_FILES": "s3://uploads/keep/step/", "KEEPSTEP_S3_KEY_ID": "id", "KEEPSTEP_S3_SECRET": "much too secret"}
+
+
+def test_files_are_in_the_home_or_in_a_bucket_whose_secret_is_not_shown() -> None:
+    assert settings_from({}).bucket is None
+    settings = settings_from(BUCKET)
+    assert settings.bucket is not None
+    assert (settings.bucket.name, settings.bucket.prefix, str(settings.bucket)) == ("uploads", "keep/step", "s3://uploads/keep/step")
+    assert "much too secret" not in repr(settings)
+    plain = settings_from({"KEEPSTEP_FILES": "s3://uploads"}).bucket
+    assert plain is not None
+    assert (plain.prefix, plain.key_id, str(plain)) == ("", None, "s3://uploads")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            ("KEEPSTEP_FILES", value)
+            for value in ("uploads", "s3://", "s3://UP", "https://b/c", "s3://abc/../d", "s3://abc//d", "s3://abc/d?x=1")
+        ),
+        *(
+            ("KEEPSTEP_S3_ENDPOINT", value)
+            for value in ("http://10.0.0.1:9000", "s3.example.org", "https://a:b@s3.example.org", "file:///etc")
+        ),
+        ("KEEPSTEP_S3_SECRET", ""),
+        ("KEEPSTEP_S3_KEY_ID", ""),
+    ],
+)
+def test_a_bucket_that_cannot_be_used_names_its_setting(name: str, value: str) -> None:
+    with pytest.raises(SettingInvalid, match=name) as caught:
+        settings_from({**BUCKET, name: value})
+    assert "much too secret" not in str(caught.value.detail)
+
+
 OIDC = {"KEEPSTEP_OIDC_ISSUER": "https://accounts.example.org", "KEEPSTEP_OIDC_CLIENT_ID": "keepstep"}
 
 

@@ -71,6 +71,7 @@ def test_runs_are_imported_and_exported_again(run: Run, survey: str, runs: Path,
     assert run("run", "export", survey, "-o", out).exit_code == 0
     assert b"archive.note" in out.read_bytes()
     assert run("run", "export", survey).stdout_bytes == out.read_bytes()
+    assert b"archive.note" not in run("run", "export", survey, "--without-personal-data").stdout_bytes
 
 
 def test_json_lines_are_exported_by_version(run: Run, survey: str, runs: Path) -> None:

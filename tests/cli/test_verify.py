@@ -23,7 +23,7 @@ from keepstep.actions.runs import save_answers
 from keepstep.actions.wizards import WizardPatch, change_wizard
 from keepstep.cli.main import app
 from keepstep.core.integrity import Header, content_digest, leaves_of
-from keepstep.db.blobs import BlobStore
+from keepstep.db.blobs import FolderStore
 from keepstep.db.engine import open_engine
 from keepstep.db.transaction import open_read
 
@@ -104,7 +104,7 @@ def uploaded(store: list[str], database: Database, tmp_path: Path) -> Path:
 
     async def fill(engine: AsyncEngine) -> str:
         desk = Desk(engine, minute=[50])
-        blobs = BlobStore(tmp_path / "files", 1000)
+        blobs = FolderStore(tmp_path / "files", 1000)
         stored = await desk.do(store_file, "customer-survey", blobs, Upload(pieces(), "a.txt", "text/plain"))
         return stored.sha256
 

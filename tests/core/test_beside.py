@@ -9,6 +9,7 @@ from keepstep.core.beside import Beside, Piece, Question, alone, beside
 from keepstep.core.change import VARIANTS
 from keepstep.core.change_groups import step_id_of
 from keepstep.core.diff import diff
+from keepstep.core.shelf import Shelved
 from keepstep.core.structure import Structure
 
 # What no respondent ever sees, and what belongs to no step.
@@ -94,3 +95,13 @@ def test_a_step_that_only_one_side_has_is_there_alone() -> None:
     assert gone.before is not None
     assert [(item.mark, item.is_touched) for item in gone.before.questions] == [("removed", True)]
     assert gone.before.name == (Piece("Page 2", "removed"),)
+
+
+def test_a_condition_on_a_question_that_is_gone_names_it_as_the_other_side_or_the_shelf_has_it() -> None:
+    asked = question(2, visible_if={"and": [{"answered": [var(1)]}, {"answered": [var(9)]}]})
+    old = wizard(page(1, question(1, name="First"), asked))
+    new = wizard(page(1, asked))
+    shelf = (Shelved(kind="option_set", id=qid(9), parents=(pid(1),), position=0, name="Ninth", node=question(9, name="Ninth")),)
+    after = beside(old, new, pid(1), shelf).after
+    assert after is not None
+    assert after.questions[0].facts[0].text == "Shown if “First” (deleted) is answered and “Ninth” (deleted) is answered"

@@ -9,7 +9,8 @@ from tests.change_examples import AGE, COLOR, EMAIL, INFO, NAME, PREFERENCES, su
 from keepstep.core import edits as e
 from keepstep.core.edit import apply
 from keepstep.core.edits import Draft, Edit, collide, touches
-from keepstep.core.keys import FreeKeys, Reserved, free_key
+from keepstep.core.keys import FreeKeys, Reserved, following_key, free_key
+from keepstep.core.reviving import Wanted, bringing_back, draft_before, is_there, lost
 from keepstep.core.structure import choices_of, dump
 from keepstep.errors import IdConflict, KeyReserved, NodeNotFound, OptionValueReserved, StructureInvalid, UndoBlocked
 
@@ -146,7 +147,7 @@ def test_another_meaning_retires_the_question_and_adds_one_behind_it() -> None:
 # --- refusals ------------------------------------------------------------------------------------------------------
 
 REFUSED: list[tuple[Edit, type[Exception], str]] = [
-    (e.DeleteStep(step_id=NEW), NodeNotFound, "no step"),
+    (e.DeleteStep(step_id=NEW), NodeNotFound, "no such step"),
     (e.RetireOption(option_set_id=COLOR, value="pink"), NodeNotFound, "no option 'pink'"),
     (e.RestoreOptionSet(option_set_id=EMAIL), NodeNotFound, "not on the shelf"),
     (e.ChangeOption(option_set_id=COLOR, value="red", fields={"value": "pink"}), StructureInvalid, "never changes"),
@@ -262,3 +263,66 @@ def test_what_lies_on_the_shelf_within_a_step_is_told_from_what_does_not() -> No
         after(e.RestoreOptionSet(option_set_id=EMAIL), draft=gone)
     with pytest.raises(NodeNotFound, match="not on the shelf"):
         after(e.RestoreOptionSet(option_set_id=NEW), draft=gone)
+
+
+# --- options of a question that has none now -------------------------------------------------------------------------
+
+
+def test_an_option_of_a_question_that_was_retyped_says_what_is_the_matter_and_the_remedy() -> None:
+    draft = after(e.DeleteOption(option_set_id=COLOR, value="blue"), changing(selection_type="text_input"))
+    for edit in (e.RestoreOption(option_set_id=COLOR, value="blue"), e.AddOption(option_set_id=COLOR, node={"value": "x", "label": "X"})):
+        with pytest.raises(StructureInvalid, match="“Favorite Color” is a short text now, which has no options"):
+            apply(draft, edit)
+    again = after(changing(selection_type="dropdown"), e.RestoreOption(option_set_id=COLOR, value="blue"), draft=draft)
+    assert values(again) == ["blue"]
+
+
+# --- keys that follow a name -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "published", "wanted"),
+    [("email", False, "e-mail"), ("email-2", False, "e-mail"), ("email", True, None), ("email-work-2", False, None), ("mine", False, None)],
+)
+def test_a_key_follows_its_name_until_it_is_published_or_given_by_hand(key: str, published: bool, wanted: str | None) -> None:
+    option_set = FIRST.structure.option_set_by_id[EMAIL].model_copy(update={"key": key})
+    reserved = Reserved(keys={"was": EMAIL} if published else {})
+    assert following_key(option_set, "E-mail", "en", {"email": EMAIL}, reserved) == wanted
+
+
+def test_a_key_that_is_given_up_with_the_name_is_free_again() -> None:
+    renamed = after(e.ChangeOptionSet(option_set_id=EMAIL, fields={"name": "Age"}, rekey="years"))
+    assert (renamed.structure.option_set_by_id[EMAIL].key, renamed.structure.option_set_by_id[EMAIL].key_aliases) == ("years", ())
+    with pytest.raises(KeyReserved):
+        after(e.ChangeOptionSet(option_set_id=NAME, fields={}, rekey="email"))
+
+
+# --- what somebody still writes in -----------------------------------------------------------------------------------
+
+
+def brought_back(draft: Draft, wanted: Wanted) -> Draft:
+    while (edit := bringing_back(draft, FIRST.structure, wanted)) is not None:
+        draft = apply(draft, edit).draft
+    return draft
+
+
+@pytest.mark.parametrize("wanted", [Wanted(INFO), Wanted(EMAIL), Wanted(COLOR, "blue")])
+def test_whatever_is_gone_comes_back_from_the_shelf_or_from_a_former_draft_with_what_it_lay_in(wanted: Wanted) -> None:
+    shelved = after(e.DeleteOption(option_set_id=COLOR, value="blue"), e.DeleteStep(step_id=INFO), e.DeleteStep(step_id=PREFERENCES))
+    for draft in (shelved, Draft(shelved.structure)):
+        assert not is_there(draft.structure, wanted)
+        assert lost(draft, FIRST.structure, wanted) is not None
+        assert is_there(brought_back(draft, wanted).structure, wanted)
+    assert brought_back(FIRST, wanted) == FIRST
+    assert lost(FIRST, None, wanted) is None
+
+
+def test_a_former_draft_is_told_from_what_was_done_since() -> None:
+    edits = [changing(help="Why?"), e.DeleteOptionSet(option_set_id=EMAIL), e.MoveStep(step_id=INFO, position=1)]
+    draft = FIRST
+    inverses: list[Any] = []
+    for edit in edits:
+        applied = apply(draft, edit)
+        draft, inverses = applied.draft, [applied.inverse, *inverses]
+    assert draft_before(draft, inverses) == FIRST
+    assert draft_before(FIRST, inverses) is None

@@ -1,5 +1,6 @@
 """The report on changes: exact numbers, the class here, mentions, and what a confirmation still covers."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -171,6 +172,36 @@ def test_a_wider_range_touches_nothing() -> None:
     shown = report_on(diff(old, new), counts({AGE: [tally(50)]}), old=old, new=new, clock=CLOCK)
     assert classes(shown) == [("Q13", "safe", "safe")]
     assert shown.impact.is_nothing
+
+
+def test_a_question_that_comes_back_says_how_many_answers_belong_to_it_again() -> None:
+    back = survey()
+    gone = apply(Draft(back), e.DeleteOptionSet(option_set_id=EMAIL)).draft.structure
+    stored = counts({EMAIL: [tally("john@example.com", 3)]}, runs=5)
+    (added,) = report_on(diff(gone, back), stored, old=gone, new=back, clock=CLOCK).changes
+    assert added.meaning.startswith("Answers given to it before belong to it again: 3 stored")
+    (new,) = report_on(diff(gone, back), counts(runs=5), old=gone, new=back, clock=CLOCK).changes
+    assert new.meaning.startswith("Stored runs were not asked.")
+
+
+def test_a_step_that_comes_back_counts_the_answers_to_all_its_questions() -> None:
+    back = survey()
+    gone = apply(Draft(back), e.DeleteStep(step_id=INFO)).draft.structure
+    stored = counts({NAME: [tally("Ann", 2)], EMAIL: [tally("a@example.com")]}, runs=2)
+    (added,) = report_on(diff(gone, back), stored, old=gone, new=back, clock=CLOCK).changes
+    assert "3 stored" in added.meaning
+
+
+def test_another_type_converts_each_answer_from_what_it_was_given_in_and_not_from_what_is_live() -> None:
+    first = survey()
+    live = apply(Draft(first), changing(COLOR, selection_type="integer")).draft.structure
+    stored = counts({COLOR: [tally("blue", 3), tally(7, version_number=2)]}, runs=4)
+    back = report_on(diff(live, first), replace(stored, versions={1: first}), old=live, new=first, clock=CLOCK).changes
+    (retyped,) = [each for each in back if each.preview is not None]
+    assert retyped.preview is not None
+    assert (retyped.preview.converted, retyped.preview.conflicts) == (3, 1)
+    shown = retyped.to_json()["impact"]["distinct_values"]
+    assert [(each["value"], "becomes" in each) for each in shown] == [("blue", True), (7, False)]
 
 
 def test_a_removed_option_counts_those_who_chose_it() -> None:

@@ -119,7 +119,7 @@ async def test_an_upload_that_no_answer_named_goes_with_its_bytes_after_a_week(
     assert (await do_daily_work(resources))["uploads"] == 0
     calendar.pass_by(days=8)
     done = await do_daily_work(resources)
-    assert (done["uploads"], done["contents"], resources.blobs.has(blob.sha256)) == (1, 1, False)
+    assert (done["uploads"], done["contents"], await resources.blobs.has(blob.sha256)) == (1, 1, False)
 
 
 async def _once(content: bytes) -> Any:

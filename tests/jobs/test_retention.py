@@ -214,9 +214,9 @@ async def test_the_bytes_of_an_erased_run_go_with_it(desk: Desk, resources: Reso
     file = await desk.do(store_file, made.wizard.id, resources.blobs, Upload(_once(b"me"), "a.txt", "text/plain"))
     await desk.do(start_run, made.wizard.id, RunRequest(answers={"photo": [file.to_json()]}, complete=True))
     await switch_on(desk, resources, made.wizard.id, ERASE)
-    assert resources.blobs.has(file.sha256)
+    assert await resources.blobs.has(file.sha256)
     await retain(resources, WORKER, made.wizard.id)
-    assert not resources.blobs.has(file.sha256)
+    assert not await resources.blobs.has(file.sha256)
     async with open_read(desk.engine) as tx:
         assert await tx.scalar(select(func.count()).select_from(files)) == 0
     assert (await details_of(desk, "wizard.retention_applied"))[0]["files"] == 1

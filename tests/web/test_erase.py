@@ -209,9 +209,9 @@ async def with_photo(client: httpx.AsyncClient, wizard_id: str, content: bytes =
 async def test_the_bytes_of_an_erased_file_are_removed(admin: httpx.AsyncClient, photos: str, resources: Resources) -> None:
     run_id, file_id, digest = await with_photo(admin, photos)
     assert (await erased(admin, run_id, "photo", dry_run=True)).json()["files"] == 1
-    assert resources.blobs.has(digest)
+    assert await resources.blobs.has(digest)
     assert (await erased(admin, run_id, "photo")).json()["files"] == 1
-    assert not resources.blobs.has(digest)
+    assert not await resources.blobs.has(digest)
     assert (await admin.get(f"/api/v1/runs/{run_id}/files/{file_id}")).status_code == 404
 
 
@@ -222,10 +222,10 @@ async def test_bytes_that_another_file_shares_stay_until_the_last_one_goes(
     await erased(admin, first)
     assert (await admin.get(f"/api/v1/runs/{second}/files/{other}")).content == PNG
     await erased(admin, second)
-    assert not resources.blobs.has(digest)
+    assert not await resources.blobs.has(digest)
 
 
 async def test_another_answer_keeps_its_file(admin: httpx.AsyncClient, photos: str, resources: Resources) -> None:
     run_id, _, digest = await with_photo(admin, photos)
     assert (await erased(admin, run_id, "name")).json()["files"] == 0
-    assert resources.blobs.has(digest)
+    assert await resources.blobs.has(digest)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import QueuePool
 from starlette.types import Message
-from tests.factories import JOHN, customer_survey, published
+from tests.factories import JOHN, customer_survey, option_set, published, step, wizard
 
 from keepstep.config import Resources
 from keepstep.web.app import create_app
@@ -48,6 +48,18 @@ async def test_codes_labels_states_and_guards_are_chosen_in_the_query(analyst: h
         ("Blue", "John Doe", False),
         ("Blue", "'=cmd()", False),
     ]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+async def test_personal_data_is_left_out_where_that_is_asked_and_the_name_of_the_file_says_so(
+    resources: Resources, editor: httpx.AsyncClient, analyst: httpx.AsyncClient, ending: str
+) -> None:
+    wizard_id = await published(resources, wizard(step("only", option_set("name", personal_data=True), option_set("colour"))))
+    given = {"answers": {"name": "Ann", "colour": "red"}, "respondent": "ann@example.org", "complete": True}
+    assert (await editor.post(f"/api/v1/wizards/{wizard_id}/runs", json=given)).status_code == 201
+    answer = await analyst.get(f"/api/v1/wizards/{wizard_id}/export.{ending}?without_personal_data=true")
+    assert answer.headers["content-disposition"].endswith(f'-without-personal-data.{ending}"')
+    assert ("Ann" in answer.text, "ann@" in answer.text, "red" in answer.text) == (False, False, True)
 
 
 async def test_json_lines_hold_a_run_on_each_line(analyst: httpx.AsyncClient, survey: str) -> None:

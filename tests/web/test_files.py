@@ -1,16 +1,19 @@
 """Files over HTTP: uploaded to a wizard, named in an answer, downloaded from the run."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from tests.bucket_kit import S3
 from tests.factories import new_id, option_set, published, step, wizard
 from tests.tampering import tamper
 
 from keepstep.config import Resources
+from keepstep.web.app import create_app
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 64
 
@@ -123,3 +126,22 @@ async def test_a_download_needs_the_run_and_the_right_to_view_it(
     submitter = await sign_in("editor", scopes=frozenset({"submit"}))
     assert (await submitter.get(f"/api/v1/runs/{run_id}/files/{made['file_id']}")).status_code == 403
     assert (await editor.get(f"/api/v1/runs/{run_id}/files/{new_id()}")).json()["code"] == "file-not-found"
+
+
+async def test_over_a_bucket_a_file_is_stored_sent_found_altered_and_erased(
+    s3: S3, resources: Resources, admin: httpx.AsyncClient, survey: str
+) -> None:
+    bucketed = replace(resources, settings=replace(resources.settings, bucket=s3.bucket("over-http")))
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(bucketed)), base_url="http://keepstep.test", headers=admin.headers)
+    async with client:
+        made = (await upload(client, survey)).json()
+        run = (await answered(client, survey, [made])).json()["id"]
+        got = await client.get(f"/api/v1/runs/{run}/files/{made['file_id']}")
+        assert (got.content, got.headers["content-length"]) == (PNG, str(len(PNG)))
+        (path,) = s3.files("over-http")
+        path.write_bytes(b"x" * len(PNG))
+        damaged = await client.get(f"/api/v1/runs/{run}/files/{made['file_id']}")
+        assert (damaged.status_code, damaged.json()["code"]) == (500, "file-damaged")
+        assert (await client.post(f"/api/v1/runs/{run}/erase", json={"reason": "asked for"})).json()["files"] == 1
+    assert s3.files("over-http") == []
+    assert not (resources.settings.home / "files").exists()

@@ -149,8 +149,8 @@ async def test_a_file_whose_bytes_are_gone_or_damaged_is_named_so(
     first, _ = two_wizards
     gone, damaged = [await uploaded(admin, first, f"{content.decode()}.txt", content) for content in (b"gone", b"hurt")]
     await started(admin, first, photo=[gone, damaged], name="x")
-    resources.blobs.delete(gone["sha256"])
-    (path,) = resources.blobs.folder.rglob(damaged["sha256"])
+    await resources.blobs.delete(gone["sha256"])
+    (path,) = (resources.settings.home / "files").rglob(damaged["sha256"])
     path.write_bytes(b"HURT")
     found = await exported(admin)
     (run,) = json.loads(found.read("manifest.json"))["runs"]
@@ -205,12 +205,12 @@ async def test_nothing_is_left_of_the_respondent_anywhere(
 ) -> None:
     stored = await everything_stored(resources.engine)
     assert [secret for secret in SECRETS if secret not in stored] == ["ann-photo-bytes"]
-    assert b"ann-photo-bytes" in kept_in(resources.blobs.folder)
+    assert b"ann-photo-bytes" in kept_in(resources.settings.home / "files")
     done = await erased_whole(admin)
     assert (done.status_code, len(done.json()["runs"]), done.json()["files"], done.json()["invitations"]) == (200, 3, 1, 1)
     stored = await everything_stored(resources.engine)
     assert [secret for secret in SECRETS if secret in stored] == []
-    assert b"ann-photo" not in kept_in(resources.blobs.folder)
+    assert b"ann-photo" not in kept_in(resources.settings.home / "files")
     out = [(await admin.get(f"/api/v1/wizards/{each}/export.{ending}")).text for each in two_wizards for ending in ("csv", "jsonl")]
     assert [secret for secret in SECRETS if secret in "".join(out)] == []
     assert "Bob-Answer" in "".join(out)
@@ -332,7 +332,7 @@ async def test_content_that_somebody_else_shares_stays(
     kept = await admin.get(f"/api/v1/runs/{run_id}/files/{other['file_id']}")
     assert kept.content == b"ann-photo-bytes"
     await erased_whole(admin, "bob@example.org")
-    assert not resources.blobs.has(ann["digest"])
+    assert not await resources.blobs.has(ann["digest"])
 
 
 async def test_only_an_admin_exports_and_erases(editor: httpx.AsyncClient, sign_in: SignIn, ann: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 For the pages of the builder alone: the API never merges. Must not know forms.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +14,11 @@ from keepstep.actions.drafts import Edited, draft_to_edit
 from keepstep.actions.nodes import Known, Plan, edit_node
 from keepstep.core.edit import apply
 from keepstep.core.edits import collide, touches
+from keepstep.core.reviving import draft_before
+from keepstep.core.structure import Structure
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import EditCollided, MeaningUnconfirmed, NodeNotFound, Problem
-from keepstep.queries.drafts import UNDO_DEPTH, WizardDraft, edits_since, reserved_of, touched_at
+from keepstep.queries.drafts import UNDO_DEPTH, WizardDraft, edits_since, inverses_since, reserved_of, touched_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,16 @@ async def _is_made(ctx: Context, tx: Read, state: WizardDraft, plan: Plan, seen:
     if problem := _collided(others, touched, touches(applied.inverse) | touches(edit, state.draft.structure)):
         raise problem
     return False
+
+
+async def draft_seen(tx: Read, state: WizardDraft, revision: int) -> Structure | None:
+    """The draft that a page of this revision was made of; None for one of so long ago that it cannot be told."""
+    if not 0 <= state.wizard.draft_revision - revision <= UNDO_DEPTH:
+        return None
+    inverses = await inverses_since(tx, state.wizard.id, revision)
+    # In a thread: hundreds of edits of a large draft take a while.
+    former = await asyncio.to_thread(draft_before, state.draft, inverses)
+    return None if former is None else former.structure
 
 
 def _collided(others: Sequence[Mapping[str, Any]], touched: Mapping[int, frozenset[str]], mine: frozenset[str]) -> EditCollided | None:

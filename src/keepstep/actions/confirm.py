@@ -4,13 +4,14 @@ The same report is made for the dry run, for the refusal and again, in the same 
 """
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from keepstep.actions.context import Context
+from keepstep.core.change import Change, TypeChanged
 from keepstep.core.confirm import shown_in, still_covered
-from keepstep.core.counts import STATUSES, total
+from keepstep.core.counts import STATUSES, Counts, total
 from keepstep.core.diff import diff
 from keepstep.core.impact import Impact, Report, groups_to_count, option_sets_to_count, report_on
 from keepstep.core.structure import Structure
@@ -18,6 +19,7 @@ from keepstep.core.tokens import keyed, sign, verified
 from keepstep.db.transaction import Read
 from keepstep.errors import ImpactUnconfirmed
 from keepstep.queries.impact import count_answers, count_run_tallies, stored_counts
+from keepstep.queries.versions import versions_of
 from keepstep.queries.wizards import Wizard
 
 _PURPOSE: Final = "confirm"
@@ -116,7 +118,16 @@ async def counted_report(ctx: Context, tx: Read, wizard_id: str, *, old: Structu
     option_sets, groups = option_sets_to_count(changes, new), groups_to_count(changes, new)
     counts = await stored_counts(tx, wizard_id, option_sets, groups, as_of=ctx.now)
     # Of another type every distinct answer is converted; a hundred thousand take seconds: not in the event loop.
+    counts = replace(counts, versions=await _answered_in(tx, wizard_id, changes, counts))
     return await asyncio.to_thread(report_on, changes, counts, old=old, new=new, clock=ctx.clock)
+
+
+async def _answered_in(tx: Read, wizard_id: str, changes: Sequence[Change], counts: Counts) -> Mapping[int, Structure]:
+    """The versions that hold answers to a question of another type, by number: what they are converted from may not be what is live."""
+    retyped = {change.option_set_id for change in changes if isinstance(change, TypeChanged)}
+    numbers = {tally.version_number for name in retyped for tally in counts.answers.get(name, ())}
+    found = await versions_of(tx, wizard_id) if numbers else ()
+    return {version.number: version.structure for version in found if version.number in numbers}
 
 
 async def wizard_report(ctx: Context, tx: Read, wizard_id: str) -> Report:

@@ -14,6 +14,7 @@ from keepstep.core.edits import Edit
 from keepstep.core.keys import owners_of_keys
 from keepstep.core.nodes import option_set_in, step_in
 from keepstep.core.structure import Structure, dump
+from keepstep.core.text import normal_text
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import RequestInvalid
 from keepstep.queries.drafts import get_draft, reserved_of
@@ -66,13 +67,14 @@ def _adding_option_set(ctx: Context, known: Known, node: Mapping[str, Any], plac
 class Copying:
     """What to copy and where: `node_id` of `source` into `target` (ids or slugs), an option set into `step_id` there.
 
-    `new_id`, where the page gives one, makes a second click no second copy.
+    `step_name`: a step that is made for it, at the end. `new_id`, where the page gives one, makes a second click no second copy.
     """
 
     source: str
     node_id: str
     target: str
     step_id: str | None = None
+    step_name: str = ""
     new_id: str | None = None
 
 
@@ -101,12 +103,17 @@ async def copy_to_wizard(ctx: Context, tx: Write, copying: Copying) -> Copied:
     edit = _placed(ctx, known, node if copying.new_id is None else {**node, "id": copying.new_id}, copying)
     edited = await make_edit(ctx, tx, state, edit)
     assert isinstance(edit, e.AddStep | e.AddOptionSet)  # what `_placed` gives
-    return Copied(edited, str(edit.node["id"]), taken_along.left_out)
+    made = edit.node if "option_sets" in taken_along.node or isinstance(edit, e.AddOptionSet) else edit.node["option_sets"][0]
+    return Copied(edited, str(made["id"]), taken_along.left_out)
 
 
 def _placed(ctx: Context, known: Known, node: Mapping[str, Any], copying: Copying) -> Edit:
     if "option_sets" in node:
         return _adding_step(ctx, known, node, None)
+    if copying.step_id is None and copying.step_name.strip():
+        structure = known.state.draft.structure
+        name = normal_text({structure.default_language: copying.step_name.strip()}, structure.languages, structure.default_language)
+        return _adding_step(ctx, known, {"name": name, "option_sets": [node]}, None)
     if copying.step_id is None:
         detail = "Choose the step that the question goes to."
         raise RequestInvalid(detail, errors=[{"pointer": "/step_id", "code": "missing", "detail": detail}])

@@ -5,20 +5,22 @@ their id; runs in the trash are left out and counted.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any, Literal
 
 from keepstep.actions.context import Context
+from keepstep.core.personal import personal_option_sets
 from keepstep.core.structure import Structure
 from keepstep.db.transaction import Read
 from keepstep.interchange.codebook import WIDEST, codebook
-from keepstep.interchange.columns import Column, TableOptions, columns_of
+from keepstep.interchange.columns import Column, Question, TableOptions, columns_of, questions_of
+from keepstep.interchange.impersonal import impersonal_columns, impersonal_run, left_out
 from keepstep.interchange.keepstep_json import keepstep_json
 from keepstep.interchange.runs_out import StoredRun, WriteOptions, csv_rows, jsonl_rows
 from keepstep.queries.drafts import get_draft
-from keepstep.queries.exports import Chosen, ExportedRun, Versions, chosen_versions, count_trashed, exported_runs, stored_names
+from keepstep.queries.exports import Chosen, ExportedRun, Names, Versions, chosen_versions, count_trashed, exported_runs, stored_names
 from keepstep.queries.run_lists import RunFilter
 from keepstep.queries.runs import RunState
 from keepstep.queries.versions import version_by_number, versions_of
@@ -29,11 +31,15 @@ ExportFormat = Literal["csv", "jsonl"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportRequest:
-    """What to export and how it is written; `table` and `write` are about CSV alone. `only`: some of the runs."""
+    """What to export and how it is written; `table` and `write` are about CSV alone. `only`: some of the runs.
+
+    `impersonal`: without who answered, option sets with personal data, and columns of imported files that no question stands for.
+    """
 
     format_name: ExportFormat = "csv"
     versions: Versions = "all"
     only: RunFilter | None = None
+    impersonal: bool = False
     table: TableOptions = field(default_factory=TableOptions)
     write: WriteOptions = field(default_factory=WriteOptions)
 
@@ -45,22 +51,45 @@ class Export:
     wizard: Wizard
     trashed: int
     pieces: AsyncIterator[bytes]
+    impersonal: bool = False
 
     def filename(self, ending: str) -> str:
         """A name for the file, of plain characters."""
-        return f"{self.wizard.slug or self.wizard.id}.{ending}"
+        return f"{self.wizard.slug or self.wizard.id}{'-without-personal-data' if self.impersonal else ''}.{ending}"
 
 
 async def export_runs(ctx: Context, tx: Read, wizard_ref: str, request: ExportRequest) -> Export:
     """The export of a wizard's runs. Raises WizardNotFound, Forbidden, NothingPublished, VersionNotFound before the first byte."""
     wizard = await get_wizard(tx, ctx.actor, wizard_ref, "view", removed=True)
     chosen = replace(await chosen_versions(tx, wizard, request.versions), only=request.only)
+    personal = await _personal(tx, wizard) if request.impersonal else frozenset[str]()
+    stay = _known(chosen) - personal if request.impersonal else None
     if request.format_name == "jsonl":
-        return Export(wizard, await count_trashed(tx, chosen), _pieces(tx, chosen, _lines_of(chosen)))
+        return Export(wizard, await count_trashed(tx, chosen), _pieces(tx, chosen, _lines_of(chosen, personal), stay), request.impersonal)
     names = await stored_names(tx, chosen)
+    columns = _columns(chosen, names, request.table)
+    columns = impersonal_columns(columns, personal) if request.impersonal else columns
+    return Export(wizard, names.trashed, _pieces(tx, chosen, _rows_of(columns, request.write), stay), request.impersonal)
+
+
+def _columns(chosen: Chosen, names: Names, table: TableOptions) -> tuple[Column, ...]:
     versions = [(version.number, version.structure) for version in chosen.versions]
-    columns = columns_of(versions, request.table, stored=names.stored, archived_beside=names.beside, others=names.others)
-    return Export(wizard, names.trashed, _pieces(tx, chosen, _rows_of(columns, request.write)))
+    return columns_of(versions, table, stored=names.stored, archived_beside=names.beside, others=names.others)
+
+
+def _known(chosen: Chosen) -> frozenset[str]:
+    return frozenset(option_set.id for version in chosen.versions for option_set in version.structure.option_sets)
+
+
+async def _personal(tx: Read, wizard: Wizard) -> frozenset[str]:
+    """By all versions, whichever of them are exported."""
+    return personal_option_sets(version.structure for version in await versions_of(tx, wizard.id))
+
+
+async def left_out_without_personal_data(tx: Read, wizard: Wizard) -> tuple[Question, ...]:
+    """The questions that an export without personal data leaves out, besides who answered and what no question stands for."""
+    versions = [(version.number, version.structure) for version in await versions_of(tx, wizard.id)]
+    return left_out(questions_of(versions), personal_option_sets(structure for _, structure in versions))
 
 
 async def codebook_of(ctx: Context, tx: Read, wizard_ref: str) -> dict[str, Any]:
@@ -70,18 +99,17 @@ async def codebook_of(ctx: Context, tx: Read, wizard_ref: str) -> dict[str, Any]
     """
     wizard = await get_wizard(tx, ctx.actor, wizard_ref, "view", removed=True)
     chosen = Chosen(wizard, await versions_of(tx, wizard.id))
-    names = await stored_names(tx, chosen)
     versions = [(version.number, version.structure) for version in chosen.versions]
-    columns = columns_of(versions, WIDEST, stored=names.stored, archived_beside=names.beside, others=names.others)
+    columns = _columns(chosen, await stored_names(tx, chosen), WIDEST)
     return {"wizard": {"id": wizard.id, "slug": wizard.slug, "name": wizard.name}, **await asyncio.to_thread(codebook, versions, columns)}
 
 
 Write = Callable[[Iterable[StoredRun]], Iterator[bytes]]
 
 
-def _lines_of(chosen: Chosen) -> Write:
+def _lines_of(chosen: Chosen, personal: Collection[str]) -> Write:
     structures = {version.number: version.structure for version in chosen.versions}
-    return lambda runs: jsonl_rows(runs, structures)
+    return lambda runs: jsonl_rows(runs, structures, personal)
 
 
 def _rows_of(columns: Sequence[Column], options: WriteOptions) -> Write:
@@ -90,15 +118,17 @@ def _rows_of(columns: Sequence[Column], options: WriteOptions) -> Write:
     return lambda runs: chain(header, islice(csv_rows(runs, columns, options), 1, None))
 
 
-async def _pieces(tx: Read, chosen: Chosen, write: Write) -> AsyncIterator[bytes]:
+async def _pieces(tx: Read, chosen: Chosen, write: Write, stay: Collection[str] | None) -> AsyncIterator[bytes]:
+    """`stay`: the option sets whose answers are written, None for everything that is stored."""
     async for batch in exported_runs(tx, chosen):
         # In a thread: a hundred runs of a large form take a tenth of a second to write.
-        yield await asyncio.to_thread(_written, write, batch)
-    yield _written(write, ())
+        yield await asyncio.to_thread(_written, write, batch, stay)
+    yield _written(write, (), None)
 
 
-def _written(write: Write, batch: Sequence[ExportedRun]) -> bytes:
-    return b"".join(write([stored_run(exported.state, exported.first_version_number) for exported in batch]))
+def _written(write: Write, batch: Sequence[ExportedRun], stay: Collection[str] | None) -> bytes:
+    runs = [stored_run(exported.state, exported.first_version_number) for exported in batch]
+    return b"".join(write(runs if stay is None else [impersonal_run(run, stay) for run in runs]))
 
 
 def stored_run(state: RunState, first_version_number: int) -> StoredRun:

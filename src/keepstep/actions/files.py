@@ -57,7 +57,7 @@ async def store_file(ctx: Context, tx: Write, wizard_ref: str, blobs: BlobStore,
     row = {"id": stored.id, "wizard_id": wizard.id, "sha256": bytes.fromhex(blob.sha256), "size": blob.size}
     row |= {"media_type": stored.media_type, "name": stored.name, "uploaded_at": ctx.now, "uploaded_by": ctx.actor.id}
     await lock_content(tx, blob.sha256)
-    if not blobs.has(blob.sha256):
+    if not await blobs.has(blob.sha256):
         raise Busy("A file with this very content was being erased. Nothing was stored; send it again.")
     await tx.execute(insert(files).values(**row))
     return stored
@@ -76,7 +76,7 @@ async def remove_unnamed(tx: Write, blobs: BlobStore, contents: Iterable[str]) -
         # An upload of the same content holds this lock until its row is stored, so it is seen here, or sees that the bytes went.
         await lock_content(tx, digest, exclusive=True)
         if not await tx.scalar(select(files.c.id).where(files.c.sha256 == bytes.fromhex(digest)).limit(1)):
-            blobs.delete(digest)
+            await blobs.delete(digest)
             removed += 1
     return removed
 

@@ -14,11 +14,13 @@ from keepstep.actions.drafts import Edited, Made, check_draft_seen, draft_to_edi
 from keepstep.actions.new_nodes import new_option, new_option_set, new_step
 from keepstep.core import edits as e
 from keepstep.core.confirm import needs_confirmation
+from keepstep.core.convert import rule_for
+from keepstep.core.convert_parameters import faults_in_parameters, lasting
 from keepstep.core.counts import Tally, total
 from keepstep.core.edit import apply
 from keepstep.core.edits import Edit, to_json
 from keepstep.core.issue import Issue, to_errors
-from keepstep.core.keys import Reserved, free_key, owners_of_keys
+from keepstep.core.keys import Reserved, following_key, free_key, owners_of_keys
 from keepstep.core.nodes import option_in, option_set_in
 from keepstep.core.permissions import require
 from keepstep.core.structure import Structure
@@ -85,7 +87,9 @@ def _made(known: Known, edit: Edit) -> Made:
 
 async def _report(ctx: Context, tx: Read, state: WizardDraft, made: Made) -> Confirmable:
     report = await counted_report(ctx, tx, state.wizard.id, old=state.draft.structure, new=made.applied.draft.structure)
-    return confirmable(ctx, state.wizard, ("edit", to_json(made.edit)), report)
+    # What was tried changes nothing that is counted: it may still be tried after the report.
+    asked = {name: value for name, value in to_json(made.edit).items() if name != "conversion"}
+    return confirmable(ctx, state.wizard, ("edit", asked), report)
 
 
 def fixed(edit: Edit) -> Plan:
@@ -276,6 +280,45 @@ def is_relabelled(old: Text, new: Any, structure: Structure) -> bool:
         return False
     before, after = (_by_language(text, structure) for text in (old, normal_text(new, structure.languages, structure.default_language)))
     return any(after.get(language, wording) != wording for language, wording in before.items())
+
+
+def with_following_key(plan: Plan) -> Plan:
+    """For whoever edits by hand: the key of a question that was never published follows its name, unless somebody gave it one."""
+
+    async def planned(ctx: Context, tx: Read, known: Known) -> Edit:
+        edit = await plan(ctx, tx, known)
+        draft = known.state.draft
+        if not isinstance(edit, e.ChangeOptionSet) or "name" not in edit.fields or "key" in edit.fields:
+            return edit
+        default = draft.structure.default_language
+        name = text_in(normal_text(edit.fields["name"], draft.structure.languages, default), default, default)
+        owners = owners_of_keys(draft.structure, draft.shelf, known.reserved)
+        option_set = option_set_in(draft.structure, edit.option_set_id)
+        return edit.model_copy(update={"rekey": following_key(option_set, name, default, owners, known.reserved)})
+
+    return planned
+
+
+def with_tried(plan: Plan, tried: Mapping[str, Any] | None) -> Plan:
+    """The plan of a change of type with the parameters that were tried on the stored answers, as far as they may be kept.
+
+    Raises RequestInvalid for parameters that mean nothing to this conversion.
+    """
+
+    async def planned(ctx: Context, tx: Read, known: Known) -> Edit:
+        edit = await plan(ctx, tx, known)
+        if not tried or not isinstance(edit, e.ChangeOptionSet) or "selection_type" not in edit.fields:
+            return edit
+        structure = known.state.draft.structure
+        source = option_set_in(structure, edit.option_set_id)
+        target = option_set_in(apply(known.state.draft, edit, known.reserved).draft.structure, edit.option_set_id)
+        conversion = rule_for(source, target, language=structure.default_language)
+        if faults := faults_in_parameters(conversion, tried, ctx.clock):
+            raise RequestInvalid(faults[0].detail, errors=to_errors(faults))
+        kept = {"from": source.selection_type, "params": lasting(conversion, tried)}
+        return edit.model_copy(update={"conversion": kept if kept["params"] else None})
+
+    return planned
 
 
 def _by_language(text: Any, structure: Structure) -> Mapping[str, Any]:

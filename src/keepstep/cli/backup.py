@@ -8,7 +8,7 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ from keepstep.db.dump import restore as restore_dump
 from keepstep.db.engine import PATIENT, open_engine
 from keepstep.db.tables import files
 from keepstep.db.transaction import Read, open_read, open_write
-from keepstep.errors import FileNotFound, FileUnreadable, SettingInvalid
+from keepstep.errors import FileDamaged, FileNotFound, FileUnreadable, SettingInvalid
 from keepstep.interchange import backup_file, checkpoint_file
 from keepstep.interchange.backup_file import CHECKPOINT, DATABASE, FILES, SECRET, Manifest
 from keepstep.queries.checkpoints import checkpoint_findings, differences, state_lines
@@ -125,7 +125,7 @@ async def _made(settings: Settings, url: str, folder: Path) -> _Made:
             contents = await tx.scalars(select(files.c.sha256).distinct().order_by(files.c.sha256))
             checkpoint = await _write_checkpoint(resources, tx, folder / CHECKPOINT)
         (folder / SECRET).write_bytes(resources.secret + b"\n")
-        manifest = _write_archive(resources, folder, [bytes(digest).hex() for digest in contents], name)
+        manifest = await _write_archive(resources, folder, [bytes(digest).hex() for digest in contents], name)
     return _Made(checkpoint, manifest)
 
 
@@ -142,7 +142,7 @@ async def _write_checkpoint(resources: Resources, tx: Read, path: Path) -> Check
     return checkpoint
 
 
-def _write_archive(resources: Resources, folder: Path, contents: list[str], schema_name: str) -> Manifest:
+async def _write_archive(resources: Resources, folder: Path, contents: list[str], schema_name: str) -> Manifest:
     members: dict[str, str] = {}
     descriptor = os.open(folder / "backup.tar", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -150,7 +150,7 @@ def _write_archive(resources: Resources, folder: Path, contents: list[str], sche
             for name in (DATABASE, CHECKPOINT, SECRET):
                 with (folder / name).open("rb") as content:
                     members[name] = backup_file.add_member(archive, name, content)
-            missing = tuple(digest for digest in contents if not _add_content(archive, resources.blobs, digest, members))
+            missing = tuple([digest for digest in contents if not await _add_content(archive, resources.blobs, digest, members)])
             at = instant(resources.now())
             manifest = Manifest(at, __version__, schema_name, schema.head(), missing, members)
             backup_file.add_manifest(archive, manifest)
@@ -159,17 +159,14 @@ def _write_archive(resources: Resources, folder: Path, contents: list[str], sche
     return manifest
 
 
-def _add_content(archive: tarfile.TarFile, blobs: BlobStore, digest: str, members: dict[str, str]) -> bool:
+async def _add_content(archive: tarfile.TarFile, blobs: BlobStore, digest: str, members: dict[str, str]) -> bool:
     """Whether the store has this content as it was stored; it is in the archive then."""
     try:
-        content = blobs.open(digest)
-    except FileNotFound:
+        content = await blobs.open_intact(digest)
+    except (FileNotFound, FileDamaged):
         return False
     with content:
-        if backup_file.sha256_of(content) != digest:
-            return False
-        content.seek(0)
-        members[FILES + digest] = backup_file.add_member(archive, FILES + digest, content)
+        members[FILES + digest] = await asyncio.to_thread(backup_file.add_member, archive, FILES + digest, content)
     return True
 
 
@@ -232,9 +229,15 @@ def _fill(settings: Settings, url: str, source: BinaryIO, folder: Path) -> None:
     """The database comes last and in one transaction: where it is there, everything is."""
     asyncio.run(_require_empty(url))
     asyncio.run(_unpack_files(source, settings))
-    if settings.secret_key is None:
-        _keep_secret(settings.home / SECRET, (folder / SECRET).read_bytes())
-    restore_dump(url, folder / DATABASE)
+    try:
+        if settings.secret_key is None:
+            _keep_secret(settings.home / SECRET, (folder / SECRET).read_bytes())
+        restore_dump(url, folder / DATABASE)
+    except BaseException:
+        # A bucket is not in the home, which is emptied as a whole.
+        contents = [name.removeprefix(FILES) for name, _ in backup_file.members_of(source) if name.startswith(FILES)]
+        asyncio.run(_take_out(settings.blobs(0), contents))
+        raise
 
 
 def _keep_secret(path: Path, secret: bytes) -> None:
@@ -257,12 +260,30 @@ async def _require_empty(url: str) -> None:
 
 
 async def _unpack_files(source: BinaryIO, settings: Settings) -> None:
-    for name, content in backup_file.members_of(source):
-        if name.startswith(FILES):
-            size = os.fstat(source.fileno()).st_size
-            blob = await BlobStore(settings.files, size).write(_pieces(content))
-            if FILES + blob.sha256 != name:
-                raise FileUnreadable(f"{name} changed while the backup was being restored.")
+    """Each uploaded file into the store; where one fails, those before it are taken out again."""
+    # Larger files than the setting lets in today may have been uploaded before.
+    blobs, written = settings.blobs(os.fstat(source.fileno()).st_size), list[str]()
+    async for names in blobs.names(1):
+        # Its contents are named by another database, for which those of the backup would be left over, and the other way round.
+        raise SettingInvalid(f"The file store is not empty: it holds {names[0]}. Restore into a bucket or prefix of its own.")
+    try:
+        for name, content in backup_file.members_of(source):
+            if name.startswith(FILES):
+                written.append((await blobs.write(_pieces(content))).sha256)
+                _require_named(name, written[-1])
+    except BaseException:
+        await _take_out(blobs, written)
+        raise
+
+
+def _require_named(name: str, sha256: str) -> None:
+    if FILES + sha256 != name:
+        raise FileUnreadable(f"{name} changed while the backup was being restored.")
+
+
+async def _take_out(blobs: BlobStore, contents: Iterable[str]) -> None:
+    for sha256 in contents:
+        await blobs.delete(sha256)
 
 
 async def _pieces(content: BinaryIO) -> AsyncIterator[bytes]:

@@ -11,6 +11,7 @@ from keepstep.cli import (
     backup,
     database,
     demo,
+    filestore,
     plans,
     retention,
     runs,
@@ -41,6 +42,7 @@ app.command("retention")(retention.retention)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.add_typer(database.db, name="db")
+app.add_typer(filestore.files, name="files")
 app.add_typer(accounts.user, name="user")
 app.add_typer(accounts.token, name="token")
 app.add_typer(wizards.wizard, name="wizard")

@@ -107,6 +107,12 @@ def export(
     states: Annotated[bool, typer.Option("--states/--no-states", help="A column beside each question that says its state.")] = True,
     split: Annotated[bool, typer.Option("--split", help="A column for each option of a multiple choice, too.")] = False,
     excel_safe: Annotated[bool, typer.Option("--excel-safe", help="Guard texts that a spreadsheet could run as formulas.")] = False,
+    impersonal: Annotated[
+        bool,
+        typer.Option(
+            "--without-personal-data", help="Without who answered, option sets marked as personal data, and columns of imported files."
+        ),
+    ] = False,
     output: Output = None,
 ) -> None:
     """Export every run, in one table over all versions. Runs in the trash are left out."""
@@ -118,6 +124,7 @@ def export(
             versions=versions_in(versions),
             table=table,
             write=WriteOptions(excel_safe=excel_safe),
+            impersonal=impersonal,
         )
         async with open_read(resources.engine) as tx:
             export = await export_runs(operator(resources), tx, slug, request)

@@ -15,12 +15,14 @@ import uvicorn
 from keepstep.actions.sessions import setup_token
 from keepstep.cli.beside import worker_beside
 from keepstep.cli.exits import problems_end_the_command
+from keepstep.cli.filestore import KEEPS_VERSIONS
 from keepstep.cli.logs import log_to_stderr
 from keepstep.cli.opening import database_of, resources_over
 from keepstep.config import DEFAULTS, Settings, secret_of, settings_from
 from keepstep.db.engine import open_engine
 from keepstep.db.transaction import open_read
 from keepstep.db.upgrade import check, upgrade
+from keepstep.errors import Problem
 from keepstep.queries.sessions import has_users
 from keepstep.web.app import create_app
 
@@ -48,6 +50,8 @@ def serve(
     with problems_end_the_command():
         settings = settings_from(os.environ)
         with database_of(settings) as url:
+            if settings.bucket is not None:
+                asyncio.run(_warned_of_files(settings))
             if asyncio.run(_upgraded(url)):
                 say_how_to_set_up(settings, host, port)
             with worker_beside() if worker else nullcontext():
@@ -78,6 +82,15 @@ def served() -> Application:
         held.close()
 
     return create_app(resources, close=close)
+
+
+async def _warned_of_files(settings: Settings) -> None:
+    """A bucket that is away stops nobody who sends no files; whoever starts the server hears of it."""
+    try:
+        if (await settings.blobs(settings.max_file).try_out()).keeps_versions:
+            log.warning(KEEPS_VERSIONS)
+    except Problem as problem:
+        log.warning("%s Try `keepstep files check`.", problem.detail)
 
 
 async def _upgraded(url: str) -> bool:

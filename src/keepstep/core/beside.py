@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 from keepstep.core.jsonvalue import dumps
 from keepstep.core.logic_words import condition_words, words_of
 from keepstep.core.order import displaced
+from keepstep.core.shelf import Shelved, shelf_after
 from keepstep.core.structure import (
     Calculated,
     ChoiceFields,
@@ -102,12 +103,15 @@ class Beside:
     after: Side | None
 
 
-def beside(old: Structure, new: Structure, step_id: str) -> Beside:
-    """The step of this id in both, each in its structure's default language."""
+def beside(old: Structure, new: Structure, step_id: str, shelf: tuple[Shelved, ...] = ()) -> Beside:
+    """The step of this id in both, each in its structure's default language. What a condition reads that one of them does not have is
+    named as the other has it, or as it lies on the `shelf` of a draft.
+    """
     before, after = (structure.step_by_id.get(step_id) for structure in (old, new))
+    told = _Told(old, shelf_after((), new, old)), _Told(new, (*shelf, *shelf_after((), old, new)))
     sides = (
-        None if before is None else _side(before, old, _Against(new, after, "removed")),
-        None if after is None else _side(after, new, _Against(old, before, "added")),
+        None if before is None else _side(before, told[0], _Against(told[1], after, "removed")),
+        None if after is None else _side(after, told[1], _Against(told[0], before, "added")),
     )
     touched = {item.id for side in sides if side is not None for item in side.questions if item.has_marks}
     return Beside(step_id, *(None if side is None else _with_touched(side, touched) for side in sides))
@@ -120,50 +124,65 @@ def _with_touched(side: Side, touched: set[str]) -> Side:
 def alone(structure: Structure, step_id: str) -> Side:
     """The step as it is, compared with nothing."""
     step = structure.step_by_id[step_id]
-    return _side(step, structure, _Against(structure, step, ""))
+    told = _Told(structure, ())
+    return _side(step, told, _Against(told, step, ""))
+
+
+class _Told(NamedTuple):
+    """A structure, and what it does not have but may speak of, to be named."""
+
+    structure: Structure
+    gone: tuple[Shelved, ...]
+
+    def condition(self, expression: Any) -> str:
+        return condition_words(expression, self.structure, self.gone)
 
 
 class _Against(NamedTuple):
     """The other side: its structure, its form of the step, and the mark of what it does not have."""
 
-    structure: Structure
+    told: _Told
     step: Step | None
     mark: Mark
 
+    @property
+    def structure(self) -> Structure:
+        return self.told.structure
 
-def _side(step: Step, structure: Structure, other: _Against) -> Side:
-    default, their_default = structure.default_language, other.structure.default_language
+
+def _side(step: Step, told: _Told, other: _Against) -> Side:
+    default, their_default = told.structure.default_language, other.structure.default_language
     theirs = other.step
     name, note = (None, None) if theirs is None else (theirs.name, theirs.help)
     return Side(
         name=_words(text_in(step.name, default, default), text_in(name, their_default, their_default), other.mark),
         help=_words(text_in(step.help, default, default), text_in(note, their_default, their_default), other.mark),
-        facts=_facts(_of_step(step, structure), [] if theirs is None else _of_step(theirs, other.structure), other.mark),
-        questions=tuple(_questions(step, structure, other)),
+        facts=_facts(_of_step(step, told), [] if theirs is None else _of_step(theirs, other.told), other.mark),
+        questions=tuple(_questions(step, told, other)),
     )
 
 
-def _of_step(step: Step, structure: Structure) -> list[str]:
+def _of_step(step: Step, told: _Told) -> list[str]:
     facts = ["Retired: not asked"] if step.retired else []
-    return facts if step.visible_if is None else [*facts, f"Shown if {condition_words(step.visible_if, structure)}"]
+    return facts if step.visible_if is None else [*facts, f"Shown if {told.condition(step.visible_if)}"]
 
 
 # --- questions -----------------------------------------------------------------------------------------------------
 
 
-def _questions(step: Step, structure: Structure, other: _Against) -> Iterator[Question]:
+def _questions(step: Step, told: _Told, other: _Against) -> Iterator[Question]:
     their_ids = {item.id for item in other.step.option_sets} if other.step else set()
     own_ids = [item.id for item in step.option_sets if item.id in their_ids]
     moved = displaced(own_ids, [item.id for item in other.step.option_sets if item.id in set(own_ids)]) if other.step else frozenset()
     for option_set in step.option_sets:
         theirs = other.structure.option_set_by_id.get(option_set.id)
         elsewhere = theirs is not None and option_set.id not in their_ids
-        yield _question(option_set, theirs, structure, other, moved=option_set.id in moved or elsewhere)
+        yield _question(option_set, theirs, told, other, moved=option_set.id in moved or elsewhere)
 
 
-def _question(mine: OptionSet, theirs: OptionSet | None, structure: Structure, other: _Against, *, moved: bool) -> Question:
-    default, their_default, mark = structure.default_language, other.structure.default_language, other.mark
-    known = [] if theirs is None else _facts_of(theirs, other.structure)
+def _question(mine: OptionSet, theirs: OptionSet | None, told: _Told, other: _Against, *, moved: bool) -> Question:
+    default, their_default, mark = told.structure.default_language, other.structure.default_language, other.mark
+    known = [] if theirs is None else _facts_of(theirs, other.told)
     # Nobody who answers sees a key, so it is told where it differs and where a question stands by itself.
     own_key = [f"Key: {mine.key}"] if theirs is None or not mark or theirs.key != mine.key else []
     return Question(
@@ -175,8 +194,8 @@ def _question(mine: OptionSet, theirs: OptionSet | None, structure: Structure, o
         ),
         type_name=Piece(how_answered(mine), "" if theirs is None or how_answered(theirs) == how_answered(mine) else mark),
         help=_words(_said(mine, default), None if theirs is None else _said(theirs, their_default), mark),
-        facts=_facts([*_facts_of(mine, structure), *own_key], known, mark if theirs is not None else ""),
-        choices=tuple(_choices(mine, theirs, structure, other)),
+        facts=_facts([*_facts_of(mine, told), *own_key], known, mark if theirs is not None else ""),
+        choices=tuple(_choices(mine, theirs, told, other)),
         retired=mine.retired,
         moved=moved and mark != "",
     )
@@ -194,18 +213,18 @@ def _said(option_set: OptionSet, default: str) -> str:
     return "\n".join(filter(None, (text_in(text, default, default) for text in texts)))
 
 
-def _facts_of(option_set: OptionSet, structure: Structure) -> list[str]:
-    default = structure.default_language
+def _facts_of(option_set: OptionSet, told: _Told) -> list[str]:
+    structure, default = told.structure, told.structure.default_language
     facts = [word for holds, word in _flags(option_set) if holds]
     if option_set.visible_if is not None:
-        facts.append(f"Shown if {condition_words(option_set.visible_if, structure)}")
+        facts.append(f"Shown if {told.condition(option_set.visible_if)}")
     if isinstance(option_set, Calculated):
-        facts.append(f"Calculated as {words_of(option_set.expression, structure)}")
+        facts.append(f"Calculated as {words_of(option_set.expression, structure, told.gone)}")
     if option_set.unit is not None:
         facts.append(f"Unit: {text_in(option_set.unit, default, default)}")
     if option_set.default is not None:
         facts.append(f"Default: {_default(option_set, structure)}")
-    return [*facts, *_limits(option_set, structure)]
+    return [*facts, *_limits(option_set, told)]
 
 
 def _flags(option_set: OptionSet) -> tuple[tuple[bool, str], ...]:
@@ -243,15 +262,16 @@ _LIMIT_WORDS: Final[Mapping[str, str]] = {
 }
 
 
-def _limits(option_set: OptionSet, structure: Structure) -> Iterator[str]:
+def _limits(option_set: OptionSet, told: _Told) -> Iterator[str]:
+    default = told.structure.default_language
     limits = dump(option_set.constraints)
     for name, value in limits.items():
         if name in _LIMIT_WORDS and value not in (None, []):
             yield f"{_LIMIT_WORDS[name]} {_plain(value)}"
     for rule in option_set.constraints.rules:
-        yield f"Fits only if {condition_words(rule.expression, structure)}"
+        yield f"Fits only if {told.condition(rule.expression)}"
     for name, text in option_set.constraints.messages.items():
-        yield f"Message ({name}): {text_in(text, structure.default_language, structure.default_language)}"
+        yield f"Message ({name}): {text_in(text, default, default)}"
 
 
 def _plain(value: Any) -> str:
@@ -263,27 +283,27 @@ def _plain(value: Any) -> str:
 # --- options -------------------------------------------------------------------------------------------------------
 
 
-def _choices(mine: OptionSet, theirs: OptionSet | None, structure: Structure, other: _Against) -> Iterator[Choice]:
-    default = structure.default_language
+def _choices(mine: OptionSet, theirs: OptionSet | None, told: _Told, other: _Against) -> Iterator[Choice]:
+    default = told.structure.default_language
     known = {} if theirs is None else {option.value: option for option in choices_of(theirs)}
     shared = [option.value for option in choices_of(mine) if option.value in known]
     moved = displaced(shared, [value for value in known if value in set(shared)])
     for option in choices_of(mine):
         label = text_in(option.label, default, default) or option.value
         if option.value not in known:
-            yield Choice((Piece(label, "" if theirs is None else other.mark),), _facts(_notes(option, structure), [], ""))
+            yield Choice((Piece(label, "" if theirs is None else other.mark),), _facts(_notes(option, told), [], ""))
             continue
         theirs_now = known[option.value]
         words = _words(label, text_in(theirs_now.label, other.structure.default_language, other.structure.default_language), other.mark)
-        yield Choice(words, _facts(_notes(option, structure), _notes(theirs_now, other.structure), other.mark), option.value in moved)
+        yield Choice(words, _facts(_notes(option, told), _notes(theirs_now, other.told), other.mark), option.value in moved)
     if isinstance(mine, ChoiceFields) and mine.allow_other:
         both = theirs is None or (isinstance(theirs, ChoiceFields) and theirs.allow_other)
         yield Choice((Piece("Other, please say", "" if both else other.mark),))
 
 
-def _notes(option: Option, structure: Structure) -> list[str]:
+def _notes(option: Option, told: _Told) -> list[str]:
     notes = [word for holds, word in ((option.retired, "retired"), (option.exclusive, "excludes all others")) if holds]
-    return notes if option.visible_if is None else [*notes, f"shown if {condition_words(option.visible_if, structure)}"]
+    return notes if option.visible_if is None else [*notes, f"shown if {told.condition(option.visible_if)}"]
 
 
 # --- texts ---------------------------------------------------------------------------------------------------------

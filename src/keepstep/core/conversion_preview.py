@@ -11,6 +11,7 @@ from typing import Any
 from keepstep.core.clock import Clock
 from keepstep.core.conversion import NOTHING, Conflict, Conversion, Converted, Params
 from keepstep.core.convert import convert
+from keepstep.core.jsonvalue import canonical_bytes
 
 Distinct = tuple[Any, str | None, int]
 
@@ -53,6 +54,26 @@ def preview_of(distinct: Sequence[Distinct], conversion: Conversion, params: Par
         else:
             conflicts += count
     return Preview(conversion, tuple(kept), converted, conflicts)
+
+
+def preview_by_lots(
+    distinct: Sequence[Distinct], lots: Sequence[tuple[Sequence[Distinct], Conversion]], conversion: Conversion, *, shown: int, clock: Clock
+) -> Preview:
+    """As `preview_of` where the values of `distinct` were answered under several types: each lot is converted by its own conversion.
+
+    Of a value that stands in several lots a conflict is shown, where one of them has it; the counts know them apart.
+    """
+    kept: dict[tuple[bytes, str | None], Converted | Conflict] = {}
+    converted = conflicts = 0
+    for values, own in lots:
+        preview = preview_of(values, own, shown=len(values), clock=clock)
+        converted, conflicts = converted + preview.converted, conflicts + preview.conflicts
+        for (value, other, _), result in zip(values, preview.shown, strict=True):
+            key = (canonical_bytes(value), other)
+            if key not in kept or isinstance(result, Conflict):
+                kept[key] = result
+    results = tuple(kept[canonical_bytes(value), other] for value, other, _ in distinct[:shown])
+    return Preview(conversion, results, converted, conflicts)
 
 
 def _outcome(result: Converted | Conflict) -> dict[str, Any]:

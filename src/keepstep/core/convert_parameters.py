@@ -86,6 +86,17 @@ _BY_TYPE: Final[Mapping[tuple[str, str, int], tuple[Group, ...]]] = {
 }
 
 
+# By these a person says what becomes of each text that respondents wrote, which is nobody else's to keep.
+_BY_WRITTEN_TEXT: Final = frozenset({"options", "values"})
+
+
+def lasting(conversion: Conversion, params: Params) -> dict[str, Any]:
+    """The parameters without what respondents wrote: these may be kept outside of their runs, in a log that nothing is erased from."""
+    named_by_code = conversion.source.selection_type in (*CHOICE_TYPES, "boolean")
+    dropped = {"others"} if named_by_code else {"others", *_BY_WRITTEN_TEXT}
+    return {name: value for name, value in params.items() if name not in dropped}
+
+
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 Faults = Iterator[Issue]

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
 from keepstep.core.jsonvalue import canonical_bytes
+from keepstep.core.structure import Structure
 
 RunStatus = Literal["completed", "in_progress", "abandoned"]
 STATUSES: Final[tuple[RunStatus, ...]] = get_args(RunStatus)
@@ -47,13 +48,15 @@ class Counts:
     """One snapshot, at `as_of`.
 
     `answers`: every tally of each option set asked for, by its id. `runs`: all runs of the wizard. `together`: for groups
-    of option sets (see `impact.groups_to_count`), the runs that answered at least one of the group.
+    of option sets (see `impact.groups_to_count`), the runs that answered at least one of the group. `versions`: by number, the
+    structures that answers of another type were given in; a version that is missing is taken for the one that changes.
     """
 
     as_of: datetime
     answers: Mapping[str, tuple[Tally, ...]] = field(default_factory=dict)
     runs: tuple[RunTally, ...] = ()
     together: Mapping[frozenset[str], tuple[RunTally, ...]] = field(default_factory=dict)
+    versions: Mapping[int, Structure] = field(default_factory=dict)
 
 
 def total(tallies: Iterable[Tally | RunTally]) -> int:

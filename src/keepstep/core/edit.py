@@ -25,6 +25,7 @@ from keepstep.core.keys import (
 from keepstep.core.languages import relocalised
 from keepstep.core.nodes import (
     inserted,
+    label_of,
     option_in,
     option_set_in,
     replaced,
@@ -39,7 +40,8 @@ from keepstep.core.nodes import (
 from keepstep.core.retype import retyped
 from keepstep.core.revert import Revert, revert_to, reverted_shelf, reverted_structure
 from keepstep.core.shelf import NodeKind, Shelved, option_id, shelf_after, shelved_option_sets
-from keepstep.core.structure import Option, OptionSet, Step, Structure, dump, parse, parse_option_set, parse_step
+from keepstep.core.structure import ChoiceFields, Option, OptionSet, Step, Structure, dump, parse, parse_option_set, parse_step
+from keepstep.core.wording import TYPE_NAMES
 from keepstep.errors import IdConflict, NodeNotFound, StructureInvalid
 
 _WIZARD_MEMBERS: Final = frozenset({"name", "description", "languages", "default_language", "endings", "presentation"})
@@ -83,6 +85,7 @@ def _given_keys(edit: Edit) -> Iterator[tuple[Any, Any]]:
         yield edit.node.get("key"), edit.node.get("id")
     elif isinstance(edit, e.ChangeOptionSet):
         yield edit.fields.get("key"), edit.option_set_id
+        yield edit.rekey, edit.option_set_id
     elif isinstance(edit, e.SplitOptionSet):
         yield edit.new_key, edit.new_id
     elif isinstance(edit, e.RestoreFromVersion):
@@ -175,7 +178,7 @@ def _option_sets_revised(draft: Draft, edit: OptionSetEdit) -> Structure:
             return _with_new_option_set(structure, edit.step_id, edit.node, edit.position)
         case e.ChangeOptionSet():
             _refuse(edit.fields, {"id"}, "an option set's id never changes: answers are stored under it")
-            return with_option_set(structure, edit.option_set_id, lambda item: _merged(structure, item, edit.fields))
+            return with_option_set(structure, edit.option_set_id, lambda item: _changed(structure, item, edit))
         case e.MoveOptionSet():
             return _with_moved_option_set(structure, edit)
         case e.RetireOptionSet():
@@ -187,7 +190,7 @@ def _option_sets_revised(draft: Draft, edit: OptionSetEdit) -> Structure:
         case e.RestoreOptionSet():
             shelved = _shelved(draft, edit.option_set_id, "option_set")
             position = shelved.position if edit.position is None else edit.position
-            return _with_new_option_set(structure, edit.step_id or shelved.parents[-1], shelved.node, position)
+            return _with_new_option_set(structure, edit.step_id or _former_step(draft, shelved), shelved.node, position)
         case e.RestoreFromVersion():
             return _with_former_option_set(structure, edit)
         case e.SplitOptionSet():
@@ -199,6 +202,18 @@ def _option_sets_revised(draft: Draft, edit: OptionSetEdit) -> Structure:
 def _with_new_option_set(structure: Structure, step_id: str, node: Mapping[str, Any], position: int | None) -> Structure:
     option_set = parse_option_set(node, structure.languages, structure.default_language)
     return with_step(structure, step_id, {"option_sets": inserted(step_in(structure, step_id).option_sets, option_set, position)})
+
+
+def _former_step(draft: Draft, shelved: Shelved) -> str:
+    """The step that it lay in. Raises NodeNotFound, naming it, where that was deleted as well."""
+    step_id = shelved.parents[-1]
+    if step_id in draft.structure.step_by_id:
+        return step_id
+    around = draft.shelved.get(step_id)
+    named = f"“{around.name}”" if around is not None else "that it stood in"
+    raise NodeNotFound(
+        f"The step {named} was deleted as well: restore it from the shelf first, or say which step “{shelved.name}” goes to."
+    )
 
 
 def _without_option_set(structure: Structure, option_set_id: str) -> Structure:
@@ -217,6 +232,13 @@ def _with_moved_option_set(structure: Structure, edit: e.MoveOptionSet) -> Struc
 def _merged(structure: Structure, option_set: OptionSet, fields: Mapping[str, Any]) -> OptionSet:
     changed = parse_option_set(retyped(option_set, fields), structure.languages, structure.default_language)
     return _with_aliases(option_set, changed)
+
+
+def _changed(structure: Structure, option_set: OptionSet, edit: e.ChangeOptionSet) -> OptionSet:
+    changed = _merged(structure, option_set, edit.fields)
+    if edit.rekey is None:
+        return changed
+    return parse_option_set(dump(changed) | {"key": edit.rekey}, structure.languages, structure.default_language)
 
 
 def _with_aliases(old: OptionSet, new: OptionSet) -> OptionSet:
@@ -248,6 +270,8 @@ def _with_split_option_set(draft: Draft, edit: e.SplitOptionSet) -> Structure:
 def _options_revised(draft: Draft, edit: e.OfOption | e.AddOption) -> Structure:
     structure = draft.structure
     option_set = option_set_in(structure, edit.option_set_id)
+    if isinstance(edit, e.AddOption | e.RestoreOption) and not isinstance(option_set, ChoiceFields):
+        raise _without_options(option_set, structure)
     match edit:
         case e.AddOption():
             change = _inserting(edit.node, edit.position)
@@ -270,6 +294,15 @@ def _options_revised(draft: Draft, edit: e.OfOption | e.AddOption) -> Structure:
         case _:
             assert_never(edit)
     return with_options(structure, edit.option_set_id, change)
+
+
+def _without_options(option_set: OptionSet, structure: Structure) -> StructureInvalid:
+    name = label_of(option_set.name, structure)
+    detail = (
+        f"{name} is a {TYPE_NAMES[option_set.selection_type]} now, which has no options. Give it a selection type with options "
+        "first, or undo the change of its type."
+    )
+    return StructureInvalid(detail, errors=to_errors((Issue("/selection_type", "no-options", detail),)))
 
 
 Options = tuple[Option, ...]

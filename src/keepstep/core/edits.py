@@ -41,8 +41,8 @@ class Draft:
             return self.shelved[node_id]
         around = next((one for one in self.shelf if any(child["id"] == node_id for child in one.node.get("option_sets", ()))), None)
         if around is not None:
-            raise NodeNotFound(f"{node_id} lies on the shelf within the step “{around.name}”: restore that step.")
-        raise NodeNotFound(f"{node_id} is not on the shelf of this draft, so it cannot be restored.")
+            raise NodeNotFound(f"This lies on the shelf within the step “{around.name}”: restore that step.")
+        raise NodeNotFound("This is not on the shelf of the draft, so it cannot be restored.")
 
 
 class AddStep(Frozen):
@@ -98,11 +98,18 @@ class AddOptionSet(Frozen):
 
 
 class ChangeOptionSet(Frozen):
-    """`fields` are merged; another `selection_type` keeps what the new type can hold, and options without a place go to the shelf."""
+    """`fields` are merged; another `selection_type` keeps what the new type can hold, and options without a place go to the shelf.
+
+    `rekey`: the key that follows the label of a question that was never published; the former one is given up, and no alias.
+    `conversion`: `{from, params}`, the former type and the parameters that were tried on its answers, for whoever moves runs later;
+    they change nothing here.
+    """
 
     edit: Literal["change-option-set"] = "change-option-set"
     option_set_id: str
     fields: Node
+    rekey: str | None = None
+    conversion: Node | None = None
 
 
 class MoveOptionSet(Frozen):

@@ -106,8 +106,8 @@ def _missing(place: Place | TextPlace, option_set_id: str, naming: Naming, words
     deed, instead = words
     deleted = naming.option_set(option_set_id)
     if deleted is None:
-        detail = f"{_capital(place.where)} {deed} an option set that this wizard does not have ({option_set_id})."
-        return _stops(place, "reference-missing", f"{detail} Restore it, or {instead}.")
+        detail = f"{_capital(place.where)} {deed} a question that this wizard does not have."
+        return _stops(place, "reference-missing", f"{detail} Undo what took it away, or {instead}.")
     name = quoted(deleted.name, naming.structure.default_language)
     detail = f"{_capital(place.where)} {deed} {name}, which was deleted. Bring it back, or {instead}."
     return _stops(place, "reference-missing", detail, missing=option_set_id)

@@ -12,14 +12,15 @@ from typing import Any, Final
 from keepstep.core import change as c
 from keepstep.core.change import Change
 from keepstep.core.clock import Clock, utc_text
-from keepstep.core.conversion_preview import Preview, preview_of
+from keepstep.core.conversion import Conversion
+from keepstep.core.conversion_preview import Distinct, Preview, preview_by_lots
 from keepstep.core.convert import rule_for
 from keepstep.core.counts import STATUSES, Counts, RunTally, Tally, distinct_values, total
 from keepstep.core.logic import Reference, references
-from keepstep.core.meaning import NOTHING_STORED, meaning_of
+from keepstep.core.meaning import NOTHING_STORED, coming_back, meaning_of
 from keepstep.core.places import Mention, expressions_in, names_ids, texts_in
 from keepstep.core.severity import Rule, Severity, rule_of
-from keepstep.core.structure import Structure
+from keepstep.core.structure import OptionSet, Structure
 from keepstep.core.text import piped_references, texts_of
 from keepstep.core.touched import Answers, Touched, answers_to, option_sets_of, touched_by
 from keepstep.core.wording import sentence_of
@@ -144,26 +145,59 @@ def report_on(changes: Sequence[Change], counts: Counts, *, old: Structure, new:
     index = _mention_index(new)
     touched = [touched_by(change, counts, (old, new), clock) for change in changes]
     reported = tuple(
-        _reported(change, _impact(one, counts, _mentions(change, index)), (old, new), clock)
+        _reported(change, _impact(one, counts, _mentions(change, index)), (old, new), _Stored(counts, clock))
         for change, one in zip(changes, touched, strict=True)
     )
     mentions = dict.fromkeys(mention for one in reported for mention in one.impact.mentions)
     return Report(reported, _impact(_together(touched), counts, tuple(mentions)))
 
 
-def _reported(change: Change, impact: Impact, structures: tuple[Structure, Structure], clock: Clock) -> Reported:
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What is stored, and what it was answered in: runs are converted from their own version, whichever one is live."""
+
+    counts: Counts
+    clock: Clock
+
+    def answers_that_come_back(self, change: Change, new: Structure) -> int:
+        """Answers to what this change asks again, from before it went or was retired."""
+        if not isinstance(change, c.StepAdded | c.StepUnretired | c.OptionSetAdded | c.OptionSetUnretired):
+            return 0
+        return sum(total(self.counts.answers.get(item, ())) for item in option_sets_of(change, new) | _demanded(change))
+
+    def lots(self, option_set_id: str, old: Structure, target: OptionSet) -> list[tuple[tuple[Distinct, ...], Conversion]]:
+        """The distinct answers to this option set by what they were given under, each with its conversion."""
+        live = old.option_set_by_id[option_set_id]
+        tallies: dict[int | None, list[Tally]] = {}
+        for tally in self.counts.answers.get(option_set_id, ()):
+            own = self.counts.versions.get(tally.version_number, old).option_set_by_id.get(option_set_id, live)
+            tallies.setdefault(None if own == live else tally.version_number, []).append(tally)
+        return [(distinct_values(given), self.conversion(number, option_set_id, old, target)) for number, given in tallies.items()]
+
+    def conversion(self, number: int | None, option_set_id: str, old: Structure, target: OptionSet) -> Conversion:
+        structure = old if number is None else self.counts.versions[number]
+        return rule_for(structure.option_set_by_id[option_set_id], target, language=structure.default_language)
+
+
+def _reported(change: Change, impact: Impact, structures: tuple[Structure, Structure], stored: _Stored) -> Reported:
     rule = rule_of(change, *structures)
     effective: Severity = "safe" if impact.is_nothing else rule.severity
-    meaning = NOTHING_STORED if impact.is_nothing and rule.severity != "safe" else meaning_of(change)
-    preview = _preview(change, impact, structures, clock) if isinstance(change, c.TypeChanged) else None
+    back = stored.answers_that_come_back(change, structures[1])
+    meaning = coming_back(back) if back else _meaning(change, impact, rule)
+    preview = _preview(change, impact, structures, stored) if isinstance(change, c.TypeChanged) else None
     return Reported(change, rule, effective, impact, sentence_of(change, *structures), meaning, preview)
 
 
-def _preview(change: c.TypeChanged, impact: Impact, structures: tuple[Structure, Structure], clock: Clock) -> Preview:
+def _meaning(change: Change, impact: Impact, rule: Rule) -> str:
+    return NOTHING_STORED if impact.is_nothing and rule.severity != "safe" else meaning_of(change)
+
+
+def _preview(change: c.TypeChanged, impact: Impact, structures: tuple[Structure, Structure], stored: _Stored) -> Preview:
     """By the same rule as a run is read through another version: labels become text in the language they were given in."""
     source, target = (structure.option_set_by_id[change.option_set_id] for structure in structures)
     conversion = rule_for(source, target, language=structures[0].default_language)
-    return preview_of(impact.distinct, conversion, shown=SHOWN_VALUES, clock=clock)
+    lots = stored.lots(change.option_set_id, structures[0], target)
+    return preview_by_lots(impact.distinct, lots, conversion, shown=SHOWN_VALUES, clock=stored.clock)
 
 
 # --- counting ------------------------------------------------------------------------------------------------------

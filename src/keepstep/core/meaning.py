@@ -12,6 +12,11 @@ from keepstep.core.wording import Limiting, Placing
 NOTHING_STORED: Final = "Safe here: no stored answer is touched."
 
 
+def coming_back(answers: int) -> str:
+    """Of what is asked again, by the number of answers that were given to it before it went."""
+    return f"Answers given to it before belong to it again: {answers:,} stored, unchanged. A run that was not asked may lack it when moved."
+
+
 def meaning_of(change: Change) -> str:
     if isinstance(change, c.AboutOption):
         return _option_meaning(change)

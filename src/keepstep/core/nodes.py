@@ -27,7 +27,7 @@ def step_in(structure: Structure, step_id: str) -> Step:
     """Raises NodeNotFound."""
     step = structure.step_by_id.get(step_id)
     if step is None:
-        raise NodeNotFound(f"The draft has no step {step_id}. If it was deleted, restore it from the shelf first.")
+        raise NodeNotFound("The draft has no such step. If it was deleted, restore it from the shelf first.")
     return step
 
 
@@ -35,7 +35,7 @@ def option_set_in(structure: Structure, option_set_id: str) -> OptionSet:
     """Raises NodeNotFound."""
     option_set = structure.option_set_by_id.get(option_set_id)
     if option_set is None:
-        raise NodeNotFound(f"The draft has no option set {option_set_id}. If it was deleted, restore it from the shelf first.")
+        raise NodeNotFound("The draft has no such question. If it was deleted, restore it from the shelf first.")
     return option_set
 
 

@@ -2,22 +2,34 @@
 
 from collections.abc import Mapping
 
+from keepstep.core.conversion import NOTHING, Params
+from keepstep.core.convert import rule_for
 from keepstep.core.plan import Archive, Carry, Plan, Route
 from keepstep.core.structure import Calculated, OptionSet, Statement, Structure
 
+Tried = Mapping[tuple[str, str, str], Params]
+"""What was tried when a question got another type: by its id, the former type and the new one."""
 
-def made_plan(sources: Mapping[str, Structure], target_id: str, target: Structure) -> Plan:
-    """Every question to the one of the same id, or to the archive where the target has none. `sources`: by version id."""
+
+def made_plan(sources: Mapping[str, Structure], target_id: str, target: Structure, tried: Tried | None = None) -> Plan:
+    """Every question to the one of the same id, or to the archive where the target has none. `sources`: by version id.
+
+    Parameters of a conversion that were `tried` at the change of type are proposed again, as far as they mean anything here.
+    """
     routes = {
-        version_id: {item.id: _route(item, target) for item in source.option_sets if holds_answers(item)}
+        version_id: {item.id: _route(item, source, target, tried or {}) for item in source.option_sets if holds_answers(item)}
         for version_id, source in sources.items()
     }
     return Plan(sources=tuple(sources), target=target_id, routes=routes)
 
 
-def _route(option_set: OptionSet, target: Structure) -> Route:
+def _route(option_set: OptionSet, source: Structure, target: Structure, tried: Tried) -> Route:
     other = target.option_set_by_id.get(option_set.id)
-    return Carry(to=option_set.id) if other is not None and is_possible(option_set, other) else Archive()
+    if other is None or not is_possible(option_set, other):
+        return Archive()
+    params = tried.get((option_set.id, option_set.selection_type, other.selection_type), NOTHING)
+    accepted = rule_for(option_set, other, language=source.default_language).accepts if params else ()
+    return Carry(to=option_set.id, params={name: value for name, value in params.items() if name in accepted})
 
 
 def is_possible(source: OptionSet, target: OptionSet) -> bool:

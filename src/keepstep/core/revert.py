@@ -193,7 +193,7 @@ def _by_parent(items: Iterable[Placed]) -> Entries:
 def _check_present(wanted: Iterable[str], present: Container[str]) -> None:
     for node_id in wanted:
         if node_id not in present:
-            raise UndoBlocked(f"A later edit took {node_id} away, which this would change. Restore it first.")
+            raise UndoBlocked("A later edit took away what this would change. Bring that back first.")
 
 
 def _step_applied(step: Loose, by_step: Entries, by_option_set: Entries) -> Loose:
@@ -207,7 +207,7 @@ def _applied(items: Iterable[Loose], entries: tuple[Placed, ...]) -> list[Loose]
     _check_present((entry.id for entry in entries if entry.node is None or entry.position is None), former)
     for entry in entries:
         if entry.node is None and not set(_inside(former[entry.id])) <= set(entry.inside):
-            raise UndoBlocked(f"Later edits put more into {entry.id}, which this would take away. Undo those first.")
+            raise UndoBlocked("Later edits put more into what this would take away. Undo those first.")
     changed = {entry.id: _put(entry.node, former.get(entry.id)) for entry in entries if entry.node is not None}
     leaving = {entry.id for entry in entries if entry.node is None or entry.position is not None}
     result = [changed.get(key, item) for key, item in former.items() if key not in leaving]

@@ -9,7 +9,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, BinaryIO, Final
 
 import msgspec
 
@@ -40,7 +40,7 @@ class Manifest:
     members: Mapping[str, str]
 
 
-def sha256_of(content: BinaryIO) -> str:
+def sha256_of(content: IO[bytes]) -> str:
     """The digest of an open file, from where it stands to its end."""
     digest = hashlib.sha256()
     while piece := content.read(_CHUNK):
@@ -48,7 +48,7 @@ def sha256_of(content: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def add_member(archive: tarfile.TarFile, name: str, content: BinaryIO) -> str:
+def add_member(archive: tarfile.TarFile, name: str, content: IO[bytes]) -> str:
     """Adds an open file and returns its digest in hex; only its owner may read what is unpacked."""
     digest = sha256_of(content)
     info = tarfile.TarInfo(name)

@@ -5,7 +5,7 @@ Takes runs as plain values (`StoredRun`; queries fill it) and streams bytes. Mus
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -226,21 +226,22 @@ _CELLS: Final[dict[ColumnKind, Callable[[StoredRun, Column, WriteOptions], str]]
 # --- JSON Lines ----------------------------------------------------------------------------------------------------
 
 
-def jsonl_rows(runs: Iterable[StoredRun], structures: Mapping[int, Structure]) -> Iterator[bytes]:
+def jsonl_rows(runs: Iterable[StoredRun], structures: Mapping[int, Structure], without: Collection[str] = frozenset()) -> Iterator[bytes]:
     """Each run as one line of JSON, exact: every option set of its version in order with its state, and the whole archive.
 
-    `structures`: the structure of each version number that a run has.
+    `structures`: the structure of each version number that a run has. `without`: option sets that are not named at all.
     """
     for run in runs:
-        yield dump_bytes(_run_json(run, structures[run.version_number])) + b"\n"
+        yield dump_bytes(_run_json(run, structures[run.version_number], without)) + b"\n"
 
 
-def _run_json(run: StoredRun, structure: Structure) -> dict[str, Any]:
+def _run_json(run: StoredRun, structure: Structure, without: Collection[str]) -> dict[str, Any]:
     loose = sorted(run.answers.keys() - structure.option_set_by_id.keys())
     if loose:
         raise ValueError(f"run {run.id}: its version has no option set {loose[0]}, so the answer belongs into the archive")
     head = {_JSON_NAMES.get(name, name): _json_value(read(run)) for name, read in _RUN_FIELDS.items()}
-    responses = [_response(run, option_set.id, option_set.key, position) for position, option_set in enumerate(structure.option_sets)]
+    named = ((position, each) for position, each in enumerate(structure.option_sets) if each.id not in without)
+    responses = [_response(run, option_set.id, option_set.key, position) for position, option_set in named]
     listed = {"erased": sorted(run.erased), "conflicts": sorted(run.conflicts)}
     return head | {"responses": responses, "archive": run.archive} | {name: ids for name, ids in listed.items() if ids}
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import RawIOBase
 from pathlib import PurePosixPath
-from typing import IO, TYPE_CHECKING, BinaryIO, Final, cast
+from typing import IO, TYPE_CHECKING, Final, cast
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class ZipPieces:
         self._zip.writestr(self._info(name), content)
         return self._taken()
 
-    def of_file(self, name: str, file: BinaryIO, size: int) -> Iterator[bytes]:
+    def of_file(self, name: str, file: IO[bytes], size: int) -> Iterator[bytes]:
         """A member read from an open file, some of it at a time. `size` says which form its length needs."""
         info = self._info(name)
         info.file_size = size

@@ -32,10 +32,7 @@ async def sweep(resources: Resources, actor: Actor) -> Swept:
         async with open_read(resources.engine) as read:
             left_over = await unnamed(read, names)
         removed += await _removed(resources, actor, left_over) if left_over else 0
-    unfinished = resources.blobs.unfinished(time.time() - _BROKEN_OFF)
-    for path in unfinished:
-        path.unlink(missing_ok=True)
-    return Swept(removed, len(unfinished))
+    return Swept(removed, await resources.blobs.drop_unfinished(time.time() - _BROKEN_OFF))
 
 
 async def _removed(resources: Resources, actor: Actor, names: Sequence[str]) -> int:

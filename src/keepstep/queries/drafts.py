@@ -126,6 +126,13 @@ async def inverse_at(tx: Read, wizard_id: str, revision: int) -> Revert:
     return _reverting(await tx.scalar(statement))
 
 
+async def inverses_since(tx: Read, wizard_id: str, revision: int) -> Sequence[Revert]:
+    """What takes back the edits after this revision, the newest first."""
+    wanted = (draft_edits.c.wizard_id == wizard_id, draft_edits.c.revision > revision)
+    rows = await tx.rows(select(draft_edits.c.inverse).where(*wanted).order_by(draft_edits.c.revision.desc()))
+    return [_reverting(row.inverse) for row in rows]
+
+
 async def touched_at(tx: Read, wizard_id: str, revisions: Collection[int]) -> Mapping[int, frozenset[str]]:
     """What each of these edits touched, by revision."""
     if not revisions:
@@ -152,6 +159,18 @@ async def edits_since(tx: Read, wizard_id: str, revision: int, *, most: int = MO
 
 def _by(row: Row[Any]) -> Mapping[str, Any] | None:
     return None if row.actor is None else {"id": row.actor, "name": row.by}
+
+
+async def tried_conversions(tx: Read, wizard_id: str) -> Mapping[tuple[str, str, str], Mapping[str, Any]]:
+    """The parameters that were tried at changes of type, the last ones: by question, former type and new type."""
+    edit = draft_edits.c.edit
+    former = edit["conversion"]["from"].astext
+    wanted = (draft_edits.c.wizard_id == wizard_id, edit["edit"].astext == "change-option-set", former.is_not(None))
+    rows = await tx.rows(select(edit).where(*wanted).order_by(draft_edits.c.revision))
+    made = [row.edit for row in rows]
+    return {
+        (each["option_set_id"], each["conversion"]["from"], each["fields"]["selection_type"]): each["conversion"]["params"] for each in made
+    }
 
 
 # --- what the wizard ever used -------------------------------------------------------------------------------------

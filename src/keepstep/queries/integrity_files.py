@@ -113,8 +113,7 @@ class _State:
 
 async def _state_of(blobs: BlobStore, sha256: str) -> _State:
     try:
-        with await blobs.open_intact(sha256) as content:
-            return _State(content.seek(0, 2), None)
+        return _State(await blobs.check(sha256), None)
     except FileNotFound:
         return _State(0, "are not in the store")
     except FileDamaged as damaged:

@@ -64,7 +64,7 @@ from keepstep.web.pages import (
 )
 from keepstep.web.pages import runs as runs_pages
 from keepstep.web.pages.provider import CALLBACK
-from keepstep.web.player import ends, start, steps
+from keepstep.web.player import ends, nowhere, own_files, start, steps
 from keepstep.web.problems import answer_problems
 from keepstep.web.session import SignedInCache
 from keepstep.web.warmth import warm
@@ -91,6 +91,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     steps.router,
     start.router,
     ends.router,
+    own_files.router,
     home.router,
     build.router,
     build_copy.router,
@@ -138,6 +139,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     health.router,
     appearance.router,
     assets.router,
+    nowhere.router,
 )
 # Checking a password takes 64 MB for a moment; more at once than this would let strangers fill the memory.
 PASSWORD_CHECKS: Final = 4

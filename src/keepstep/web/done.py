@@ -31,6 +31,7 @@ _DONE: Final[Mapping[str, str]] = {
     "invitation-deleted": message("The invitation is deleted from the list."),
     "subject-erased": message("Everything of the respondent is erased for good. Tombstones say that there were runs."),
     "subject-in-part": message("The first runs are erased. More are left; erase those, too."),
+    "brought-back": message("It is in the draft again."),
     "granted": message("The grant is given."),
     "ungranted": message("The grant is withdrawn."),
 }

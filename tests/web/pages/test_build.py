@@ -251,10 +251,43 @@ async def test_options_are_added_moved_retired_and_brought_back(admin_browser: B
 async def test_what_is_deleted_lies_on_the_shelf_and_comes_back_with_its_id(admin_browser: Browser, survey: WebSurvey) -> None:
     page = await admin_browser.open(path(survey, node=survey.email))
     page = Page(await send(admin_browser, page, "impact/delete", node=survey.email))
-    assert page.text("#outline [aria-current] .kb-row-name") == "Personal Info"
+    assert page.text("#outline [aria-current] .kb-row-name") == "Full Name"
     assert page.text("#outline-shelf h2") == "Deleted 1"
     await send(admin_browser, page, "restore-option-set", option_set_id=survey.email)
     assert [item["id"] for item in sets_of(await structure_of(survey))] == [survey.full_name, survey.email]
+
+
+async def test_what_on_the_shelf_has_to_wait_says_for_what(admin_browser: Browser, survey: WebSurvey) -> None:
+    await survey.send("DELETE", f"/api/v1/option-sets/{survey.color}/options/red")
+    await survey.send("PATCH", f"/api/v1/option-sets/{survey.color}", json={"selection_type": "text_input"})
+    for node in ("option-sets/" + survey.email, "steps/" + survey.steps[0]):
+        await survey.send("DELETE", f"/api/v1/{node}")
+    page = await admin_browser.open(path(survey))
+    shelf = {each.select_one(".kb-shelf-name").get_text(): each for each in page.tree.select(".kb-shelf li")}  # type: ignore[union-attr]
+    assert "“Favorite Color” has no options now (Short text)" in " ".join(shelf["Red"].get_text(" ", strip=True).split())
+    assert page.tree.select(f'.kb-shelf a[href$="node={survey.color}"]')
+    assert "Its step was deleted, too" in shelf["Email"].get_text()
+    assert [name for name, row in shelf.items() if row.select("button")] == ["Personal Info"]
+    stale = {"base": page.answer.headers["X-Draft-Revision"], "option_set_id": survey.color, "value": "red"}
+    token = str(page.one('meta[name="csrf-token"]')["content"])
+    refused = await admin_browser.client.post(
+        "/wizards/customer-survey/build/edit/restore-option", data={**stale, "csrf_token": token}, follow_redirects=True
+    )
+    assert "“Favorite Color” is a short text now, which has no options." in Page(refused).text(".ks-form-error")
+
+
+async def test_a_key_follows_the_label_of_a_new_question_and_no_other(admin_browser: Browser, survey: WebSurvey) -> None:
+    page = await admin_browser.open(path(survey, node=survey.steps[0], add=""))
+    page = Page(await send(admin_browser, page, "add-option-set", {"selection_type": "date"}))
+    for name, key in (("Day of birth", "day-of-birth"), ("Email", "email-2"), ("Born on", "born-on")):
+        page = Page(await send(admin_browser, page, "change-option-set", {"name": name}, form="f-question"))
+        added = sets_of(await structure_of(survey))[2]
+        assert (added["key"], added["key_aliases"]) == (key, [])
+    page = Page(await send(admin_browser, page, "change-option-set", {"key": "birthday"}, form="f-key"))
+    await send(admin_browser, page, "change-option-set", {"name": "Birth"}, form="f-question")
+    page = await admin_browser.open(path(survey, node=survey.email))
+    await send(admin_browser, page, "change-option-set", {"name": "E-mail"}, form="f-question")
+    assert [item["key"] for item in sets_of(await structure_of(survey))] == ["full-name", "email", "birthday"]
 
 
 async def test_undo_and_redo_name_what_they_do_and_survive_a_reload(admin_browser: Browser, survey: WebSurvey) -> None:

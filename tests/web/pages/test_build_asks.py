@@ -38,7 +38,7 @@ async def test_an_edit_of_what_somebody_changed_says_who_and_what_and_keeps_what
     assert asked.answer.status_code == 409
     assert "Editor Okafor" in asked.text(".kb-list")
     assert "Change help text of option set “Email”" in asked.text(".kb-list")
-    assert "Mine, typed long" in [each.get_text() for each in asked.tree.select(".kb-typed")]
+    assert asked.labelled("Help text").get_text().strip() == "Mine, typed long"
     assert sets_of(await structure_of(survey))[1]["help"] == "Theirs"
     done = await send(admin_browser, asked, CHANGE)
     assert done.status_code == 200
@@ -51,6 +51,7 @@ async def test_what_somebody_deleted_meanwhile_is_said_by_name(admin_browser: Br
     asked = Page(await send(admin_browser, page, CHANGE, {"help": "Mine"}, form="f-question"))
     assert asked.answer.status_code == 409
     assert "Delete option set “Email”" in asked.text(".kb-list")
+    assert "“Email” was taken out of the draft while you were writing in it." in asked.text(".ks-dialog-body")
 
 
 async def test_a_page_never_collides_with_what_it_did_itself(admin_browser: Browser, survey: WebSurvey) -> None:
@@ -159,6 +160,14 @@ async def test_what_goes_shows_how_many_answers_chose_it_and_goes_without_a_seco
     assert (await send(admin_browser, page, "replace-options")).status_code == 200
     options = {each["value"]: each.get("retired", False) for each in sets_of(await structure_of(survey), 1)[0]["options"]}
     assert options == ({"blue": False, "red": True} if gone == "retire" else {"blue": False})
+
+
+async def test_of_an_option_that_is_deleted_by_its_line_it_is_said_what_reads_it(admin_browser: Browser, survey: WebSurvey) -> None:
+    condition = {"==": [{"var": survey.color}, "red"]}
+    await survey.send("PATCH", f"/api/v1/option-sets/{survey.email}", json={"visible_if": condition})
+    page = await compared(admin_browser, survey, "blue\tBlue", "delete")
+    assert page.link("The condition of “Email”").endswith(f"node={survey.email}")
+    assert "The condition of “Email”" not in (await compared(admin_browser, survey, "blue\tBlue")).answer.text
 
 
 async def test_answers_that_come_after_the_comparison_are_shown_before_anything_is_deleted(
@@ -277,6 +286,19 @@ async def test_a_step_is_copied_with_all_that_it_asks(admin_browser: Browser, ed
     assert done.answer.status_code == 200
     steps = (await editor.get(f"/api/v1/wizards/{made['id']}/draft")).json()["structure"]["steps"]
     assert [[item["key"] for item in each["option_sets"]] for each in steps] == [["full-name", "email"]]
+
+
+async def test_a_question_for_a_wizard_without_steps_brings_the_first_one_along(
+    admin_browser: Browser, editor: httpx.AsyncClient, survey: WebSurvey
+) -> None:
+    made = (await editor.post("/api/v1/wizards", json={"name": "Intake"})).json()
+    page = Page(await send(admin_browser, await admin_browser.open(f"/wizards/customer-survey/build/copy?node={survey.email}"), "copy"))
+    assert page.labelled("Name of the first step")["value"] == "First step"
+    for _ in range(2):
+        done = Page(await send(admin_browser, page, "copy", {"step_name": "About <b>you</b>"}))
+    draft = (await editor.get(f"/api/v1/wizards/{made['id']}/draft")).json()["structure"]
+    assert [(each["name"], [item["key"] for item in each["option_sets"]]) for each in draft["steps"]] == [("About <b>you</b>", ["email"])]
+    assert done.link("Open it there").endswith(f"node={sets_of(draft)[0]['id']}")
 
 
 async def test_a_copy_goes_only_where_one_may_edit(signed_in: SignedIn, admin: httpx.AsyncClient, survey: WebSurvey) -> None:

@@ -43,7 +43,9 @@ async def test_deleting_anyway_takes_the_question_out_and_leaves_the_run_alone(e
     path = address(survey, "delete", survey.email)
     done = await editor_browser.press(await editor_browser.open(path), "Delete “Email” anyway")
     # The builder is told which edit it was.
-    assert (done.status_code, done.headers["location"]) == (303, f"/wizards/{survey.wizard}/build?node={survey.email}&done=2")
+    beside = survey.full_name
+    assert done.status_code == 303
+    assert done.headers["location"] == f"/wizards/{survey.wizard}/build?node={beside}&done=2#item-{beside}"
     draft = (await survey.draft())["structure"]
     assert [item["key"] for step in draft["steps"] for item in step["option_sets"]] == ["full-name", "favorite-color"]
     runs = (await survey.client.get(f"{survey.url}/runs")).json()["items"]
@@ -86,6 +88,10 @@ async def test_cancel_leads_back_and_nowhere_else(editor_browser: Browser, surve
     for given, wanted in (
         ("/wizards/x/build", "/wizards/x/build"),
         ("https://evil.example/", f"/wizards/{survey.wizard}/build?node={survey.email}"),
+        (
+            f"/wizards/{survey.wizard}/build?node={survey.steps[0]}&pane=item",
+            f"/wizards/{survey.wizard}/build?node={survey.email}&pane=item",
+        ),
     ):
         page = await editor_browser.open(address(survey, "delete", survey.email, **{"return": given}))
         assert page.link("Cancel") == wanted
@@ -133,6 +139,25 @@ async def test_what_mentions_a_question_is_named_with_the_way_there(editor_brows
         "The help text of “Favorite Color”",
     ]
     assert page.link("The condition of “Favorite Color”") == f"/wizards/{survey.wizard}/build?node={survey.color}"
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+@pytest.mark.parametrize("what", ["question", "option", "step"])
+async def test_what_nobody_answered_is_not_deleted_before_what_reads_it_is_named(
+    editor_browser: Browser, editor: httpx.AsyncClient, what: str, htmx: bool
+) -> None:
+    survey = await web_survey(editor)
+    condition = {"==": [{"var": survey.color}, "red"]}
+    await survey.send("PATCH", f"/api/v1/option-sets/{survey.email}", json={"visible_if": condition})
+    node = {"node": survey.steps[1] if what == "step" else survey.color} | ({"value": "red"} if what == "option" else {})
+    before = await survey.draft()
+    asked = await send(editor_browser, survey, "delete", htmx=htmx, **node)
+    page = Page(asked) if htmx else await editor_browser.open(asked.headers["location"])
+    assert "But 1 place of this draft reads it" in page.text(".ks-lead")
+    assert page.link("The condition of “Email”").endswith(f"/build?node={survey.email}")
+    assert await survey.draft() == before
+    await editor_browser.press(page, "Delete “{}”".format({"question": "Favorite Color", "option": "Red", "step": "Preferences"}[what]))
+    assert await survey.draft() != before
 
 
 # --- nothing is asked for nothing ------------------------------------------------------------------------------------

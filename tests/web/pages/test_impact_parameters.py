@@ -4,14 +4,22 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import String, func, select
+from tests.build_kit import structure_of
 from tests.pages_kit import HTMX, Browser, Page
 from tests.small_structures import CLOCK, alone, choice
 from tests.web.pages.impact_kit import changed, option_set, rows_of
 from tests.web_kit import WebSurvey, web_survey
 
+from keepstep.config import Resources
 from keepstep.core.convert import MATRIX, rule_for
 from keepstep.core.convert_parameters import PARAMETERS, faults_in_parameters
-from keepstep.core.structure import OptionSet, parse_option_set
+from keepstep.core.plan import Carry
+from keepstep.core.plan_making import made_plan
+from keepstep.core.structure import OptionSet, parse, parse_option_set
+from keepstep.db.tables import draft_edits
+from keepstep.db.transaction import open_read
+from keepstep.queries.drafts import tried_conversions
 from keepstep.web.pages.impact_parameters import LABELS, groups_of, params_in
 
 
@@ -71,6 +79,54 @@ async def test_what_is_wrong_with_the_values_is_said_and_what_was_typed_stays(ed
     page = await tried(editor_browser, page, {"p-locale-decimal": "<b>"})
     assert "decimal is" in page.text("#parameters .ks-form-error")
     assert page.one("input[name=p-locale-decimal]")["value"] == "<b>"
+
+
+async def test_what_was_tried_is_kept_with_the_change_and_proposed_to_a_plan(
+    editor_browser: Browser, resources: Resources, survey: WebSurvey
+) -> None:
+    await survey.answer(favorite_color="blue")
+    page = await changed(editor_browser, survey, survey.color, {"selection_type": "integer"})
+    page = await tried(editor_browser, page, {"p-values-value-0": "7", "p-values-value-1": "8"})
+    await editor_browser.press(page, "Change “Favorite Color”")
+    async with open_read(resources.engine) as tx:
+        kept = await tried_conversions(tx, survey.wizard)
+    assert kept == {(survey.color, "single_select", "integer"): {"values": {"blue": 7, "red": 8}}}
+    source, target = parse((await survey.client.get(f"{survey.url}/versions/1")).json()["structure"]), parse(await structure_of(survey))
+    route = made_plan({"one": source}, "two", target, kept).routes["one"][survey.color]
+    assert isinstance(route, Carry)
+    assert route.params == {"values": {"blue": 7, "red": 8}}
+    # Whoever comes to the same change again finds it there.
+    undone = await survey.send("POST", f"{survey.url}/draft/undo", json={"revision": 2})
+    assert undone.status_code == 200, undone.text
+    again = await changed(editor_browser, survey, survey.color, {"selection_type": "integer"})
+    assert again.one("input[name=p-values-value-0]")["value"] == "7"
+    assert again.text(".ks-outcomes") == "1 answer converts"
+
+
+async def test_what_respondents_wrote_is_not_kept_outside_of_their_runs(
+    editor_browser: Browser, resources: Resources, survey: WebSurvey
+) -> None:
+    await survey.answer(full_name="Ann Somebody")
+    fields = {"selection_type": "single_select", "options": [{"value": "a", "label": "A"}]}
+    page = await changed(editor_browser, survey, survey.full_name, fields)
+    assert "what respondents wrote is kept nowhere but in their runs" in page.text("#parameters")
+    page = await tried(editor_browser, page, {"p-options-value-0": "a"})
+    assert rows_of(page, ".ks-conversion")[0][2] == "A"
+    await editor_browser.press(page, "Change “Full Name”")
+    assert (await option_set(survey, survey.full_name))["selection_type"] == "single_select"
+    async with open_read(resources.engine) as tx:
+        assert await tried_conversions(tx, survey.wizard) == {}
+        assert await tx.scalar(select(func.count()).where(draft_edits.c.edit.cast(String).contains("Somebody"))) == 0
+
+
+async def test_of_another_type_it_is_said_which_options_go(editor_browser: Browser, survey: WebSurvey) -> None:
+    await survey.answer(favorite_color="blue")
+    await survey.send("POST", f"/api/v1/option-sets/{survey.color}/options/red/retire")
+    page = await changed(editor_browser, survey, survey.color, {"selection_type": "text_input"})
+    going = page.text(".ks-going")
+    assert "“Blue” leaves the draft with this change" in going
+    assert "“Red”, which was retired before, goes as well." in going
+    assert not (await changed(editor_browser, survey, survey.color, {"selection_type": "dropdown"})).tree.select(".ks-going")
 
 
 # --- the form and what it gives ------------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import func, select
 from tests.factories import option_set, published, step, wizard
 from tests.pages_kit import Browser, Page
 from tests.player_kit import answers_on, begun, finished, run_id_of, send_raw, sent, title
+from tests.web.pages.conftest import OpenBrowser
 from tests.web.pages.test_player import answers_of
 
 from keepstep.config import Resources
@@ -35,11 +37,11 @@ async def test_a_file_is_kept_while_something_else_is_wrong_and_can_be_taken_out
     page = await sent(stranger, page, files=SCAN)
     assert (page.answer.status_code, names_on(page)) == (422, ["scan.png"])
     page = await sent(stranger, page, {"Name": "Ann"}, files={"Add a file": ("../../etc/<b>.txt", b"hello", "text/html")})
-    assert answers_on(page)["Scan"] == "scan.png, _b_.txt"
+    assert answers_on(page)["Scan"] == "scan.png 48 B _b_.txt 5 B"
     page = await stranger.open(page.link("Change Scan"))
     taken = str(page.tree.select(".pl-files input")[0]["value"])
     page = await sent(stranger, page, also={str(page.tree.select(".pl-files input")[0]["name"]): taken})
-    assert answers_on(page)["Scan"] == "_b_.txt"
+    assert answers_on(page)["Scan"] == "_b_.txt 5 B"
     assert await stored_files(resources) == 1
     assert title(await finished(stranger, page)) == "Thank you"
     assert await stored_files(resources) == 1
@@ -71,7 +73,7 @@ async def test_a_file_that_does_not_fit_is_told_and_can_be_replaced(
     instead = {"Choose a file" if said == "is empty" else "Add a file": SCAN["Scan"]}
     taken = {str(each["name"]): str(each["value"]) for each in page.tree.select(".pl-files input")}
     page = await sent(stranger, page, files=instead, also=taken)
-    assert answers_on(page)["Scan"] == "scan.png"
+    assert answers_on(page)["Scan"] == "scan.png 48 B"
 
 
 async def test_what_is_larger_than_the_server_reads_is_told_in_the_respondent_s_layout(stranger: Browser, resources: Resources) -> None:
@@ -90,3 +92,55 @@ async def test_a_file_of_another_run_cannot_be_named(stranger: Browser, resource
     question = str(mine.one("input[type=file]")["name"])
     page = await sent(stranger, mine, {"Name": "Eve"}, also={question: file_id, f"{question}-file_id": file_id})
     assert answers_on(page)["Scan"] == "You left this empty"
+
+
+async def test_what_one_sent_oneself_is_fetched_again_before_and_after_sending_and_never_shown_as_a_page(
+    stranger: Browser, resources: Resources
+) -> None:
+    page = await begun(stranger, await published(resources, with_file(max_files=2)))
+    script = b"<script>alert(1)</script>"
+    page = await sent(stranger, page, {"Name": "Ann"}, files={"Scan": ("näme.html", script, "text/html")})
+    back = await stranger.open(page.link("Change Scan"))
+    copy = await finished(stranger, page)
+    copy = await stranger.open(copy.link("See a copy of your answers"))
+    assert len({each.link("näme.html") for each in (page, back, copy)}) == 1
+    answer = await stranger.client.get(copy.link("näme.html"))
+    told = answer.headers
+    assert (answer.content, told["content-disposition"]) == (script, "attachment; filename*=UTF-8''n%C3%A4me.html")
+    assert told["content-type"].startswith("text/plain")
+    assert (told["content-security-policy"], told["x-content-type-options"]) == ("sandbox; default-src 'none'", "nosniff")
+    assert (told["cache-control"], told["referrer-policy"]) == ("no-store", "no-referrer")
+
+
+async def test_nobody_fetches_a_file_of_another_run_of_a_hidden_question_or_one_that_was_taken_out(
+    stranger: Browser, open_browser: OpenBrowser, resources: Resources, admin: httpx.AsyncClient
+) -> None:
+    ref = await published(
+        resources, wizard(step("one", option_set("scan", "file")), step("two", option_set("secret", "file", hidden=True)))
+    )
+    mine, theirs = [await sent(stranger, await begun(stranger, ref), files=SCAN) for _ in range(2)]
+    path, foreign = mine.link("scan.png"), theirs.link("scan.png")
+    other = await open_browser()
+    assert (await other.open(path)).answer.status_code == 403
+    crossed = path.rsplit("/", 1)[0] + "/" + foreign.rsplit("/", 1)[1]
+    hidden = (await admin.post(f"/api/v1/wizards/{ref}/files", files={"file": ("s.txt", b"secret", "text/plain")})).json()
+    run = f"/api/v1/runs/{run_id_of(mine)}"
+    etag = (await admin.get(run)).headers["etag"]
+    kept = await admin.patch(f"{run}/answers", json={"answers": {"secret": [hidden]}}, headers={"If-Match": etag})
+    assert kept.status_code == 200, kept.text
+    unseen = path.rsplit("/", 1)[0] + "/" + hidden["file_id"]
+    change = await stranger.open(mine.link("Change Scan"))
+    box = change.one(".pl-files input")
+    await sent(stranger, change, also={str(box["name"]): str(box["value"])})
+    for where in (crossed, unseen, path, path + "0", path.replace("file", "files")):
+        page = await stranger.open(where)
+        assert (page.answer.status_code, 'class="pl pl-page"' in page.answer.text) == (404, True), where
+
+
+async def test_a_file_that_is_not_what_was_sent_is_not_given_out(stranger: Browser, resources: Resources) -> None:
+    page = await sent(stranger, await begun(stranger, await published(resources, with_file())), {"Name": "Ann"}, files=SCAN)
+    (blob,) = [each for each in resources.settings.home.rglob("*") if each.is_file() and each.read_bytes() == PNG]
+    blob.chmod(0o600)
+    blob.write_bytes(PNG + b"x")
+    page = await stranger.open(page.link("scan.png"))
+    assert (page.answer.status_code, title(page)) == (500, "This file cannot be opened")

@@ -247,6 +247,32 @@ async def test_a_summary_that_is_too_long_is_kept_and_named(admin_browser: Brows
     assert (again.answer.status_code, field.get("aria-invalid"), len(field.get_text())) == (422, "true", 6_000)
 
 
+async def test_what_the_draft_took_away_is_brought_back_from_the_review(
+    admin_browser: Browser, survey: WebSurvey, signed_in: SignedIn
+) -> None:
+    await delete(survey, "option-sets", survey.email)
+    await survey.send("DELETE", f"/api/v1/option-sets/{survey.color}/options/red")
+    await survey.send("POST", f"/api/v1/steps/{survey.steps[0]}/retire")
+    reader = await signed_in("analyst")
+    assert (await reader.open(path(survey))).tree.select(".ks-bring-back") == []
+    for name in ("Email", "Red", "Personal Info"):
+        done = await admin_browser.press(await admin_browser.open(path(survey)), f"Bring back {name}")
+        assert done.headers["location"].endswith("/review?done=brought-back")
+    page = await admin_browser.open(done.headers["location"])
+    assert page.text("#notices") == "It is in the draft again."
+    assert "The draft is what is live" in page.text("#main")
+
+
+async def test_a_question_that_was_deleted_is_called_by_its_label_where_a_condition_reads_it(
+    admin_browser: Browser, survey: WebSurvey
+) -> None:
+    await change(survey, survey.color, visible_if={"answered": [{"var": survey.email}]})
+    await delete(survey, "option-sets", survey.email)
+    page = await admin_browser.open(f"{path(survey)}?step={survey.steps[1]}")
+    assert "Shown if “Email” (deleted) is answered" in page.text("#beside")
+    assert "a question that is gone" not in page.answer.text
+
+
 async def test_an_analyst_reads_the_review_and_cannot_publish(signed_in: SignedIn, survey: WebSurvey, admin_browser: Browser) -> None:
     await change(survey, survey.email, help="x")
     analyst = await signed_in("analyst")

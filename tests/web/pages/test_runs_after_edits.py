@@ -63,8 +63,7 @@ def structure(ids: dict[str, str], steps: list[str]) -> dict[str, Any]:
     return {"name": "Taste", "steps": made}
 
 
-@pytest.fixture
-async def case(editor: httpx.AsyncClient) -> Case:
+async def new_case(editor: httpx.AsyncClient) -> Case:
     ids, steps = {key: new_id() for key in (*ANSWERS, "nickname")}, [new_id(), new_id()]
     made = (await editor.post("/api/v1/wizards", json={"name": "Taste", "slug": "taste", "structure": structure(ids, steps)})).json()
     kit = WebSurvey(editor, made["id"], steps, ids["full-name"], "", ids["favorite-color"])
@@ -72,6 +71,11 @@ async def case(editor: httpx.AsyncClient) -> Case:
     answer = await editor.post(f"{kit.url}/runs", json={"answers": ANSWERS, "complete": True})
     assert answer.status_code == 201, answer.text
     return Case(kit, steps, ids, run=answer.json()["id"])
+
+
+@pytest.fixture
+async def case(editor: httpx.AsyncClient) -> Case:
+    return await new_case(editor)
 
 
 # --- the edits -----------------------------------------------------------------------------------------------------------

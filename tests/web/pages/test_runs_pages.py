@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 from sqlalchemy import text
+from tests.factories import option_set, published, step, wizard
 from tests.history_kit import Statements
 from tests.pages_kit import Browser, Page
 from tests.runs_kit import names_in, post, runs_path, table_of, two_versions
@@ -172,6 +173,19 @@ async def test_an_export_of_some_runs_has_the_rows_of_those_alone(admin_browser:
     assert (len(lines), "John Doe" in csv, "Blue" in csv, "Zoe" in csv) == (3, True, True, False)
     one = (await admin_browser.client.get(runs_path(survey[0], f"/export?file_format=jsonl&run={survey[1]['zoe']}"))).text
     assert (len(one.splitlines()), survey[1]["zoe"] in one) == (1, True)
+
+
+async def test_an_export_without_personal_data_is_offered_with_what_goes_out(
+    admin_browser: Browser, admin: httpx.AsyncClient, resources: Resources
+) -> None:
+    wizard_id = await published(resources, wizard(step("only", option_set("name", personal_data=True), option_set("colour"))))
+    given = {"answers": {"name": "Ann", "colour": "red"}, "respondent": "ann@example.org", "complete": True}
+    await admin.post(f"/api/v1/wizards/{wizard_id}/runs", json=given)
+    page = await admin_browser.open(f"/wizards/{wizard_id}/runs/act?deed=export&all=1")
+    assert "Then these go out of both formats: name" in page.text("#impersonal-hint")
+    box = page.one("input[name=impersonal]")
+    got = await admin_browser.client.get(f"/wizards/{wizard_id}/runs/export?all=1&{box['name']}={box['value']}")
+    assert ("Ann" in got.text, "ann@" in got.text, "red" in got.text) == (False, False, True)
 
 
 # --- columns and views -------------------------------------------------------------------------------------------------

@@ -124,10 +124,11 @@ async def test_three_versions_and_fifty_cost_the_same_number_of_queries(
     statements, counts = Statements(resources.engine), []
     for number in range(49):
         if number in (0, 48):
-            counts.append(await statements.during(admin_browser.open(path(survey))))
+            # The same two versions each time: another pair may need another query, a longer list may not.
+            counts.append(await statements.during(admin_browser.open(path(survey, "?from=2&to=3"))))
         await survey.send("PUT", f"/api/v1/option-sets/{survey.full_name}", json={"help": f"Help {number}"})
         assert (await survey.publish()).status_code == 201
-    assert counts[0] == counts[1] <= 14
+    assert counts[0] == counts[1] <= 20
     first = await admin_browser.open(path(survey))
     second = await admin_browser.open(first.link("Older versions"))
     assert [len(page.tree.select(".ks-version-row")) for page in (first, second)] == [50, 2]

@@ -26,6 +26,7 @@ from keepstep.web.exactjson import ExactJson, api_router
 router = api_router("Import and export")
 
 Versions = Annotated[str, Query(pattern=r"^(all|latest|[1-9][0-9]{0,8})$", description="all, latest, or the number of one version.")]
+Impersonal = Annotated[bool, Query(description="Without who answered, option sets marked as personal data, and columns of imported files.")]
 _LATER: Final = frozenset({"xlsx", "parquet"})
 _TYPES: Final = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 
@@ -64,6 +65,7 @@ async def export_csv(
     split: Annotated[bool, Query(description="A column for each option of a multiple choice, too.")] = False,
     excel_safe: Annotated[bool, Query(description="Guard texts that a spreadsheet could run as formulas. Alters those cells.")] = False,
     language: Annotated[str | None, Query(pattern=LANGUAGE_PATTERN, description="Of labels; else each run's own.")] = None,
+    without_personal_data: Impersonal = False,
 ) -> StreamingResponse:
     """One row for each run over all versions, each as long as the header; docs/interchange-runs.md has the columns.
 
@@ -73,6 +75,7 @@ async def export_csv(
         versions=_chosen(versions),
         table=TableOptions(states=states == "columns", split=split, labels=labels),
         write=WriteOptions(excel_safe=excel_safe, language=language),
+        impersonal=without_personal_data,
     )
     return await _streamed(ctx, resources, wizard_ref, request)
 
@@ -84,10 +87,15 @@ async def export_csv(
     responses=_described("application/x-ndjson", "A JSON object for each run, on a line of its own."),
 )
 async def export_jsonl(
-    ctx: CurrentContext, resources: ResourcesDep, wizard_ref: WizardRef, versions: Versions = "all"
+    ctx: CurrentContext,
+    resources: ResourcesDep,
+    wizard_ref: WizardRef,
+    versions: Versions = "all",
+    without_personal_data: Impersonal = False,
 ) -> StreamingResponse:
     """Each run exactly as it is stored, with the state of every question. Runs in the trash are left out, as in the table."""
-    return await _streamed(ctx, resources, wizard_ref, ExportRequest(format_name="jsonl", versions=_chosen(versions)))
+    request = ExportRequest(format_name="jsonl", versions=_chosen(versions), impersonal=without_personal_data)
+    return await _streamed(ctx, resources, wizard_ref, request)
 
 
 @router.get("/api/v1/wizards/{wizard_ref}/export.{ending}", include_in_schema=False, dependencies=[Depends(current_context)])

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, BinaryIO
+from typing import IO, Annotated
 from urllib.parse import quote
 
 from anyio import to_thread
@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from keepstep.actions.files import Upload, store_file
 from keepstep.core.structure import ID_PATTERN
+from keepstep.db.blobs import BlobStore
 from keepstep.errors import FileDamaged
 from keepstep.queries.files import StoredFile, file_of_run, named_files
 from keepstep.queries.runs import RunState, get_run
@@ -50,9 +51,13 @@ async def download(
 ) -> StreamingResponse:
     """The bytes as they were uploaded, always as an attachment: read once and compared with their digest before any is sent."""
     run = await get_run(tx, ctx.actor, run_id)
-    stored = await file_of_run(tx, run_id, file_id)
+    return await as_attachment(resources.blobs, run, await file_of_run(tx, run_id, file_id))
+
+
+async def as_attachment(blobs: BlobStore, run: RunState, stored: StoredFile) -> StreamingResponse:
+    """A file of this run, to be saved and never shown as a page. Raises FileDamaged."""
     _require_as_answered(run, stored)
-    content = await resources.blobs.open_intact(stored.sha256)
+    content = await blobs.open_intact(stored.sha256)
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(stored.name)}",
         "Content-Length": str(os.fstat(content.fileno()).st_size),
@@ -73,7 +78,7 @@ def _require_as_answered(run: RunState, stored: StoredFile) -> None:
 class _Sent(StreamingResponse):
     """An open file, sent in pieces and closed at the end, also when nobody waits for it any more."""
 
-    def __init__(self, content: BinaryIO, *, media_type: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, content: IO[bytes], *, media_type: str, headers: Mapping[str, str]) -> None:
         super().__init__(self._pieces(), media_type=media_type, headers=headers)
         self._content = content
 

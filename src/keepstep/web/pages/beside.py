@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from keepstep.core.beside import Beside, beside
 from keepstep.core.change import Change
 from keepstep.core.change_groups import step_id_of, step_order
+from keepstep.core.shelf import Shelved
 from keepstep.core.structure import Structure
 from keepstep.core.text import text_in
 
@@ -32,14 +33,16 @@ class TouchedStep:
     following: Neighbour | None
 
 
-def touched_step(changes: Iterable[Change], old: Structure, new: Structure, step_id: str | None) -> TouchedStep | None:
-    """The step of this id, or the first that these changes touch; None where they touch no step."""
+def touched_step(
+    changes: Iterable[Change], old: Structure, new: Structure, step_id: str | None, shelf: tuple[Shelved, ...] = ()
+) -> TouchedStep | None:
+    """The step of this id, or the first that these changes touch; None where they touch no step. `shelf`: of the draft, where `new` is one."""
     steps = list(_touched(changes, old, new))
     if not steps:
         return None
     at = next((index for index, step in enumerate(steps) if step.step_id == step_id), 0)
     return TouchedStep(
-        pair=beside(old, new, steps[at].step_id),
+        pair=beside(old, new, steps[at].step_id, shelf),
         name=steps[at].name,
         number=steps[at].number,
         place=at + 1,

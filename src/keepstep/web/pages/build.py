@@ -14,16 +14,15 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keepstep.actions.builder_edits import edit_rebased
+from keepstep.actions.builder_edits import draft_seen, edit_rebased
 from keepstep.actions.drafts import Edited, redo_edit, undo_edit
+from keepstep.actions.reviving import revive
 from keepstep.core import edits as e
-from keepstep.core.edits import touches
 from keepstep.core.keys import free_key
 from keepstep.core.logic_words import condition_words, words_of
-from keepstep.core.revert import Revert
 from keepstep.core.structure import Structure
 from keepstep.core.text import quoted
-from keepstep.db.transaction import Read
+from keepstep.db.transaction import Read, Write
 from keepstep.errors import (
     EditCollided,
     ImpactUnconfirmed,
@@ -36,10 +35,13 @@ from keepstep.errors import (
     StructureInvalid,
 )
 from keepstep.queries.builder import COUNTED_AT_ONCE, Construction, construction_of, count_runs, get_construction, stored_of
+from keepstep.queries.drafts import get_draft
 from keepstep.queries.frame import frame_of
 from keepstep.web.pages import build_fields as fields
 from keepstep.web.pages.build_acts import Sent, plan_of
+from keepstep.web.pages.build_after import node_after
 from keepstep.web.pages.build_ask import ask
+from keepstep.web.pages.build_collided import collision_of
 from keepstep.web.pages.build_view import MOST_OPTIONS, TYPE_ICONS, TYPE_NAMES, Place, View, abridged, neighbours, offered_by, rules_of
 from keepstep.web.pages.problem_groups import docked
 from keepstep.web.pages.problems_page import problem_of
@@ -251,7 +253,7 @@ async def counts(
 
 # --- edits ---------------------------------------------------------------------------------------------------------
 
-_ASKED: Final = (ImpactUnconfirmed, MeaningUnconfirmed, EditCollided)
+_ASKED: Final = (ImpactUnconfirmed, MeaningUnconfirmed)
 _REFUSED: Final = (RequestInvalid, StructureInvalid, KeyReserved, OptionValueReserved)
 
 
@@ -259,13 +261,36 @@ _REFUSED: Final = (RequestInvalid, StructureInvalid, KeyReserved, OptionValueRes
 async def edit(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizard_ref: str, act: str) -> Response:
     """One edit. A question where it needs one, the form again where it was refused; nothing is stored then."""
     sent = Sent(await fields_of(request))
+    revived = await _revived(visitor, tx, wizard_ref, sent)
+    if revived:
+        sent = sent.made_of(revived[-1].state.wizard.draft_revision)
     try:
         edited = await edit_rebased(visitor.ctx, tx, wizard_ref, plan_of(act, sent), sent.seen)
+    except EditCollided as problem:
+        if (nothing := await _nothing_typed(visitor, tx, wizard_ref, (act, sent))) is not None:
+            return await _done(request, visitor, tx, nothing, sent)
+        return await ask(request, visitor, tx, (wizard_ref, act, sent), problem)
     except _ASKED as problem:
         return await ask(request, visitor, tx, (wizard_ref, act, sent), problem)
     except _REFUSED as problem:
         return await _again(request, visitor, tx, (wizard_ref, sent), problem)
-    return await _done(request, visitor, tx, edited, sent)
+    return await _done(request, visitor, tx, edited, sent, revived)
+
+
+async def _revived(visitor: Visitor, tx: Write, wizard_ref: str, sent: Sent) -> tuple[Edited, ...]:
+    """What came back so that what was typed in it has a place: it stays, whatever the edit itself still asks."""
+    if sent.wanted is None or not sent.text("revive"):
+        return ()
+    state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
+    former = await draft_seen(tx, state, sent.number("revive"))
+    return await revive(visitor.ctx, tx, wizard_ref, sent.wanted, former)
+
+
+async def _nothing_typed(visitor: Visitor, tx: Read, wizard_ref: str, about: tuple[str, Sent]) -> Edited | None:
+    """The draft as it is, where a form came in which nobody had changed anything."""
+    state = await get_draft(tx, visitor.actor, wizard_ref)
+    collision = await collision_of(tx, state, *about)
+    return Edited(state=state, name=None) if collision.is_nothing else None
 
 
 @router.post("/wizards/{wizard_ref}/build/undo", name="page:build-undo")
@@ -292,16 +317,18 @@ async def _back(request: Request, visitor: Visitor, tx: Any, wizard_ref: str, go
     return await _done(request, visitor, tx, edited, sent)
 
 
-async def _done(request: Request, visitor: Visitor, tx: Read, edited: Edited, sent: Sent) -> Response:
-    """Where the edit leads: the page anew, or for the script its parts."""
+async def _done(request: Request, visitor: Visitor, tx: Read, edited: Edited, sent: Sent, revived: tuple[Edited, ...] = ()) -> Response:
+    """Where the edit leads: the page anew, or for the script its parts. `revived`: what this request had brought back before."""
     structure = edited.state.draft.structure
-    node = _node_after(edited, structure) or sent.text("node")
+    node = node_after(edited) or sent.text("node")
     if not is_htmx(request):
-        return see_other(request, _problems_path(edited) if sent.text("to") == "problems" else _path(edited, node, sent))
+        return see_other(request, _beside_path(edited, sent) if sent.text("to") in _BESIDE else _path(edited, node, sent))
     construction = await construction_of(tx, edited.state)
     place = Place(node, sent.text("lang"), sent.text("pane") or "step", options=_options_after(edited, sent))
-    made = {_REVISION_MADE: edited.state.etag} if edited.name is not None else {}
-    shown_ = Shown(said=edited.name or "", moved=_moved(edited, structure), parts=_parts_after(edited, sent), headers=made)
+    own = dict.fromkeys(each.state.etag for each in (*revived, edited) if each.name is not None)
+    made = {_REVISION_MADE: ",".join(own)} if own else {}
+    said = "; ".join(each.name for each in (*revived, edited) if each.name is not None)
+    shown_ = Shown(said=said, moved=_moved(edited, structure), parts=_parts_after(edited, sent), headers=made)
     return await _page(request, visitor, tx, construction, place, shown_)
 
 
@@ -336,10 +363,13 @@ def _options_after(edited: Edited, sent: Sent) -> int:
     return sent.number("options")
 
 
-def _problems_path(edited: Edited) -> str:
-    """The page of problems, whose own buttons mend some of them."""
+# Pages with buttons of their own that bring something back, and lead to themselves again.
+_BESIDE: Final = frozenset({"problems", "review"})
+
+
+def _beside_path(edited: Edited, sent: Sent) -> str:
     wizard = edited.state.wizard
-    return f"/wizards/{quote(wizard.slug or wizard.id)}/problems"
+    return f"/wizards/{quote(wizard.slug or wizard.id)}/{sent.text('to')}" + ("?done=brought-back" if sent.text("to") == "review" else "")
 
 
 def _path(edited: Edited, node: str, sent: Sent) -> str:
@@ -348,45 +378,6 @@ def _path(edited: Edited, node: str, sent: Sent) -> str:
     query = {"node": node, "lang": sent.text("lang"), "pane": sent.text("pane"), "done": done, "options": _options_after(edited, sent)}
     given = urlencode({name: value for name, value in query.items() if value})
     return f"/wizards/{quote(wizard.slug or wizard.id)}/build?{given}" + (f"#item-{quote(node)}" if node else "")
-
-
-def _node_after(edited: Edited, structure: Structure) -> str:
-    """The node that an edit leads to: what was added or came back, the neighbour of what went; "" for where one was."""
-    made = edited.edit
-    match made:
-        case e.AddStep() | e.AddOptionSet():
-            return str(made.node["id"])
-        case e.SplitOptionSet():
-            return made.new_id
-        case e.RestoreStep() | e.UnretireStep():
-            return made.step_id
-        case e.RestoreOptionSet() | e.UnretireOptionSet():
-            return made.option_set_id
-        case e.RetireOptionSet():
-            return _beside_retired(structure, made.option_set_id)
-        case e.DeleteOptionSet():
-            return _beside_deleted(edited, made.option_set_id)
-        case Revert():
-            return next((node for node in sorted(touches(made)) if node in structure.option_set_by_id or node in structure.step_by_id), "")
-        case _:
-            return ""
-
-
-def _beside_retired(structure: Structure, option_set_id: str) -> str:
-    """The next question of the step, else the one before, else the step."""
-    step = structure.step_of[option_set_id]
-    at = next(index for index, item in enumerate(step.option_sets) if item.id == option_set_id)
-    left = [item.id for item in (*step.option_sets[at:], *reversed(step.option_sets[:at])) if not item.retired]
-    return next(iter(left), step.id)
-
-
-def _beside_deleted(edited: Edited, option_set_id: str) -> str:
-    shelved = edited.state.draft.shelved[option_set_id]
-    step = edited.state.draft.structure.step_by_id[shelved.parents[-1]]
-    left = [
-        item.id for item in (*step.option_sets[shelved.position :], *reversed(step.option_sets[: shelved.position])) if not item.retired
-    ]
-    return next(iter(left), step.id)
 
 
 async def _again(request: Request, visitor: Visitor, tx: Read, about: tuple[str, Sent], problem: Problem) -> Response:

@@ -9,18 +9,31 @@ from keepstep.actions.conditions import ending_in
 from keepstep.actions.context import Context
 from keepstep.actions.copying import duplicating
 from keepstep.actions.new_nodes import new_option, new_option_set, new_step
-from keepstep.actions.nodes import Known, Meaning, Plan, bringing_back, changing_option, changing_option_set, changing_step, fixed
+from keepstep.actions.nodes import (
+    Known,
+    Meaning,
+    Plan,
+    bringing_back,
+    changing_option,
+    changing_option_set,
+    changing_step,
+    fixed,
+    with_following_key,
+    with_tried,
+)
 from keepstep.actions.option_lines import Lines, Meanings, replacing_options
 from keepstep.core import edits as e
 from keepstep.core.edits import Edit
-from keepstep.core.jsonvalue import dumps
+from keepstep.core.jsonvalue import dumps, loads
 from keepstep.core.nodes import option_in, option_set_in, step_in
 from keepstep.core.option_lines import Gone
+from keepstep.core.revert import WIZARD
+from keepstep.core.reviving import Wanted
 from keepstep.core.shelf import option_id
-from keepstep.core.structure import CHOICE_TYPES, Frozen, Rule, Structure, choices_of, dump
+from keepstep.core.structure import CHOICE_TYPES, Frozen, OptionSet, Rule, Structure, choices_of, dump
 from keepstep.core.text import normal_text
 from keepstep.db.transaction import Read
-from keepstep.errors import RequestInvalid, RouteNotFound
+from keepstep.errors import NodeNotFound, RequestInvalid, RouteNotFound
 from keepstep.web.pages.build_fields import Typed, fields_of_node, members_in
 
 MEANING_OF: Final = "meaning-"
@@ -66,6 +79,12 @@ class Sent:
         return cast("Meaning", self.text("meaning")) if self.text("meaning") in {"same", "different"} else None
 
     @property
+    def tried(self) -> dict[str, Any] | None:
+        """The parameters of a conversion that were tried on the stored answers."""
+        found = loads(self.text("conversion")) if self.text("conversion") else None
+        return found if isinstance(found, dict) else None
+
+    @property
     def meanings(self) -> Meanings:
         """What was said of each option in `meaning-<its value>`, and in `meaning` of all others."""
         said = {name.removeprefix(MEANING_OF): text for name, text in self.given.items() if name.startswith(MEANING_OF)}
@@ -79,7 +98,7 @@ class Sent:
         if self.text("option_set_id") and self.text("value"):
             named.append(option_id(self.text("option_set_id"), self.text("value")))
         own = frozenset(number for part in self.text("own").split(",") if (number := _revision(part)) is not None)
-        about = frozenset(filter(None, named))
+        about = frozenset(filter(None, [*named, WIZARD if self.text("ending") else ""]))
         return Seen(
             revision=_revision(self.text("base")) or 0,
             own=own,
@@ -87,6 +106,18 @@ class Sent:
             confirm=self.text("confirm") or None,
             counted=self.text("counted") or None,
         )
+
+    def made_of(self, revision: int) -> "Sent":
+        """As if the form had been made of this draft."""
+        return Sent({**self.given, "base": str(revision)})
+
+    @property
+    def wanted(self) -> Wanted | None:
+        """The node that the form is about; None for one of the wizard itself."""
+        node_id = self.text("option_set_id") or self.text("step_id")
+        if not node_id:
+            return None
+        return Wanted(node_id, self.text("value") or None if self.text("option_set_id") else None)
 
     @property
     def newest(self) -> int:
@@ -259,7 +290,8 @@ def _change_option_set(sent: Sent) -> Plan:
     async def plan(ctx: Context, tx: Read, known: Known) -> Edit:
         structure = known.state.draft.structure
         fields = members_of(sent, option_set_in(structure, sent.option_set_id), structure)
-        return await changing_option_set(sent.option_set_id, fields, sent.meaning)(ctx, tx, known)
+        changing = with_following_key(changing_option_set(sent.option_set_id, fields, sent.meaning))
+        return await with_tried(changing, sent.tried)(ctx, tx, known)
 
     return plan
 
@@ -341,8 +373,9 @@ def _of_rule(sent: Sent, change: Callable[[Structure, Rule], list[dict[str, Any]
     async def plan(ctx: Context, tx: Read, known: Known) -> Edit:
         structure = known.state.draft.structure
         option_set = option_set_in(structure, sent.option_set_id)
-        rules = option_set.constraints.rules
-        at = next((at for at, rule in enumerate(rules) if (str(at), dumps(rule.expression)) == (sent.text("rule"), sent.text("was"))), None)
+        rules, at = option_set.constraints.rules, rule_of(option_set, sent)
+        if at is None and sent.text("has"):
+            raise NodeNotFound("This rule was changed or deleted by somebody else meanwhile.")
         if at is None:
             return e.ChangeOptionSet(option_set_id=option_set.id, fields={})
         dumped = [dump(rule) for rule in rules]
@@ -350,6 +383,12 @@ def _of_rule(sent: Sent, change: Callable[[Structure, Rule], list[dict[str, Any]
         return await changing_option_set(option_set.id, {"constraints": after}, None)(ctx, tx, known)
 
     return plan
+
+
+def rule_of(option_set: OptionSet, sent: Sent) -> int | None:
+    """Where the rule stands that the form was made of; None for one that is not there any more."""
+    rules = enumerate(option_set.constraints.rules)
+    return next((at for at, rule in rules if (str(at), dumps(rule.expression)) == (sent.text("rule"), sent.text("was"))), None)
 
 
 def _change_rule(sent: Sent) -> Plan:

@@ -16,6 +16,7 @@ from keepstep.db.transaction import Read
 from keepstep.errors import EditCollided, ImpactUnconfirmed, MeaningUnconfirmed, Problem
 from keepstep.queries.drafts import get_draft
 from keepstep.web.pages.build_acts import Sent, members_of, plan_of
+from keepstep.web.pages.build_collided import collision_of
 from keepstep.web.pages.build_options import compare_again
 from keepstep.web.pages.impact import Asked, Way
 from keepstep.web.pages.impact_change import Pending, unconfirmed
@@ -29,7 +30,7 @@ _TEMPLATES: Final[Mapping[type[Problem], str]] = {
     EditCollided: "build/ask_collided.html",
 }
 # What the answer sets anew.
-_OWN: Final = frozenset({TOKEN_FIELD, "base", "own", "confirm", "counted", "meaning", "new_value"})
+_OWN: Final = frozenset({TOKEN_FIELD, "base", "own", "confirm", "counted", "meaning", "new_value", "revive", "conversion"})
 # Tell the script of the builder that the answer is for its queue.
 _MARKS: Final = ("data-edit", "data-answer")
 
@@ -40,7 +41,8 @@ async def ask(request: Request, visitor: Visitor, tx: Read, about: tuple[str, st
     if act == "replace-options" and isinstance(problem, MeaningUnconfirmed):
         return await compare_again(request, visitor, tx, wizard_ref, sent)
     state = await get_draft(tx, visitor.actor, wizard_ref)
-    if act.startswith("change-") and not isinstance(problem, EditCollided):
+    collision = await collision_of(tx, state, act, sent) if isinstance(problem, EditCollided) else None
+    if act.startswith("change-") and collision is None:
         pending = _pending(wizard_ref, act, sent, state.draft.structure)
         return await unconfirmed(request, visitor, tx, pending, problem)
     headers = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"} if is_htmx(request) else {}
@@ -54,10 +56,11 @@ async def ask(request: Request, visitor: Visitor, tx: Read, about: tuple[str, st
         wizard=state.wizard,
         ref=wizard_ref,
         act=act,
-        held=[(name, value) for name, value in sent.given.items() if name not in _OWN],
-        typed=_typed(sent),
+        held=[(name, value) for name, value in (sent if collision is None else collision.sent).given.items() if name not in _OWN],
+        collision=collision,
+        made_of=sent.text("base"),
         revision=state.wizard.draft_revision,
-        subject=subject_of(sent, state.draft.structure),
+        subject=subject_of(sent, state.draft.structure) or (collision.lost.name if collision is not None and collision.lost else ""),
         back=_back(wizard_ref, sent),
     )
 
@@ -74,20 +77,17 @@ def _pending(wizard_ref: str, act: str, sent: Sent, structure: Structure) -> Pen
         new_value=sent.text("new_value"),
         counted=sent.text("counted"),
         planned=plan_of(act, sent),
+        conversion=sent.tried,
         way=Way(f"/wizards/{quote(wizard_ref)}/build/edit/{act}", held, _MARKS),
     )
-
-
-def _typed(sent: Sent) -> list[str]:
-    """What the person typed, to be shown beside what somebody else did."""
-    names = [name for name in sent.text("has").split(",") if name]
-    return [sent.text(name) for name in (*names, "lines", "label") if sent.text(name)]
 
 
 def subject_of(sent: Sent, structure: Structure) -> str:
     """The node that a form is about, quoted; "" for none that is there."""
     default = structure.default_language
     option_set = structure.option_set_by_id.get(sent.text("option_set_id"))
+    if option_set is None and sent.text("option_set_id"):
+        return ""
     if option_set is None:
         step = structure.step_by_id.get(sent.text("step_id"))
         return quoted(step.name, default) if step is not None else ""

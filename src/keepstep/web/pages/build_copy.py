@@ -18,6 +18,8 @@ from keepstep.web.rendering import page
 from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor
 
 router = page_router()
+# What the first step of another wizard is called until somebody says otherwise; in the language of its content, not of the page.
+_FIRST_STEP = "First step"
 # As many as a menu can hold; whoever has more opens the other wizard's page of wizards by its search.
 MOST_TARGETS = 200
 
@@ -38,13 +40,15 @@ async def copy(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizard_
     sent = Sent(await fields_of(request))
     state = await get_draft(tx, visitor.actor, wizard_ref)
     target = await get_draft(tx, visitor.actor, sent.needed("target"), "edit")
-    if sent.text("node") not in state.draft.structure.step_by_id and not sent.text("to_step"):
+    is_step = sent.text("node") in state.draft.structure.step_by_id
+    if not is_step and not sent.text("to_step") and not sent.text("step_name").strip():
         return _dialog(request, wizard_ref, state, sent, target=target)
     copying = Copying(
         source=state.wizard.id,
         node_id=sent.needed("node"),
         target=target.wizard.id,
         step_id=sent.text("to_step") or None,
+        step_name=sent.text("step_name"),
         new_id=sent.text("new_id") or None,
     )
     return _dialog(request, wizard_ref, state, sent, target=target, copied=await copy_to_wizard(visitor.ctx, tx, copying))
@@ -81,6 +85,7 @@ def _dialog(
         target=None if target is None else target.wizard,
         steps=[] if target is None else _steps(target),
         copied=copied,
+        first_step=_FIRST_STEP,
         back=f"/wizards/{wizard_ref}/build?node={named.id}",
     )
 

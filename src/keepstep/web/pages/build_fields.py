@@ -89,7 +89,10 @@ ENDING: Final = (
 )
 RULE: Final = (Field("message", message("Said when it does not fit"), "line", localised=True),)
 CONDITION: Final = (Field("visible_if", message("Condition"), "json", hint=message("JsonLogic; empty: always.")),)
-CALCULATION: Final = (Field("expression", message("Calculation"), "json", hint=message("JsonLogic over other answers.")),)
+CALCULATION: Final = (
+    Field("expression", message("Calculation"), "json", hint=message("JsonLogic over other answers.")),
+    Field("presentation.shown", message("Respondents see the result"), "flag"),
+)
 TYPE: Final = Field("selection_type", message("Selection type"), "choice")
 EXCLUSIVE: Final = Field("exclusive", message("Not together with others"), "flag")
 UNIT: Final = (Field("unit", message("Unit"), "line", localised=True, hint=message("Shown beside the field, such as kg.")),)
@@ -275,7 +278,9 @@ def members_in(typed: Typed, node: Frozen, structure: Structure) -> dict[str, An
 
     What was shown and comes back as it was is left out, so that nobody's other change is taken back by it.
     """
-    changed = [field for field in typed.fields if _given(field, typed) != shown(field, node, typed.language, structure.default_language)]
+    changed = [
+        field for field in typed.fields if given_in(field, typed.given) != shown(field, node, typed.language, structure.default_language)
+    ]
     values, errors = {}, []
     for field in changed:
         try:
@@ -298,13 +303,14 @@ def members_in(typed: Typed, node: Frozen, structure: Structure) -> dict[str, An
 _NEEDED: Final = frozenset({"name", "label"})
 
 
-def _given(field: Field, typed: Typed) -> str:
-    text = typed.given.get(field.name, "")
+def given_in(field: Field, given: Mapping[str, str]) -> str:
+    """What was typed, as `shown` would show it."""
+    text = given.get(field.name, "")
     return ("on" if text else "") if field.kind == "flag" else text.replace("\r\n", "\n")
 
 
 def _read(field: Field, typed: Typed, node: Frozen, structure: Structure) -> Any:
-    text = _given(field, typed)
+    text = given_in(field, typed.given)
     if field.name in _NEEDED and not text.strip() and typed.language == structure.default_language:
         raise Misread("Write something: what people read it by cannot be empty.")
     if field.localised:

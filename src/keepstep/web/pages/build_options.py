@@ -4,8 +4,8 @@ The comparison says of each line what becomes of its option and how many stored 
 answered option whether it means the same: applying it needs no second question, but for answered options that are deleted at once.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any, Final
 
@@ -20,6 +20,7 @@ from keepstep.core.confirm import needs_confirmation
 from keepstep.core.counts import Chosen
 from keepstep.core.nodes import option_set_in
 from keepstep.core.option_lines import Entry, Listing, text_of
+from keepstep.core.places import mentions
 from keepstep.core.structure import ChoiceFields
 from keepstep.core.text import quoted
 from keepstep.db.transaction import Read
@@ -27,6 +28,7 @@ from keepstep.errors import NodeNotFound, OptionValueReserved, RequestInvalid, S
 from keepstep.queries.builder import chosen_of
 from keepstep.queries.drafts import WizardDraft, get_draft, reserved_of
 from keepstep.web.pages.build_acts import MEANING_OF, Sent, lines_of
+from keepstep.web.pages.impact_view import Place, places_of
 from keepstep.web.pages.route import fields_of, page_router
 from keepstep.web.rendering import is_htmx, page
 from keepstep.web.visitor import CurrentVisitor, PageRead, Visitor
@@ -42,7 +44,7 @@ _REFUSED: Final = (OptionValueReserved, RequestInvalid, StructureInvalid)
 class Compared:
     """What the lines would make of the options, what is stored of each, and what applying it says along.
 
-    `wrong`: why it cannot be applied. `consent`: the fields that confirm what was shown, where it has to be confirmed.
+    `wrong`: why it cannot be applied. `reading`: by the value of an option that is deleted, what reads it. `consent`: the fields that confirm what was shown, where it has to be confirmed.
     """
 
     listing: Listing
@@ -50,6 +52,7 @@ class Compared:
     wrong: tuple[str, ...] = ()
     consent: Mapping[str, str] | None = None
     missing: bool = False
+    reading: Mapping[str, Sequence[Place]] = field(default_factory=dict)
 
     @cached_property
     def changing(self) -> tuple[Entry, ...]:
@@ -115,7 +118,7 @@ async def _compared(visitor: Visitor, tx: Read, state: WizardDraft, sent: Sent, 
     lines = lines_of(sent, state.draft.structure)
     found = listing_of(state.draft.structure, await reserved_of(tx, state.wizard.id), lines)
     chosen = await chosen_of(tx, state.wizard.id, sent.option_set_id, as_of=visitor.ctx.now)
-    compared = Compared(listing=found, chosen=chosen, missing=missing)
+    compared = Compared(listing=found, chosen=chosen, missing=missing, reading=_reading(state, sent, found))
     try:
         now = await report_of_edit(visitor.ctx, tx, state.wizard.id, replacing_options(lines, Meanings(rest="same")))
     except _REFUSED as problem:
@@ -125,7 +128,16 @@ async def _compared(visitor: Visitor, tx: Read, state: WizardDraft, sent: Sent, 
     if compared.asking or not needs_confirmation(now.report):
         return compared
     consent = {"confirm": now.token, "counted": numbers_in(now.report.impact)}
-    return Compared(listing=found, chosen=chosen, consent=consent)
+    return replace(compared, consent=consent)
+
+
+def _reading(state: WizardDraft, sent: Sent, found: Listing) -> Mapping[str, Sequence[Place]]:
+    """What is left without an option once it is deleted. A retired one stays, and is read as one that nobody chooses anew."""
+    gone = [entry.value for entry in found.entries if entry.what == "gone"] if sent.text("gone") == "delete" else []
+    wizard = state.wizard
+    structure = state.draft.structure
+    named = {value: mentions(structure, sent.option_set_id, value) for value in gone[:_ASKED_ONE_BY_ONE]}
+    return {value: places_of(found, wizard.slug or wizard.id) for value, found in named.items() if found}
 
 
 def _choice_in(state: WizardDraft, option_set_id: str) -> ChoiceFields:

@@ -23,7 +23,7 @@ from keepstep.core.change import (
 )
 from keepstep.core.jsonvalue import dumps
 from keepstep.core.places import Mention, mentions
-from keepstep.core.structure import Option, OptionSet, Rule, Step, Structure, choices_of
+from keepstep.core.structure import ChoiceFields, Option, OptionSet, Rule, Step, Structure, choices_of
 from keepstep.core.text import Text, text_in
 from keepstep.core.wording import sentence_of
 from keepstep.queries.builder import Construction, Stored
@@ -122,7 +122,11 @@ def _mark(change: Change) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shelved:
-    """A node that is retired or deleted: what to bring back. `is_new`: it was there in the live version, and not on the shelf."""
+    """A node that is retired or deleted: what to bring back. `is_new`: it was there in the live version, and not on the shelf.
+
+    `waits_for`: what has to come first: the `step` or `question` that it lay in was deleted as well, or that question, `place`, is of a
+    type without `options` now.
+    """
 
     kind: str
     id: str
@@ -131,6 +135,8 @@ class Shelved:
     deleted: bool
     is_new: bool
     option_set_ids: tuple[str, ...]
+    waits_for: str = ""
+    place: OptionSet | None = None
 
 
 T = TypeVar("T")
@@ -338,7 +344,29 @@ class View:
         owner, _, value = item.id.partition("/")
         sets = {"step": tuple(node["id"] for node in item.node.get("option_sets", ())), "option-set": (item.id,)}.get(kind, ())
         is_new = self._was_live(owner, value or None)
-        return Shelved(kind, owner, value or None, item.name, deleted=True, is_new=is_new, option_set_ids=sets)
+        waits_for, place = self._waits_for(item)
+        return Shelved(
+            kind,
+            owner,
+            value or None,
+            item.name,
+            deleted=True,
+            is_new=is_new,
+            option_set_ids=sets,
+            waits_for=waits_for,
+            place=place,
+        )
+
+    def _waits_for(self, item: Any) -> tuple[str, OptionSet | None]:
+        structure = self.structure
+        if item.kind == "option_set":
+            return ("" if item.parents[-1] in structure.step_by_id else "step"), None
+        if item.kind == "step":
+            return "", None
+        owner = structure.option_set_by_id.get(item.parents[-1])
+        if owner is None:
+            return "question", None
+        return ("", None) if isinstance(owner, ChoiceFields) else ("options", owner)
 
     def _was_live(self, node_id: str, value: str | None) -> bool:
         """Whether the live version has it and still asks for it."""

@@ -41,10 +41,13 @@ from keepstep.actions.builder_edits import Seen
 from keepstep.actions.drafts import Edited
 from keepstep.core.jsonvalue import unstorable_text
 from keepstep.errors import RequestInvalid
+from keepstep.web.pages.build_after import node_after
 from keepstep.web.pages.route import fields_of, local_path, see_other
 from keepstep.web.rendering import is_htmx, page
 
 PREFIX: Final = "/wizards/{wizard_ref}/build/impact"
+# What the builder shows besides the node: the language, and the pane of a narrow window.
+_KEPT: Final = ("lang", "pane")
 # More digits than any draft will have revisions, and few enough for the database.
 _LONGEST_REVISION: Final = 15
 
@@ -81,6 +84,15 @@ class Asked:
     def parameters(self) -> Mapping[str, str]:
         """What leads to the same node again, without `base`: whoever comes back wants to see it as it is then."""
         return {"node": self.node} | ({} if self.value is None else {"value": self.value}) | {"return": self.back}
+
+    @property
+    def cancel(self) -> str:
+        """Where Cancel leads: in the builder to the node itself, which is still there then."""
+        path, _, query = self.back.partition("?")
+        if path != builder_path(self.wizard_ref):
+            return self.back
+        kept = [(name, value) for name, value in parse_qsl(query) if name in _KEPT]
+        return f"{path}?{urlencode([('node', self.node), *kept])}"
 
     def path_to(self, page_name: str) -> str:
         """`delete`, `change` or `answers`, for the same node."""
@@ -127,12 +139,16 @@ def builder_path(wizard_ref: str, node: str = "") -> str:
 
 
 def gone_on(request: Request, asked: Asked, edited: Edited) -> Response:
-    """Where the person came from. The builder is told which edit was made, for those who do not see it."""
+    """Where the person came from. The builder shows the neighbour of what went, and is told which edit was made, for those who do not
+    see it.
+    """
     path, _, query = asked.back.partition("?")
     if edited.name is None or path != builder_path(asked.wizard_ref):
         return see_other(request, asked.back)
-    kept = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != "done"]
-    return see_other(request, f"{path}?{urlencode([*kept, ('done', str(edited.state.wizard.draft_revision))])}")
+    node = node_after(edited)
+    kept = [(name, value) for name, value in parse_qsl(query) if name != "done" and (name != "node" or not node)]
+    told = [*([("node", node)] if node else []), *kept, ("done", str(edited.state.wizard.draft_revision))]
+    return see_other(request, f"{path}?{urlencode(told)}" + (f"#item-{quote(node)}" if node else ""))
 
 
 def dialog(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:

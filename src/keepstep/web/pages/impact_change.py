@@ -11,14 +11,16 @@ from starlette.responses import Response
 
 from keepstep.actions.builder_edits import edit_rebased
 from keepstep.actions.confirm import Confirmable, numbers_in
-from keepstep.actions.nodes import Meaning, Plan, report_of_edit
+from keepstep.actions.nodes import Meaning, Plan, report_of_edit, with_tried
 from keepstep.core.clock import Clock
 from keepstep.core.confirm import needs_confirmation
+from keepstep.core.conversion import Conversion
 from keepstep.core.conversion_preview import preview_of
-from keepstep.core.convert_parameters import faults_in_parameters
+from keepstep.core.convert_parameters import faults_in_parameters, lasting
 from keepstep.core.impact import SHOWN_VALUES, stored_under
 from keepstep.core.jsonvalue import dumps, loads
 from keepstep.core.keys import free_key
+from keepstep.core.plan_making import Tried
 from keepstep.core.structure import OptionSet, choices_of
 from keepstep.core.text import normal_text, text_in
 from keepstep.db.transaction import Read
@@ -31,12 +33,12 @@ from keepstep.errors import (
     RequestInvalid,
     StructureInvalid,
 )
-from keepstep.queries.drafts import WizardDraft, get_draft, reserved_of
+from keepstep.queries.drafts import WizardDraft, get_draft, reserved_of, tried_conversions
 from keepstep.queries.impact import stored_counts
 from keepstep.web.pages.impact import PREFIX, Asked, Way, asked_in, dialog, given_in, gone_on
 from keepstep.web.pages.impact_node import Pointed, pointed_in
 from keepstep.web.pages.impact_parameters import groups_of, params_in
-from keepstep.web.pages.impact_view import numbers_of, places_of, values_of
+from keepstep.web.pages.impact_view import going, numbers_of, places_of, values_of
 from keepstep.web.pages.route import page_router
 from keepstep.web.rendering import is_htmx, page
 from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor
@@ -54,7 +56,7 @@ class Pending:
     """A change that is not made yet: of which node, which members, and what was said of it so far.
 
     `planned` and `way` are of a page that plans its edit itself and makes it when it is answered; else the members are merged here.
-    `tried`: a form with parameters of a conversion to be tried on the stored values.
+    `tried`: a form with parameters of a conversion to be tried on the stored values; `conversion`: those that were tried already.
     """
 
     asked: Asked
@@ -65,12 +67,13 @@ class Pending:
     planned: Plan | None = None
     way: Way | None = None
     tried: Mapping[str, str] | None = None
+    conversion: Mapping[str, Any] | None = None
 
     def plan(self, pointed: Pointed) -> Plan:
         if self.planned is not None:
             return self.planned
         brings = {"value": self.new_value} if self.meaning == "different" and self.new_value else {}
-        return pointed.change({**self.fields, **brings}, self.meaning)
+        return with_tried(pointed.change({**self.fields, **brings}, self.meaning), self.conversion)
 
     @property
     def onward(self) -> Way:
@@ -89,7 +92,13 @@ def pending_in(wizard_ref: str, given: Mapping[str, str]) -> Pending:
         meaning=_MEANINGS.get(given.get("meaning", "")),
         new_value=given.get("new_value", ""),
         counted=given.get("counted", ""),
+        conversion=_object(given.get("conversion")),
     )
+
+
+def _object(text: str | None) -> Mapping[str, Any] | None:
+    found = loads(text) if text else None
+    return found if isinstance(found, dict) else None
 
 
 About = tuple[WizardDraft, Pointed, Confirmable]
@@ -110,7 +119,7 @@ async def conversion(request: Request, visitor: CurrentVisitor, tx: PageRead, wi
     if not is_htmx(request):
         return await _asking(request, visitor, tx, pending, status=200)
     state, pointed, now = await _reported(visitor, tx, pending)
-    values = _values_of_change(pending, (state, pointed, now), visitor.ctx.clock)
+    values = _values_of_change(pending, (state, pointed, now), visitor.ctx.clock, {})
     return page(request, "impact/conversion_part.html", block="conversion", wizard=state.wizard, asked=pending.asked, **values)
 
 
@@ -158,7 +167,8 @@ async def _asking(request: Request, visitor: Visitor, tx: Read, pending: Pending
 
 async def _report(request: Request, visitor: Visitor, tx: Read, pending: Pending, **why: Any) -> Response:
     about = await _reported(visitor, tx, pending)
-    return _shown(request, pending, about, _values_of_change(pending, about, visitor.ctx.clock), **why)
+    kept = await tried_conversions(tx, about[0].wizard.id) if "selection_type" in pending.fields else {}
+    return _shown(request, pending, about, _values_of_change(pending, about, visitor.ctx.clock, kept), **why)
 
 
 async def _reported(visitor: Visitor, tx: Read, pending: Pending) -> About:
@@ -166,8 +176,10 @@ async def _reported(visitor: Visitor, tx: Read, pending: Pending) -> About:
     return state, pointed, await report_of_edit(visitor.ctx, tx, state.wizard.id, pending.plan(pointed))
 
 
-def _values_of_change(pending: Pending, about: About, clock: Clock) -> dict[str, Any]:
-    """The stored values that the change is about; of another type with what becomes of each, and the form of its parameters."""
+def _values_of_change(pending: Pending, about: About, clock: Clock, kept: Tried) -> dict[str, Any]:
+    """The stored values that the change is about; of another type with what becomes of each, and the form of its parameters, in which
+    stands what was `kept` of an earlier try.
+    """
     state, pointed, now = about
     owner = pointed.owner if isinstance(pointed.owner, OptionSet) else None
     retyped = next((each for each in now.report.changes if each.preview is not None), None)
@@ -176,10 +188,9 @@ def _values_of_change(pending: Pending, about: About, clock: Clock) -> dict[str,
         values = values_of(now.report.impact, owner, language) if owner else None
         return {"retyped": None, "values": values, "parameters": (), "faults": ()}
     conversion, distinct = retyped.preview.conversion, retyped.impact.distinct
-    # What suggests itself is tried at once only where nothing converts without parameters.
-    given = params_in(pending.tried, conversion) if pending.tried is not None else conversion.suggestions if conversion.needs else {}
+    given = _given(pending, conversion, kept)
     faults = faults_in_parameters(conversion, given, clock) if pending.tried is not None else ()
-    if not faults:
+    if given and not faults:
         preview = preview_of(distinct, conversion, given, shown=SHOWN_VALUES, clock=clock)
         retyped = replace(retyped, preview=preview)
     return {
@@ -188,7 +199,21 @@ def _values_of_change(pending: Pending, about: About, clock: Clock) -> dict[str,
         "parameters": groups_of(conversion, given, distinct),
         "faults": faults,
         "fields": dumps(pending.fields),
+        "going": going(owner, conversion.target, language),
+        "conversion": dumps(given) if given and not faults_in_parameters(conversion, given, clock) else "",
+        "is_written": lasting(conversion, {"values": {}}) == {},
     }
+
+
+def _given(pending: Pending, conversion: Conversion, kept: Tried) -> Mapping[str, Any]:
+    """What is typed, was tried, or was tried before; what suggests itself only where nothing converts without parameters."""
+    if pending.tried is not None:
+        return params_in(pending.tried, conversion)
+    source, target = conversion.source, conversion.target
+    known = pending.conversion or kept.get((source.id, source.selection_type, target.selection_type))
+    if known:
+        return {name: value for name, value in known.items() if name in conversion.accepts}
+    return conversion.suggestions if conversion.needs else {}
 
 
 async def _pointed(visitor: Visitor, tx: Read, asked: Asked) -> tuple[WizardDraft, Pointed]:

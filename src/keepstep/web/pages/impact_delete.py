@@ -1,6 +1,6 @@
 """Deleting a step, an option set or an option: what that means for stored runs, and the ways out.
 
-One dialog for all three; where nothing is stored, a deletion asks nothing.
+One dialog for all three; where nothing is stored and nothing reads it, a deletion asks nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,6 +46,8 @@ async def delete(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizar
     state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
     pointed = pointed_in(state.draft.structure, asked.node, asked.value)
     edit = pointed.retirement() if given.get("act") == "retire" else pointed.deletion()
+    if "act" not in given and await _is_read(visitor, tx, state, pointed):
+        return await _dialog(request, visitor, tx, asked) if is_htmx(request) else see_other(request, asked.path_to("delete"))
     try:
         edited = await edit_rebased(visitor.ctx, tx, wizard_ref, fixed(edit), asked.seen(given, state.wizard.draft_revision))
     except EditCollided as collided:
@@ -55,6 +57,12 @@ async def delete(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizar
             return await _dialog(request, visitor, tx, asked, status=409, before=given.get("counted") or "")
         return await _dialog(request, visitor, tx, asked) if is_htmx(request) else see_other(request, asked.path_to("delete"))
     return gone_on(request, asked, edited)
+
+
+async def _is_read(visitor: Visitor, tx: Read, state: WizardDraft, pointed: Pointed) -> bool:
+    """Whether anything else of the draft speaks of the node and would be left without it: that is said first, answers or none."""
+    now = await report_of_edit(visitor.ctx, tx, state.wizard.id, fixed(pointed.deletion()))
+    return bool(now.report.impact.mentions)
 
 
 async def _dialog(request: Request, visitor: Visitor, tx: Read, asked: Asked, **why: Any) -> Response:
@@ -87,7 +95,7 @@ def _shown(
         wizard=wizard,
         asked=asked,
         node=pointed,
-        back=asked.back,
+        back=asked.cancel,
         counts=counts,
         asks=needs_confirmation(now.report),
         values=values_of(impact, pointed.owner, structure.default_language) if isinstance(pointed.owner, OptionSet) else None,

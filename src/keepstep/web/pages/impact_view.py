@@ -8,8 +8,9 @@ from keepstep.core.conversion import Converted
 from keepstep.core.counts import STATUSES, RunTally, total
 from keepstep.core.impact import SHOWN_VALUES, Impact, Reported
 from keepstep.core.places import Kind, Mention
+from keepstep.core.revert import WIZARD
 from keepstep.core.selection import display
-from keepstep.core.structure import OptionSet, Structure
+from keepstep.core.structure import OptionSet, Structure, choices_of
 from keepstep.core.text import quoted
 from keepstep.web.pages.impact import builder_path
 
@@ -116,6 +117,23 @@ def _outcomes(reported: Reported | None, language: str) -> Any:
     return outcome
 
 
+@dataclass(frozen=True, slots=True)
+class Going:
+    """The options of a question that its new type has no place for, by label: those that are offered, and those retired before."""
+
+    offered: Sequence[str]
+    retired: Sequence[str]
+
+
+def going(source: OptionSet, target: OptionSet, language: str) -> Going:
+    left = {option.value for option in choices_of(target)}
+    gone = [option for option in choices_of(source) if option.value not in left]
+    return Going(
+        [quoted(option.label, language) for option in gone if not option.retired],
+        [quoted(option.label, language) for option in gone if option.retired],
+    )
+
+
 # --- mentions --------------------------------------------------------------------------------------------------------
 
 _ICONS: Final[Mapping[Kind, str]] = {
@@ -139,7 +157,7 @@ class Place:
 def places_of(found: Iterable[Mention], wizard_ref: str) -> Sequence[Place]:
     """In the order of the wizard, each once."""
     return [
-        Place(_ICONS[mention.kind], mention.where[:1].upper() + mention.where[1:], builder_path(wizard_ref, mention.node_id))
+        Place(_ICONS[mention.kind], mention.where[:1].upper() + mention.where[1:], builder_path(wizard_ref, mention.node_id or WIZARD))
         for mention in dict.fromkeys(found)
     ]
 

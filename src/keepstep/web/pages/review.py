@@ -4,6 +4,7 @@ The report and its token are those of the API; when they no longer hold, the new
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, get_args
 
 from fastapi import Query
@@ -21,10 +22,15 @@ from keepstep.actions.publishing import (
     publish_report,
     suggested_matches,
 )
+from keepstep.core import change as c
+from keepstep.core.change import Change
 from keepstep.core.change_groups import by_kind, by_step, classes_of
 from keepstep.core.diff import diff
 from keepstep.core.look_alike_words import question_of
-from keepstep.core.structure import Structure
+from keepstep.core.naming import way_back
+from keepstep.core.nodes import option_in
+from keepstep.core.structure import ChoiceFields, Structure
+from keepstep.core.text import Text, text_in
 from keepstep.db.transaction import Read, Write, open_read, open_write
 from keepstep.errors import ImpactUnconfirmed, NothingToPublish, PolicyUnavailable, RequestInvalid, Stale, StructureInvalid
 from keepstep.queries.drafts import WizardDraft, get_draft
@@ -32,9 +38,10 @@ from keepstep.queries.history import last_version
 from keepstep.queries.versions import Version
 from keepstep.queries.wizards import count_runs_by_version
 from keepstep.web.deps import ResourcesDep
+from keepstep.web.done import done_text
 from keepstep.web.pages.beside import touched_step
 from keepstep.web.pages.frame import frame_values
-from keepstep.web.pages.problems_page import problems_of
+from keepstep.web.pages.problems_page import problems_of, restoring
 from keepstep.web.pages.route import fields_of, local_path, page_router, see_other
 from keepstep.web.problems import status_of
 from keepstep.web.rendering import page, wants_part
@@ -65,11 +72,11 @@ async def review(
     if _asks_for(request, "beside"):
         active = await active_version(tx, state.wizard)
         old, new = _structures(active, state)
-        beside = touched_step(diff(old, new), old, new, step)
+        beside = touched_step(diff(old, new), old, new, step, state.draft.shelf)
         number = (await last_version(tx, state.wizard.id))[0] + 1
         return page(request, "history/review.html", block="beside_part", beside=beside, new_number=number, **_links(state, by))
     values = await _shown(visitor, tx, state, by=by, step=step)
-    return page(request, "history/review.html", **values, return_to=local_path(return_, ""))
+    return page(request, "history/review.html", **values, return_to=local_path(return_, ""), done=done_text(request))
 
 
 @router.post("/wizards/{wizard_ref}/review", name="page:publish")
@@ -83,7 +90,7 @@ async def publish(request: Request, visitor: CurrentVisitor, resources: Resource
     except _SHOWN_HERE as problem:
         async with open_read(resources.engine) as tx:
             state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
-            values = await _shown(visitor, tx, state, by="step", step=None) | {"problem": problem, "fields": fields}
+            values = await _shown(visitor, tx, state, by="step", step=None) | {"problem": problem, "fields": fields, "done": ""}
             values["return_to"] = return_to
             return page(request, "history/review.html", status=status_of(problem), **values)
     wizard = published.wizard
@@ -136,7 +143,7 @@ async def _shown(visitor: Visitor, tx: Read, state: WizardDraft, *, by: Layout, 
     values = await frame_values(tx, wizard, state.draft) | _links(state, by) | _listed(counted, by, old, new)
     values |= _in_progress(await count_runs_by_version(tx, wizard.id))
     return values | {
-        "beside": touched_step([each.change for each in counted.report.changes], old, new, step),
+        "beside": touched_step([each.change for each in counted.report.changes], old, new, step, state.draft.shelf),
         "new_number": (await last_version(tx, wizard.id))[0] + 1,
         "stops": [each for each in problems if each.stops],
         "warns": [each for each in problems if not each.stops],
@@ -144,6 +151,7 @@ async def _shown(visitor: Visitor, tx: Read, state: WizardDraft, *, by: Layout, 
         "differs": active is None or old != new,
         "steps": len(new.steps),
         "questions": len(new.option_sets),
+        "backs": _backs(counted, state) if visitor.may("edit", wizard.id) and wizard.trashed_at is None else {},
         "may_publish": visitor.may("edit", wizard.id) and wizard.trashed_at is None,
         "policies": {policy: policy in AVAILABLE_POLICIES for policy in get_args(Policy)},
         "seen": state.etag,
@@ -163,6 +171,45 @@ def _listed(counted: Confirmable, by: Layout, old: Structure, new: Structure) ->
         "groups": by_step(changes, old, new) if by == "step" else by_kind(changes),
         "classes": classes_of(changes),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """The act of the builder that takes something from the shelf again, what its form names, and what people call it."""
+
+    act: str
+    ids: Mapping[str, str]
+    name: str
+
+
+def _backs(counted: Confirmable, state: WizardDraft) -> Mapping[str, Back]:
+    """By the id of each change that took a node away: what brings it back, or first what it lay in. Retired ones come back, too."""
+    return {each.change.id: back for each in counted.report.changes if (back := _back_of(each.change, state)) is not None}
+
+
+def _back_of(change: Change, state: WizardDraft) -> Back | None:
+    draft = state.draft
+    match change:
+        case c.StepRemoved() | c.OptionSetRemoved() | c.OptionRemoved():
+            item = way_back(draft.structure, draft.shelf, change.node_id)
+            if item is None or (item.kind == "option" and not isinstance(draft.structure.option_set_by_id[item.parents[-1]], ChoiceFields)):
+                return None
+            return Back(*restoring(item), item.name)
+        case c.StepRetired():
+            return Back("restore-step", {"step_id": change.step_id}, _called(draft.structure.step_by_id[change.step_id].name, state))
+        case c.OptionSetRetired():
+            node = draft.structure.option_set_by_id[change.option_set_id]
+            return Back("restore-option-set", {"option_set_id": node.id}, _called(node.name, state))
+        case c.OptionRetired():
+            option = option_in(draft.structure.option_set_by_id[change.option_set_id], change.value)
+            return Back("restore-option", {"option_set_id": change.option_set_id, "value": change.value}, _called(option.label, state))
+        case _:
+            return None
+
+
+def _called(text: Text, state: WizardDraft) -> str:
+    default = state.draft.structure.default_language
+    return text_in(text, default, default)
 
 
 def _in_progress(runs: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keepstep.actions.erasure import MAX_REASON, remove_contents
-from keepstep.actions.exports import ExportRequest, export_runs
+from keepstep.actions.exports import ExportRequest, export_runs, left_out_without_personal_data
 from keepstep.actions.run_bulk import MOST_AT_ONCE, Deed, Selection, erase_runs, preview_bulk, trash_runs, untrash_runs
 from keepstep.config import Resources
 from keepstep.db.transaction import Read, open_read, open_write
@@ -101,8 +101,14 @@ async def _dialog(
         problem=problem,
         reason=reason,
         most=MAX_REASON,
+        left_out=await _left_out(tx, wizard) if deed == "export" else (),
         **WORDS,
     )
+
+
+async def _left_out(tx: Read, wizard: Wizard) -> list[str]:
+    """What an export without personal data leaves out, as the columns are headed."""
+    return [question.key for question in await left_out_without_personal_data(tx, wizard)]
 
 
 @router.post("/wizards/{wizard_ref}/runs/act", name="page:runs-do")
@@ -157,6 +163,7 @@ async def export(
             only=picked.filter("export"),
             table=TableOptions(labels=cast("Labels", labels) if labels in get_args(Labels) else "codes"),
             write=WriteOptions(bom=True, excel_safe=request.query_params.get("excel_safe") == "1"),
+            impersonal=request.query_params.get("impersonal") == "1",
         )
         made = await export_runs(visitor.ctx, tx, wizard_ref, asked)
         first = await anext(made.pieces)

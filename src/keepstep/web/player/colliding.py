@@ -12,7 +12,7 @@ from keepstep.core.jsonvalue import canonical_bytes
 from keepstep.core.selection import normal_value
 from keepstep.core.structure import OptionSet
 from keepstep.web.questions.controls import filled
-from keepstep.web.questions.passage import Standing
+from keepstep.web.questions.passage import Standing, is_answered_by_hand
 from keepstep.web.questions.posted import Given
 
 # Compared with one other answer of the same run alone, so that two that differ and look alike are no matter of luck but of aim.
@@ -28,7 +28,7 @@ def fingerprint(envelope: Mapping[str, Any] | None, option_set: OptionSet) -> st
 
 def fingerprints(where: Standing, option_sets: Sequence[OptionSet]) -> list[str]:
     """What the form of these questions holds: `<id>:<fingerprint>` of each."""
-    return [f"{each.id}:{fingerprint(where.answers.get(each.id), each)}" for each in option_sets if each.selection_type != "statement"]
+    return [f"{each.id}:{fingerprint(where.answers.get(each.id), each)}" for each in option_sets if is_answered_by_hand(each)]
 
 
 @dataclass(frozen=True, slots=True)

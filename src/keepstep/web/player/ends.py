@@ -6,7 +6,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from keepstep.actions.passages import renew_passage, send_passage, token_of
+from keepstep.actions.passages import PageSaved, renew_passage, save_page, send_passage, token_of
 from keepstep.config import Resources
 from keepstep.core.reference import reference_of
 from keepstep.db.transaction import open_read, open_write
@@ -18,7 +18,7 @@ from keepstep.web.player.held import held_page
 from keepstep.web.player.respondent import context_of, forget_last, keep_passage, opened, way_of
 from keepstep.web.player.route import PlayerRoute
 from keepstep.web.player.showing import Showing, check_page, copy_page, copy_text, end_page, said_of, showing, showing_sent
-from keepstep.web.player.steps import posted_of
+from keepstep.web.player.steps import posted_of, text_of
 from keepstep.web.player.way import Way
 
 router = page_router(route_class=PlayerRoute)
@@ -42,7 +42,7 @@ async def check(request: Request, ref: str, run_id: str) -> Response:
 
 @router.post("/w/{ref}/{run_id}/check", name="page:player-send")
 async def send(request: Request, ref: str, run_id: str) -> Response:
-    """Sends the answers; sent twice, it is one run."""
+    """Sends the answers; sent twice, it is one run. The buttons of the languages only show them anew."""
     resources: Resources = request.app.state.resources
     require_own_origin(request, resources.settings.base_url)
     way = way_of(request, ref, run_id)
@@ -51,6 +51,10 @@ async def send(request: Request, ref: str, run_id: str) -> Response:
         async with open_write(resources.engine) as tx:
             passage, _ = await opened(request, tx, run_id, locked=True)
             ctx = context_of(request, passage.state.origin_wizard_id)
+            language = text_of(posted, "to_language")
+            if language and passage.state.status != "completed":
+                await save_page(ctx, tx, passage, PageSaved(answers={}, language=language))
+                return see_other(request, way.to("check"))
             sending = None if passage.state.status == "completed" else await send_passage(ctx, tx, passage)
     except NotAdmitted as refused:
         return held_page(request, way, posted, refused)

@@ -1,47 +1,50 @@
 """A form that came too late: its run was sent, put away, or is no longer known here. What was typed is shown, or kept to be sent again."""
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from keepstep.core.question_pages import paged
-from keepstep.core.structure import Structure
-from keepstep.core.text import text_in
 from keepstep.errors import PassageUnknown, Problem
-from keepstep.queries.passages import Passage
+from keepstep.queries.runs import RunState
 from keepstep.web.player.respondent import RESUME_FIELD
 from keepstep.web.player.route import player_page
 from keepstep.web.player.way import Way
 from keepstep.web.problems import status_of
-from keepstep.web.questions.posted import Posted
+from keepstep.web.questions.controls import CONTROLS
+from keepstep.web.questions.posted import Posted, texts_of
+from keepstep.web.questions.shown import shown_answer
+from keepstep.web.questions.situation import Situation
 from keepstep.web.texts import language_of
 
 _QUESTION: Final = re.compile(r"q-([0-9a-f-]{36})(?:-\w+(?:-\w+)?)?")
 _MOST: Final = 2_000
 
 
-def held_page(request: Request, way: Way, posted: Posted, problem: Problem | None, passage: Passage | None = None) -> HTMLResponse:
-    """`problem` None: the run was sent already. Where the link to resume helps, the form goes on with what it held."""
-    structure = paged(passage.state.version.structure) if passage else None
-    language = passage.state.language if passage else language_of(request.headers.get("accept-language"))
+def held_page(request: Request, way: Way, posted: Posted, problem: Problem | None, run: RunState | None = None) -> HTMLResponse:
+    """`problem` None: the run was sent already. Where the link to resume helps, the form goes on with what it held.
+
+    `run` only where the request brought what opens it: what was asked is nobody else's to read.
+    """
+    language = run.language if run else language_of(request.headers.get("accept-language"))
     can_resume = isinstance(problem, PassageUnknown)
     return player_page(
         request,
         "held.html",
         language=language,
         status=status_of(problem) if problem else 409,
-        direction="ltr",
+        direction=Situation(language).direction,
         name="",
         embedded=bool(way.embedded),
         way=way,
         problem=problem,
         can_resume=can_resume,
+        tried=next((str(each) for each in posted.get(RESUME_FIELD, ()) if str(each).strip()), ""),
         action=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         kept=_texts(posted) if can_resume else (),
-        typed=_typed(posted, structure, language),
+        typed=list(_typed_in(posted, run) if run else _typed(posted)),
         had_files=any(not isinstance(each, str) and each.filename for values in posted.values() for each in values),
     )
 
@@ -51,17 +54,25 @@ def _texts(posted: Posted) -> list[tuple[str, str]]:
     return [each for each, _ in zip(found, range(_MOST), strict=False)]
 
 
-def _typed(posted: Posted, structure: Structure | None, language: str) -> list[tuple[str, str]]:
-    """What was typed by the name of its question, where the version is known; else without one."""
-    known: Mapping[str, Any] = structure.option_set_by_id if structure else {}
+def _typed_in(posted: Posted, run: RunState) -> Iterator[tuple[str, str]]:
+    """What was typed in words, by the wording of its question."""
+    structure = run.version.structure
+    situation = Situation(run.language, structure.default_language)
+    for option_set in structure.option_sets:
+        texts = texts_of(posted, option_set)
+        if option_set.hidden or option_set.selection_type == "file" or not any(texts.values()):
+            continue
+        reading = CONTROLS[option_set.selection_type].read(texts, option_set, situation)
+        text = shown_answer({"value": reading.value} | ({"other": reading.other} if reading.other else {}), option_set, situation)
+        if text:
+            yield situation.text(option_set.name), text
+
+
+def _typed(posted: Posted) -> Iterator[tuple[str, str]]:
+    """The same where nobody may know what was asked: as it was sent."""
     found: dict[str, list[str]] = {}
     for name, values in posted.items():
         question = _QUESTION.fullmatch(name)
         if question:
-            texts = [value for value in values if isinstance(value, str) and value.strip()]
-            found.setdefault(question[1], []).extend(texts)
-    return [(_label(known.get(each), language), " ".join(texts)) for each, texts in found.items() if texts]
-
-
-def _label(option_set: Any, language: str) -> str:
-    return "" if option_set is None else text_in(option_set.name, language, language)
+            found.setdefault(question[1], []).extend(value for value in values if isinstance(value, str) and value.strip())
+    yield from (("", " ".join(texts)) for texts in found.values() if texts)

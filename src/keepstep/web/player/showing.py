@@ -13,14 +13,25 @@ from keepstep.core.flow import AS_STORED, evaluate
 from keepstep.core.logic import inputs_of
 from keepstep.core.question_pages import paged
 from keepstep.core.reference import reference_of
-from keepstep.core.structure import Step, Structure, choices_of
+from keepstep.core.structure import Calculated, Step, Structure, choices_of
 from keepstep.queries.passages import Passage
 from keepstep.queries.runs import clock_of
 from keepstep.web.player.colliding import fingerprints
 from keepstep.web.player.respondent import frames_of
 from keepstep.web.player.route import player_page
 from keepstep.web.player.way import Way
-from keepstep.web.questions.passage import Standing, Turn, check_view, ending_of, issues_of, standing, step_before, step_view
+from keepstep.web.questions.passage import (
+    SHOWN,
+    Standing,
+    Turn,
+    check_view,
+    ending_of,
+    is_answered_by_hand,
+    issues_of,
+    standing,
+    step_before,
+    step_view,
+)
 from keepstep.web.questions.situation import situation_of
 from keepstep.web.questions.view import issues_by_option_set
 from keepstep.web.questions.wording import Said, said
@@ -84,7 +95,7 @@ def resume_point(shown: Showing) -> str:
         return shown.way.step(where.steps[0].key)
     wrong = issues_by_option_set(issues_of(where), where.structure)
     for step in where.steps:
-        questions = [each for each in where.questions(step) if each.selection_type != "statement"]
+        questions = [each for each in where.questions(step) if is_answered_by_hand(each)]
         if any(each.id in wrong or each.id not in answers for each in questions):
             return shown.way.step(step.key)
     return shown.way.to("check")
@@ -137,6 +148,7 @@ def _is_live(structure: Structure, step: Step) -> bool:
         own = {each.id for each in step.option_sets}
         conditions = [each.visible_if for each in step.option_sets]
         conditions += [option.visible_if for each in step.option_sets for option in choices_of(each)]
+        conditions += [each.expression for each in step.option_sets if isinstance(each, Calculated) and each.presentation.get(SHOWN)]
         known[step.id] = any(own & set(inputs_of(each)) for each in conditions if each is not None)
     return known[step.id]
 
@@ -172,7 +184,8 @@ def change_links(shown: Showing) -> dict[str, str]:
     links = {}
     for step in shown.where.steps:
         for each in shown.where.questions(step):
-            links[each.id] = f"{shown.way.step(step.key, change='1')}#question-{each.id}"
+            if is_answered_by_hand(each):
+                links[each.id] = f"{shown.way.step(step.key, change='1')}#question-{each.id}"
     return links
 
 

@@ -18,6 +18,7 @@ from keepstep.core.structure import File, Step
 from keepstep.db.transaction import Write, open_read, open_write
 from keepstep.errors import NotAdmitted, PassageUnknown, Problem, RequestInvalid, RunErased, RunTrashed, TooLarge
 from keepstep.queries.passages import Passage
+from keepstep.queries.runs import load_run
 from keepstep.queries.wizards import is_id
 from keepstep.web.origin import require_own_origin
 from keepstep.web.pages.route import page_router, see_other
@@ -64,8 +65,12 @@ async def sent_page(request: Request, ref: str, run_id: str, key: str) -> Respon
         async with open_write(resources.engine) as tx:
             passage, token = await opened(request, tx, run_id, locked=True, posted=posted)
             answer = await _answer_to(_Sent(request, way, key, posted), tx, passage)
-    except (PassageUnknown, RunTrashed, RunErased, NotAdmitted) as problem:
+    except PassageUnknown as problem:
         return held_page(request, way, posted, problem)
+    except (RunTrashed, RunErased, NotAdmitted) as problem:
+        # Each of them comes up only once the token was found to be right.
+        async with open_read(resources.engine) as read:
+            return held_page(request, way, posted, problem, await load_run(read, run_id))
     if "resume" in posted:
         keep_passage(request, answer, way, token)
     return answer
@@ -117,7 +122,7 @@ class _Sent:
 async def _answer_to(sent: _Sent, tx: Write, passage: Passage) -> Response:
     ctx = context_of(sent.request, passage.state.origin_wizard_id)
     if passage.state.status == "completed":
-        return held_page(sent.request, sent.way, sent.posted, None, passage)
+        return held_page(sent.request, sent.way, sent.posted, None, passage.state)
     before = showing(sent.request, sent.way, passage, ctx.clock)
     step = page_of(before.structure, sent.key)
     if step is None:

@@ -5,7 +5,7 @@ The player and the preview both walk by this. Must not know storage, requests or
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from keepstep.core.clock import Clock
@@ -17,7 +17,7 @@ from keepstep.core.validate import merged, verdict_on
 from keepstep.web.questions.posted import Given, Posted, given_in
 from keepstep.web.questions.shown import shown_answer
 from keepstep.web.questions.situation import UTC, Situation, situation_of
-from keepstep.web.questions.view import Question, issues_by_option_set, question_view
+from keepstep.web.questions.view import Question, Stored, files_in, issues_by_option_set, question_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,21 @@ class Standing:
         """What the step shows now."""
         bits = zip(self.structure.option_sets, self.evaluation.asked, strict=True)
         asked = {option_set.id for option_set, bit in bits if bit == ASKED}
-        return tuple(each for each in step.option_sets if each.id in asked and not each.hidden and not isinstance(each, Calculated))
+        return tuple(each for each in step.option_sets if each.id in asked and _is_seen(each))
+
+
+# The member of a calculation's `presentation` that says that respondents see what it comes to. Without it they do not, as in the forms that
+# are imported, whose calculations have no wording: other texts pipe them.
+SHOWN: Final = "shown"
+
+
+def _is_seen(option_set: OptionSet) -> bool:
+    return not option_set.hidden and (not isinstance(option_set, Calculated) or bool(option_set.presentation.get(SHOWN)))
+
+
+def is_answered_by_hand(option_set: OptionSet) -> bool:
+    """Whether its respondent gives an answer to it, and may change that."""
+    return not isinstance(option_set, Statement | Calculated)
 
 
 def standing(structure: Structure, answers: Answers, clock: Clock, *, language: str, zone: ZoneInfo = UTC) -> Standing:
@@ -94,7 +108,7 @@ def turn_of(before: Standing, step: Step, given: Given) -> Turn:
     after = standing(before.structure, merged(before.answers, envelopes), before.clock, language=language, zone=zone)
     issues = {**_of_step(after, step, given), **_own(given, before.structure)}
     shown = given.typed.keys()
-    opened = tuple(each for each in after.questions(step) if each.id not in shown and not isinstance(each, Statement))
+    opened = tuple(each for each in after.questions(step) if each.id not in shown and is_answered_by_hand(each))
     return Turn(after, given, issues, opened)
 
 
@@ -178,6 +192,7 @@ class Row:
     option_set_id: str
     label: str
     text: str
+    files: tuple[Stored, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +205,7 @@ class Section:
 
 
 def check_view(where: Standing) -> tuple[Section, ...]:
-    """Every answer that the respondent gave, by step; calculations are not theirs to change and are left out."""
+    """Every answer that the respondent gave, by step, and the calculations that they see."""
     sections = (Section(step.id, where.situation.text(step.name), tuple(_rows(where, where.questions(step)))) for step in where.steps)
     return tuple(section for section in sections if section.rows)
 
@@ -199,9 +214,10 @@ def _rows(where: Standing, option_sets: Iterable[OptionSet]) -> Iterable[Row]:
     for option_set in option_sets:
         if isinstance(option_set, Statement):
             continue
-        envelope = where.answers.get(option_set.id)
+        envelope = _envelope(where, option_set)
         text = shown_answer(envelope, option_set, where.situation) if is_answered(envelope) else ""
-        yield Row(option_set.id, where.situation.text(option_set.name), text)
+        files = files_in(envelope, where.situation) if option_set.selection_type == "file" else ()
+        yield Row(option_set.id, where.situation.text(option_set.name), text, files)
 
 
 def ending_of(where: Standing) -> Ending | None:

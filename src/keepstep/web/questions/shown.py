@@ -32,7 +32,7 @@ def _in_words(value: Any, option_set: OptionSet, situation: Situation) -> str | 
         return str(format_datetime(moment.astimezone(situation.zone), "d MMMM y, HH:mm", locale=situation.locale))
     if kind == "time" and (clock := as_time(value)) is not None:
         return str(format_time(clock, "HH:mm:ss" if clock.second else "HH:mm", locale=situation.locale))
-    if kind in ("number", "integer", "slider") and isinstance(value, int | Decimal) and not isinstance(value, bool):
+    if kind in ("number", "integer", "slider", "calculated") and isinstance(value, int | Decimal) and not isinstance(value, bool):
         unit = situation.text(option_set.unit)
         return f"{number_text(value, situation.locale)} {unit}".strip()
     return None

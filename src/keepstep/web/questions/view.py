@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from keepstep.core.issue import Issue, pointer
 from keepstep.core.logic import compile_expression, truth
-from keepstep.core.selection import display
 from keepstep.core.structure import ChoiceFields, File, Option, OptionSet, Rating, Slider, Statement, Structure
 from keepstep.core.text import Text
 from keepstep.web.questions.controls import CONTROLS, Texts, filled, first, other_code, points_of
 from keepstep.web.questions.posted import field_name
+from keepstep.web.questions.shown import shown_answer
 from keepstep.web.questions.situation import Situation
 from keepstep.web.questions.wording import Said, said, size_text
 from keepstep.web.texts import message
@@ -113,7 +113,7 @@ def question_view(
         inputs=_inputs(option_set, texts, errors),
         choices=_choices(option_set, texts, situation),
         other=_other(option_set, texts, envelope),
-        files=_files(envelope, situation),
+        files=files_in(envelope, situation),
         limits=_limits(option_set, situation),
         text=_text(option_set, situation, envelope),
         direction=situation.direction,
@@ -183,7 +183,8 @@ def _other(option_set: OptionSet, texts: Texts, envelope: Mapping[str, Any] | No
 # --- the rest ------------------------------------------------------------------------------------------------------
 
 
-def _files(envelope: Mapping[str, Any] | None, situation: Situation) -> tuple[Stored, ...]:
+def files_in(envelope: Mapping[str, Any] | None, situation: Situation) -> tuple[Stored, ...]:
+    """The files that an answer names."""
     stored = (envelope or {}).get("value")
     if not isinstance(stored, list):
         return ()
@@ -211,7 +212,7 @@ def _text(option_set: OptionSet, situation: Situation, envelope: Mapping[str, An
     """What a statement says, or a calculation came to."""
     words: Text | None = option_set.text if isinstance(option_set, Statement) else None
     if option_set.selection_type == "calculated":
-        return display(envelope, option_set, situation.language, situation.default_language)
+        return shown_answer(envelope, option_set, situation)
     return situation.text(words)
 
 

@@ -3,6 +3,7 @@
 A text is a pattern for the catalogue and what it names, so that the template translates it. Must not know HTML.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -142,13 +143,18 @@ def _named(issue: Issue, option_set: OptionSet, situation: Situation) -> dict[st
     limits = {name: _limit(name, getattr(constraints, name, None), situation) for name in type(constraints).model_fields if name in _LIMITS}
     alone = next((option for option in choices_of(option_set) if option.exclusive), None)
     return {
-        "name": quoted(situation.text(option_set.name), situation.language),
+        "name": _apart(quoted(situation.text(option_set.name), situation.language)),
         "example": number_text(Decimal("12.5"), situation.locale),
         "exclusive": situation.text(alone.label) if alone else "",
         "parts": ", ".join(part for part in issue.pointer.split("/")[2:]),
         **limits,
         **_from_sentence(issue, option_set, situation),
     }
+
+
+def _apart(name: str) -> str:
+    """A name that is written from the right keeps to itself in a sentence that is not (Unicode's isolates)."""
+    return f"\u2068{name}\u2069" if any(unicodedata.bidirectional(each) in ("R", "AL") for each in name) else name
 
 
 _LIMITS: Final = frozenset("min max step max_decimals min_length max_length min_choices max_choices max_files max_size regions".split())

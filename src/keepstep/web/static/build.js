@@ -295,6 +295,7 @@
       // Only what was touched: what somebody else changed in the other inputs meanwhile is not taken back.
       const touched = [...form.elements].filter((each) => each.name && each.type !== "hidden" && isTouched(each)).map((each) => each.name);
       data.set("has", touched.join(","));
+      data.delete("whole");
     }
     return new URLSearchParams(data).toString();
   }

@@ -54,7 +54,7 @@
     }
   });
 
-  // Questions that answers on the same page open or close: the server says which, what stands in the others stays untouched.
+  // Questions that answers on the same page open or close, and what is calculated from them: the server says it, what stands in the others stays untouched.
   const form = document.querySelector("form[data-live]");
   if (form) {
     let pending, asked = 0;
@@ -64,6 +64,8 @@
       let last = null;
       for (const each of [...fresh.children]) {
         const old = known.get(each.id);
+        const result = old?.querySelector("output");
+        if (result) result.replaceWith(each.querySelector("output"));
         const here = old || each;
         known.delete(each.id);
         if (old?.hidden) show(old, true);
