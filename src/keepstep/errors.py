@@ -79,12 +79,6 @@ class IdTaken(Problem):
     kind, code, title = "invalid", "id-taken", "An id belongs to another wizard"
 
 
-class PolicyUnavailable(Problem):
-    """The policy for runs in progress is not available in this release. Use `finish`."""
-
-    kind, code, title = "invalid", "policy-unavailable", "This policy is not available yet"
-
-
 class FileUnreadable(Problem):
     """The uploaded or named file is not what it says it is, or cannot be read. The detail names the place."""
 

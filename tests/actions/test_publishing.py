@@ -10,7 +10,7 @@ from keepstep.actions.publishing import Publishing, publish_draft, roll_back
 from keepstep.actions.wizards import NewWizard, WizardPatch, change_wizard, create_wizard
 from keepstep.core.structure import dump
 from keepstep.db.tables import version_option_sets
-from keepstep.errors import NothingToPublish, PolicyUnavailable, PreconditionRequired, Problem, Stale, StructureInvalid, VersionNotFound
+from keepstep.errors import NothingToPublish, PreconditionRequired, Problem, Stale, StructureInvalid, VersionNotFound
 from keepstep.queries.drafts import get_draft
 from keepstep.queries.history import list_versions
 from keepstep.queries.versions import version_by_number
@@ -51,12 +51,6 @@ async def test_publishing_needs_the_state_that_was_seen(desk: Desk) -> None:
         await desk.do(publish_draft, survey.wizard, Publishing(), Consent(seen="1"))
     assert stale.value.extra["etag"] == "2"
     assert [edit["edit"] for edit in stale.value.extra["changed"]["edits"]] == ["Change wizard: name"]
-
-
-async def test_policies_for_runs_in_progress_come_later(desk: Desk) -> None:
-    survey = await desk.survey(publish=False)
-    with pytest.raises(PolicyUnavailable):
-        await desk.do(publish_draft, survey.wizard, Publishing(in_progress="migrate"), Consent(seen="1"))
 
 
 async def test_a_dangling_reference_stops_publishing_and_is_named(desk: Desk) -> None:

@@ -184,6 +184,6 @@ async def _published(ctx: Context, tx: Write, imported: ImportedWizard, file: Wi
     publishing = Publishing(change_summary=SUMMARY.format(plain_name(file.filename)))
     report = await report_of_publish(ctx, tx, state.wizard.id, publishing)
     if any(not reported.impact.is_nothing for reported in report.report.changes):
-        return replace(imported, unconfirmed=report)
+        return replace(imported, unconfirmed=report.stored)
     published = await publish_draft(ctx, tx, state.wizard.id, publishing, Consent(seen="*", confirm=report.token))
     return replace(imported, wizard=published.wizard, published=published)

@@ -5,15 +5,16 @@ A version is written once, with one row for each of its option sets, and never a
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from sqlalchemy import insert, update
 
 from keepstep.actions.audit import audit_wizard
-from keepstep.actions.confirm import Confirmable, Consent, confirmable, counted_report, require_confirmed, require_counted
+from keepstep.actions.confirm import Confirmable, Consent, confirmable, counted_report, numbers_in, require_confirmed, require_counted
 from keepstep.actions.context import Context
 from keepstep.actions.drafts import check_draft_seen, draft_to_edit, make_edit
+from keepstep.actions.policies import Policied, Policy, keep_policy, policied, require_faultless
 from keepstep.actions.registry import reserve
 from keepstep.core import edits as e
 from keepstep.core.faults import problems_in
@@ -21,27 +22,29 @@ from keepstep.core.impact import Report
 from keepstep.core.integrity import structure_digest, version_record
 from keepstep.core.issue import to_errors
 from keepstep.core.look_alikes import LookAlike, look_alikes
+from keepstep.core.plan_changes import Said
 from keepstep.core.shelf import Shelved
 from keepstep.core.structure import Structure, dump
 from keepstep.db.tables import version_option_sets, wizard_versions, wizards
 from keepstep.db.transaction import UNIQUE, Read, Write
-from keepstep.errors import NothingToPublish, PolicyUnavailable, Stale, StructureInvalid
+from keepstep.errors import ImpactUnconfirmed, NothingToPublish, Stale, StructureInvalid
 from keepstep.queries.drafts import WizardDraft, get_draft, reserved_of
 from keepstep.queries.history import last_version
+from keepstep.queries.migration_jobs import Job
 from keepstep.queries.versions import Version, version_by_id, version_by_number
 from keepstep.queries.wizards import Wizard
-
-Policy = Literal["finish", "offer", "migrate"]
-# The others move runs, which needs plans; they are refused until those are built (semantics 20).
-AVAILABLE_POLICIES: Final[frozenset[Policy]] = frozenset({"finish"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publishing:
-    """How to publish: what to tell about it, what becomes of runs in progress on older versions, and which version to go back to."""
+    """How to publish: what to tell about it, what becomes of runs in progress on older versions, and which version to go back to.
+
+    `said` completes the plan by which they are offered the new version, or moved to it.
+    """
 
     change_summary: str | None = None
     in_progress: Policy = "finish"
+    said: Said = field(default_factory=Said)
     rolls_back_to: int | None = None
 
 
@@ -53,49 +56,89 @@ class Plan:
     publishing: Publishing
     active: Version | None
     report: Confirmable
+    policy: Policied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A new version. `draft_kept`: a rollback left a draft alone that had changes of its own."""
+    """A new version. `draft_kept`: a rollback left a draft alone that had changes of its own. `job`: what moves the runs in progress."""
 
     wizard: Wizard
     version: Version
     report: Report
+    policy: Policied
+    job: Job | None = None
     draft_kept: bool = False
 
 
-async def publish_draft(ctx: Context, tx: Write, wizard_ref: str, publishing: Publishing, consent: Consent) -> Published:
-    """The draft as the next version, active from now on. Runs in progress finish on theirs.
+@dataclass(frozen=True, slots=True)
+class PublishReport:
+    """What publishing would mean for what is stored, and for runs in progress, with one token for both."""
 
-    Raises NothingToPublish, StructureInvalid, PolicyUnavailable, ImpactUnconfirmed, Stale, PreconditionRequired.
+    stored: Confirmable
+    policy: Policied
+
+    @property
+    def report(self) -> Report:
+        return self.stored.report
+
+    @property
+    def token(self) -> str:
+        return self.stored.token
+
+    def to_json(self) -> dict[str, Any]:
+        """`{changes, impact, in_progress, confirm}`."""
+        return self.stored.to_json() | {"in_progress": self.policy.to_json()}
+
+
+async def publish_draft(ctx: Context, tx: Write, wizard_ref: str, publishing: Publishing, consent: Consent) -> Published:
+    """The draft as the next version, active from now on. What becomes of runs in progress, `publishing` says.
+
+    Raises NothingToPublish, StructureInvalid, PlanInvalid, ImpactUnconfirmed, Stale, PreconditionRequired.
     """
     state = await draft_to_edit(ctx, tx, wizard_ref)
     await check_draft_seen(tx, state, consent.seen)
     plan = await _publish_plan(ctx, tx, state, publishing)
-    _require_consent(ctx, plan.report, consent)
+    _require_consent(ctx, plan, consent)
     version = await _store_version(ctx, tx, state.wizard, plan)
-    return Published(wizard=_with_active(state.wizard, version), version=version, report=plan.report.report)
+    job = await keep_policy(ctx, tx, version, plan.policy)
+    wizard = _with_active(state.wizard, version)
+    return Published(wizard=wizard, version=version, report=plan.report.report, policy=plan.policy, job=job)
 
 
-async def report_of_publish(ctx: Context, tx: Read, wizard_ref: str, publishing: Publishing) -> Confirmable:
-    """What `publish_draft` would mean for stored runs, with the token that it takes; nothing changes. Raises what it raises."""
+async def report_of_publish(ctx: Context, tx: Read, wizard_ref: str, publishing: Publishing) -> PublishReport:
+    """What `publish_draft` would mean for stored runs, with the token that it takes; nothing changes. Raises what it raises, but for
+    faults of the plan of runs in progress, which it tells.
+    """
     state = await get_draft(tx, ctx.actor, wizard_ref, "edit")
-    return (await _publish_plan(ctx, tx, state, publishing)).report
+    plan = await _publish_plan(ctx, tx, state, publishing)
+    return PublishReport(plan.report, plan.policy)
 
 
 async def _publish_plan(ctx: Context, tx: Read, state: WizardDraft, publishing: Publishing) -> Plan:
     structure, active = state.draft.structure, await active_version(tx, state.wizard)
-    _check_policy(publishing.in_progress)
     _check_differs(active, structure)
     # In a thread: 100,000 comparisons take seconds, in which the server goes on answering others.
     await asyncio.to_thread(check_publishable, structure, state.draft.shelf)
-    return Plan(structure, publishing, active, await publish_report(ctx, tx, state.wizard, active, structure))
+    report = await whole_report(ctx, tx, state.wizard, (active, structure), publishing)
+    return Plan(structure, publishing, active, report.stored, report.policy)
 
 
 async def publish_report(ctx: Context, tx: Read, wizard: Wizard, active: Version | None, structure: Structure) -> Confirmable:
-    """What publishing this structure now would mean for stored runs, with the token that `publish_draft` takes."""
-    return confirmable(ctx, wizard, ("publish", wizard.id), await _report(ctx, tx, wizard, active, structure))
+    """What publishing this structure now would mean for stored runs, with the token that `publish_draft` takes where runs in progress
+    finish on their version.
+    """
+    return (await whole_report(ctx, tx, wizard, (active, structure), Publishing())).stored
+
+
+async def whole_report(
+    ctx: Context, tx: Read, wizard: Wizard, between: tuple[Version | None, Structure], publishing: Publishing
+) -> PublishReport:
+    """The same with what becomes of runs in progress."""
+    active, structure = between
+    policy = await policied(ctx, tx, wizard, publishing.in_progress, (structure, publishing.said))
+    request = ("publish", wizard.id, *policy.bound())
+    return PublishReport(confirmable(ctx, wizard, request, await _report(ctx, tx, wizard, active, structure)), policy)
 
 
 async def _report(ctx: Context, tx: Read, wizard: Wizard, active: Version | None, structure: Structure) -> Report:
@@ -109,20 +152,29 @@ async def suggested_matches(tx: Read, wizard: Wizard, report: Report) -> tuple[L
     return look_alikes(changes, (await reserved_of(tx, wizard.id)).values) if changes else ()
 
 
-def _require_consent(ctx: Context, now: Confirmable, consent: Consent) -> None:
-    """Publishing asks whenever anything stored is touched."""
-    if any(not reported.impact.is_nothing for reported in now.report.changes):
-        require_confirmed(ctx, now, consent.confirm)
-        require_counted(now, consent.counted)
+def _require_consent(ctx: Context, plan: Plan, consent: Consent) -> None:
+    """Publishing asks whenever anything stored is touched, and whenever runs in progress are to go elsewhere."""
+    now, policy = plan.report, plan.policy
+    require_faultless(policy)
+    counted, bar, shown = (consent.counted or "").partition("|")
+    try:
+        if policy.asks or any(not reported.impact.is_nothing for reported in now.report.changes):
+            require_confirmed(ctx, now, consent.confirm)
+            require_counted(now, counted or None)
+    except ImpactUnconfirmed as unconfirmed:
+        raise ImpactUnconfirmed(unconfirmed.detail, **PublishReport(now, policy).to_json()) from None
+    if consent.counted and policy.asks and bar + shown != policy.numbers():
+        detail = "The numbers of runs in progress have changed since this was shown."
+        raise ImpactUnconfirmed(detail, **PublishReport(now, policy).to_json())
+
+
+def shown_numbers(report: PublishReport) -> str:
+    """What a page says in `Consent.counted`: every number that it showed."""
+    return numbers_in(report.stored.report.impact) + report.policy.numbers()
 
 
 async def active_version(tx: Read, wizard: Wizard) -> Version | None:
     return None if wizard.active_version_id is None else await version_by_id(tx, wizard.active_version_id)
-
-
-def _check_policy(policy: Policy) -> None:
-    if policy not in AVAILABLE_POLICIES:
-        raise PolicyUnavailable(f"Runs in progress can only finish on their version in this release; {policy!r} is not available.")
 
 
 def _check_differs(active: Version | None, structure: Structure) -> None:
@@ -210,25 +262,28 @@ async def roll_back(ctx: Context, tx: Write, wizard_ref: str, publishing: Publis
     state = await draft_to_edit(ctx, tx, wizard_ref)
     await check_draft_seen(tx, state, consent.seen)
     plan = await _rollback_plan(ctx, tx, state, publishing)
-    _require_consent(ctx, plan.report, consent)
+    _require_consent(ctx, plan, consent)
     version = await _store_version(ctx, tx, state.wizard, plan)
+    job = await keep_policy(ctx, tx, version, plan.policy)
     wizard, kept = await _followed(ctx, tx, state, plan, version)
-    return Published(wizard=wizard, version=version, report=plan.report.report, draft_kept=kept)
+    return Published(wizard=wizard, version=version, report=plan.report.report, policy=plan.policy, job=job, draft_kept=kept)
 
 
-async def report_of_rollback(ctx: Context, tx: Read, wizard_ref: str, publishing: Publishing) -> Confirmable:
-    """What `roll_back` would mean for stored runs, with the token that it takes; nothing changes. Raises what it raises."""
+async def report_of_rollback(ctx: Context, tx: Read, wizard_ref: str, publishing: Publishing) -> PublishReport:
+    """What `roll_back` would mean for stored runs, with the token that it takes; nothing changes. Raises as `report_of_publish`."""
     state = await get_draft(tx, ctx.actor, wizard_ref, "edit")
-    return (await _rollback_plan(ctx, tx, state, publishing)).report
+    plan = await _rollback_plan(ctx, tx, state, publishing)
+    return PublishReport(plan.report, plan.policy)
 
 
 async def _rollback_plan(ctx: Context, tx: Read, state: WizardDraft, publishing: Publishing) -> Plan:
     number, active = publishing.rolls_back_to or 0, await active_version(tx, state.wizard)
-    _check_policy(publishing.in_progress)
     structure = (await version_by_number(tx, state.wizard.id, number)).structure
     _check_differs(active, structure)
     report = await _report(ctx, tx, state.wizard, active, structure)
-    return Plan(structure, publishing, active, confirmable(ctx, state.wizard, ("rollback", state.wizard.id, number), report))
+    policy = await policied(ctx, tx, state.wizard, publishing.in_progress, (structure, publishing.said))
+    request = ("rollback", state.wizard.id, number, *policy.bound())
+    return Plan(structure, publishing, active, confirmable(ctx, state.wizard, request, report), policy)
 
 
 async def _followed(ctx: Context, tx: Write, state: WizardDraft, plan: Plan, version: Version) -> tuple[Wizard, bool]:

@@ -184,7 +184,7 @@ async def _confirmed(stage: Stage, wizard_id: str, plan: Plan) -> None:
 async def _publish(stage: Stage, slug: str, summary: str) -> None:
     publishing = Publishing(change_summary=summary)
     report = await stage.see(report_of_publish, slug, publishing)
-    say_report(report)
+    say_report(report.stored)
     published = await stage.do(publish_draft, slug, publishing, Consent(seen="*", confirm=report.token))
     say(f"Published as version {published.version.number}: {summary}.", "")
 
@@ -193,7 +193,7 @@ async def _roll_back(stage: Stage, slug: str) -> Published:
     heading("And back")
     publishing = Publishing(change_summary="Back to version 1", rolls_back_to=1)
     report = await stage.see(report_of_rollback, slug, publishing)
-    say_report(report)
+    say_report(report.stored)
     published = await stage.do(roll_back, slug, publishing, Consent(seen="*", confirm=report.token))
     say(f"Version 1 is live again, as version {published.version.number}.")
     return published

@@ -78,7 +78,7 @@ async def _change(stage: Stage, wizard_id: str) -> None:
     publishing = Publishing(change_summary="No e-mail, several colours, a phone number")
     report = await stage.see(report_of_publish, wizard_id, publishing)
     say("Publishing version 2 shows all of it together:")
-    say_report(report)
+    say_report(report.stored)
     await stage.do(publish_draft, wizard_id, publishing, Consent(seen="*", confirm=report.token))
 
 

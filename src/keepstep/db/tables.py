@@ -432,6 +432,8 @@ passages: Final = Table(
     _at("created_at"),
     _at("expires_at"),
     Column("forms", Json, nullable=False),
+    # The version that was offered to the respondent last and that they would rather not have.
+    _id("declined_version_id", nullable=True),
     _is_digest("digest"),
     CheckConstraint("octet_length(nonce) = 16", name="nonce"),
     _is_object("forms"),
@@ -474,10 +476,14 @@ plans: Final = Table(
     _at("updated_at"),
     _at("approved_at", nullable=True),
     _id("approved_by", nullable=True),
+    # Of the plan that a version was published with, for the runs in progress at that time; at most one for each version.
+    Column("policy", Text),
     _is_object("content"),
     _is_digest("digest"),
     CheckConstraint("revision >= 1", name="revision"),
+    _one_of("policy", "offer", "migrate"),
     Index(None, "origin_wizard_id", "id"),
+    Index("uq_plans_target_id_policy", "target_id", unique=True, postgresql_where=text("policy IS NOT NULL")),
 )
 
 # One pass over the runs of a plan: counting them, moving them, or taking a move back.

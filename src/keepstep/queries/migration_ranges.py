@@ -53,6 +53,8 @@ async def reach_of(tx: Read, job: Job, sources: Sequence[str]) -> Reach:
         _OWN.started_at <= job.frozen_at,
     ]
     conditions += [among(job.scope["run_ids"])] if "run_ids" in job.scope else []
+    # Those that nobody has sent yet, whether or not they count as abandoned.
+    conditions += [_OWN.status != "completed"] if "unsent" in job.scope else []
     if "filter" not in job.scope:
         return Reach(wizard_runs, conditions, _OWN.id)
     head = and_(run_revisions.c.run_id == _OWN.id, run_revisions.c.revision == _OWN.revision)

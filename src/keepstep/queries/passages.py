@@ -24,7 +24,7 @@ from keepstep.queries.wizards import referred
 class Passage:
     """`forms`: which form last saved each page, by the page's id. `wizard_ref`: the slug of the wizard now, or its id without one.
 
-    `settings` are the wizard's, empty once it is removed.
+    `settings` are the wizard's, empty once it is removed. `declined_version_id`: the version that was offered last and declined.
     """
 
     state: RunState
@@ -34,6 +34,7 @@ class Passage:
     forms: Mapping[str, str]
     wizard_ref: str
     settings: Mapping[str, Any]
+    declined_version_id: str | None = None
 
 
 _PASSAGE: Final = (
@@ -67,6 +68,7 @@ async def load_passage(tx: Read, token: str, now: datetime, *, locked: bool = Fa
         forms=row.forms,
         wizard_ref=row.slug or str(row.origin_wizard_id),
         settings=row.settings or {},
+        declined_version_id=row.declined_version_id,
     )
 
 

@@ -114,11 +114,19 @@ def structures_in(versions: Versions) -> Mapping[str, Structure]:
 
 async def faults_of(tx: Read, wizard_id: str, plan: Plan, clock: Clock) -> tuple[Issue, ...]:
     """Everything that is wrong with the plan, held to the answers that are stored now."""
-    versions = await versions_by_id(tx, wizard_id)
+    return await faults_among(tx, wizard_id, plan, (await versions_by_id(tx, wizard_id), clock))
+
+
+async def faults_among(tx: Read, wizard_id: str, plan: Plan, of: tuple[Versions, Clock], *, unsent: bool = False) -> tuple[Issue, ...]:
+    """The same of a plan among these versions, one of which may still be a draft. `unsent`: only runs that are not complete count."""
+    versions, clock = of
     target = versions[plan.target].structure
     doubtful = sorted({option_set_id for _, option_set_id in _doubtful(plan, versions)})
     counts = await stored_counts(tx, wizard_id, doubtful, as_of=clock.at) if doubtful else None
-    used = {} if counts is None else _used(plan, versions, counts.answers)
+    answers = {} if counts is None else counts.answers
+    if unsent:
+        answers = {name: tuple(each for each in tallies if each.status != "completed") for name, tallies in answers.items()}
+    used = {} if counts is None else _used(plan, versions, answers)
     return faults_in_plan(plan, structures_in(versions), target, clock, used=used)
 
 

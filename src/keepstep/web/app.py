@@ -64,7 +64,7 @@ from keepstep.web.pages import (
 )
 from keepstep.web.pages import runs as runs_pages
 from keepstep.web.pages.provider import CALLBACK
-from keepstep.web.player import ends, nowhere, own_files, start, steps
+from keepstep.web.player import changed, ends, nowhere, own_files, start, steps
 from keepstep.web.problems import answer_problems
 from keepstep.web.session import SignedInCache
 from keepstep.web.warmth import warm
@@ -92,6 +92,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     start.router,
     ends.router,
     own_files.router,
+    changed.router,
     home.router,
     build.router,
     build_copy.router,

@@ -192,22 +192,6 @@ async def test_publishing_by_hand_over_a_problem_is_refused_with_the_problem(
     assert len(await versions(resources)) == 1
 
 
-async def test_the_ways_that_do_not_exist_yet_say_so_and_are_refused(
-    admin_browser: Browser, survey: WebSurvey, resources: Resources
-) -> None:
-    await change(survey, survey.email, help="x")
-    page = await admin_browser.open(path(survey))
-    for label, there in (("Finish on their version", True), ("Offer the new version", False), ("Migrate by plan", False)):
-        field = page.labelled(label)
-        assert field.has_attr("disabled") != there
-        assert field.has_attr("checked") == there
-        spoken = " ".join(page.one(f"#{each}").get_text() for each in str(field["aria-describedby"]).split())
-        assert ("Not available yet." in spoken and "makes no plans yet" in spoken) != there
-    answer = await admin_browser.press(page, "Publish version 2", {"in_progress": "offer"})
-    assert (answer.status_code, len(await versions(resources))) == (422, 1)
-    assert "not available" in Page(answer).text("[role=alert]")
-
-
 async def test_runs_in_progress_are_counted_with_their_versions(admin_browser: Browser, survey: WebSurvey) -> None:
     for _ in range(2):
         await survey.client.post(f"{survey.url}/runs", json={"answers": {"full-name": "Ann"}})

@@ -234,6 +234,37 @@ class ReportAnswer(BaseModel):
     confirm: str
 
 
+class UnsentRuns(BaseModel):
+    """Runs of one version by status."""
+
+    version_number: int
+    completed: int
+    in_progress: int
+    abandoned: int
+    trashed: int
+
+
+class InProgress(BaseModel):
+    """What becomes of runs in progress. `runs`: the versions that have some. The rest is of `offer` and `migrate`: the plan, every fault of
+    it, and, without faults, the runs by what it makes of them; those that it does not move finish where they are.
+    """
+
+    policy: Literal["finish", "offer", "migrate"]
+    runs: list[UnsentRuns]
+    plan_digest: str = _MAY
+    faults: list[Issue] = _MAY
+    mapping: list[dict[str, Any]] = _MAY
+    on_conflict: str = _MAY
+    groups: list[dict[str, Any]] | None = _MAY
+    moves: int = _MAY
+
+
+class PublishReport(ReportAnswer):
+    """What a publish touches, with what becomes of runs in progress."""
+
+    in_progress: InProgress
+
+
 class DraftProblem(Issue):
     """A finding about the draft."""
 
@@ -308,6 +339,8 @@ class PublishedVersion(VersionAnswer):
     impact: ImpactAnswer
     draft_kept: bool
     draft_revision: int
+    in_progress: InProgress
+    job_id: str | None = Field(description="The job that moves runs in progress, of `migrate`.")
 
 
 # --- drafts --------------------------------------------------------------------------------------------------------

@@ -18,12 +18,14 @@ from keepstep.actions.publishing import (
 from keepstep.core import jsonvalue
 from keepstep.core.answers_schema import answers_schema
 from keepstep.core.jsonvalue import unstorable_text
+from keepstep.core.plan_changes import Said
 from keepstep.core.structure import dump
 from keepstep.errors import RequestInvalid
 from keepstep.queries.history import VersionLine, get_version_line, list_versions
 from keepstep.queries.versions import Version, version_by_number
 from keepstep.queries.wizards import get_wizard
 from keepstep.web.api import shapes
+from keepstep.web.api.plans import PlanWords
 from keepstep.web.api.wizards import Confirm, DryRun, WizardRef
 from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, WriteTx
 from keepstep.web.etags import Seen, tag_header
@@ -41,7 +43,12 @@ class Publish(RequestBody):
     """How to publish. `confirm` may stand here or in the query."""
 
     change_summary: Annotated[str, Field(max_length=5_000)] | None = None
-    in_progress: Literal["finish", "offer", "migrate"] = "finish"
+    in_progress: Literal["finish", "offer", "migrate"] = Field(
+        "finish",
+        description="Runs in progress on older versions: finish there; are offered the new version when their respondent comes back; "
+        "or are moved to it by a job.",
+    )
+    plan: PlanWords | None = Field(None, description="Of `offer` and `migrate`: what completes the plan that ids make.")
     confirm: Annotated[str, Field(max_length=20_000)] | None = None
 
 
@@ -77,7 +84,8 @@ def _publishing(body: Publish) -> Publishing:
     if body.change_summary is not None and (reason := unstorable_text(body.change_summary)):
         raise RequestInvalid(reason, errors=[{"pointer": "/change_summary", "code": "text-unstorable", "detail": reason}])
     number = body.version_number if isinstance(body, Rollback) else None
-    return Publishing(change_summary=body.change_summary, in_progress=body.in_progress, rolls_back_to=number)
+    said = Said() if body.plan is None else body.plan.said()
+    return Publishing(change_summary=body.change_summary, in_progress=body.in_progress, said=said, rolls_back_to=number)
 
 
 async def _published(tx: ReadTx, published: Published) -> ExactJson:
@@ -85,6 +93,7 @@ async def _published(tx: ReadTx, published: Published) -> ExactJson:
     wizard, version = published.wizard, published.version
     body = _whole(await get_version_line(tx, wizard, version.number), version)
     body |= {"impact": published.report.impact.to_json(), "draft_kept": published.draft_kept, "draft_revision": wizard.draft_revision}
+    body |= {"in_progress": published.policy.to_json(), "job_id": None if published.job is None else published.job.id}
     location = {"Location": f"/api/v1/wizards/{wizard.id}/versions/{version.number}"}
     return with_headers(body, status=201, headers=location | tag_header(str(wizard.draft_revision)))
 
@@ -93,7 +102,7 @@ async def _published(tx: ReadTx, published: Published) -> ExactJson:
     "/api/v1/wizards/{wizard_ref}/publish",
     status_code=201,
     summary="Publish the draft",
-    responses=shapes.answers(shapes.PublishedVersion, 201) | shapes.answers(shapes.ReportAnswer),
+    responses=shapes.answers(shapes.PublishedVersion, 201) | shapes.answers(shapes.PublishReport),
 )
 async def publish(
     ctx: CurrentContext,
@@ -116,7 +125,7 @@ async def publish(
     "/api/v1/wizards/{wizard_ref}/rollback",
     status_code=201,
     summary="Publish an old version's structure again",
-    responses=shapes.answers(shapes.PublishedVersion, 201) | shapes.answers(shapes.ReportAnswer),
+    responses=shapes.answers(shapes.PublishedVersion, 201) | shapes.answers(shapes.PublishReport),
 )
 async def rollback(
     ctx: CurrentContext,

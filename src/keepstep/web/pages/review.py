@@ -11,17 +11,19 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keepstep.actions.confirm import Confirmable, Consent, numbers_in
+from keepstep.actions.confirm import Consent
+from keepstep.actions.policies import Policy
 from keepstep.actions.publishing import (
-    AVAILABLE_POLICIES,
-    Policy,
     Published,
     Publishing,
+    PublishReport,
     active_version,
     publish_draft,
-    publish_report,
+    shown_numbers,
     suggested_matches,
+    whole_report,
 )
+from keepstep.config import Resources
 from keepstep.core import change as c
 from keepstep.core.change import Change
 from keepstep.core.change_groups import by_kind, by_step, classes_of
@@ -29,10 +31,11 @@ from keepstep.core.diff import diff
 from keepstep.core.look_alike_words import question_of
 from keepstep.core.naming import way_back
 from keepstep.core.nodes import option_in
+from keepstep.core.plan_changes import Said
 from keepstep.core.structure import ChoiceFields, Structure
 from keepstep.core.text import Text, text_in
 from keepstep.db.transaction import Read, Write, open_read, open_write
-from keepstep.errors import ImpactUnconfirmed, NothingToPublish, PolicyUnavailable, RequestInvalid, Stale, StructureInvalid
+from keepstep.errors import ImpactUnconfirmed, NothingToPublish, PlanInvalid, Problem, RequestInvalid, Stale, StructureInvalid
 from keepstep.queries.drafts import WizardDraft, get_draft
 from keepstep.queries.history import last_version
 from keepstep.queries.versions import Version
@@ -42,6 +45,7 @@ from keepstep.web.done import done_text
 from keepstep.web.pages.beside import touched_step
 from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.problems_page import problems_of, restoring
+from keepstep.web.pages.review_policy import policy_view, said_in
 from keepstep.web.pages.route import fields_of, local_path, page_router, see_other
 from keepstep.web.problems import status_of
 from keepstep.web.rendering import page, wants_part
@@ -52,7 +56,7 @@ router = page_router()
 Layout = Literal["step", "kind"]
 LONGEST_SUMMARY: Final = 5_000
 # What publishing answers that a person can put right on this very page, with everything that they typed still there.
-_SHOWN_HERE: Final = (ImpactUnconfirmed, Stale, StructureInvalid, PolicyUnavailable, NothingToPublish, RequestInvalid)
+_SHOWN_HERE: Final = (ImpactUnconfirmed, Stale, StructureInvalid, PlanInvalid, NothingToPublish, RequestInvalid)
 
 
 @router.get("/wizards/{wizard_ref}/review", name="page:review")
@@ -84,17 +88,31 @@ async def publish(request: Request, visitor: CurrentVisitor, resources: Resource
     """Publishes what was reviewed, and goes to the versions; or shows the review as it is now, and says why nothing was done."""
     fields = await fields_of(request)
     return_to = local_path(fields.get("return"), "")
+    if fields.get("go") == "plan":
+        return await _planned(request, visitor, resources, wizard_ref, fields)
     try:
         async with open_write(resources.engine) as write:
             published = await _publish(visitor, write, wizard_ref, fields)
     except _SHOWN_HERE as problem:
-        async with open_read(resources.engine) as tx:
-            state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
-            values = await _shown(visitor, tx, state, by="step", step=None) | {"problem": problem, "fields": fields, "done": ""}
-            values["return_to"] = return_to
-            return page(request, "history/review.html", status=status_of(problem), **values)
+        return await _planned(request, visitor, resources, wizard_ref, fields, problem)
     wizard = published.wizard
     return see_other(request, return_to or f"/wizards/{wizard.slug or wizard.id}/versions?done={published.version.number}")
+
+
+async def _planned(
+    request: Request, visitor: Visitor, resources: Resources, wizard_ref: str, fields: Mapping[str, str], problem: Problem | None = None
+) -> Response:
+    """The review with what would become of runs in progress by the policy that was chosen; nothing is published. Or why nothing was."""
+    async with open_read(resources.engine) as tx:
+        state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
+        try:
+            publishing = Publishing(in_progress=_policy(fields), said=await said_in(visitor.ctx, tx, state, fields))
+            values = await _shown(visitor, tx, state, by="step", step=None, publishing=publishing)
+        except RequestInvalid as refused:
+            problem = problem or refused
+            values = await _shown(visitor, tx, state, by="step", step=None)
+        values |= {"problem": problem, "fields": fields, "done": "", "return_to": local_path(fields.get("return"), "")}
+        return page(request, "history/review.html", status=status_of(problem) if problem else 200, **values)
 
 
 async def _publish(visitor: Visitor, tx: Write, wizard_ref: str, fields: Mapping[str, str]) -> Published:
@@ -102,7 +120,9 @@ async def _publish(visitor: Visitor, tx: Write, wizard_ref: str, fields: Mapping
     if summary is not None and len(summary) > LONGEST_SUMMARY:
         detail = f"The change summary may have {LONGEST_SUMMARY:,} characters at most; this one has {len(summary):,}."
         raise RequestInvalid(detail, errors=[{"pointer": "/change_summary", "code": "too-long", "detail": detail}])
-    publishing = Publishing(change_summary=summary, in_progress=_policy(fields.get("in_progress", "finish")))
+    policy = _policy(fields)
+    said = Said() if policy == "finish" else await said_in(visitor.ctx, tx, await get_draft(tx, visitor.actor, wizard_ref, "edit"), fields)
+    publishing = Publishing(change_summary=summary, in_progress=policy, said=said)
     return await publish_draft(visitor.ctx, tx, wizard_ref, publishing, consent_of(fields))
 
 
@@ -111,7 +131,8 @@ def consent_of(fields: Mapping[str, str]) -> Consent:
     return Consent(seen=fields.get("seen"), confirm=fields.get("confirm") or None, counted=fields.get("counted") or None)
 
 
-def _policy(given: str) -> Policy:
+def _policy(fields: Mapping[str, str]) -> Policy:
+    given = fields.get("in_progress", "finish")
     found: Policy | None = next((policy for policy in get_args(Policy) if policy == given), None)
     if found is None:
         raise RequestInvalid("Say what becomes of runs in progress: finish, offer or migrate.")
@@ -135,10 +156,12 @@ def _links(state: WizardDraft, by: Layout) -> dict[str, Any]:
     return {"ref": ref, "here": f"/wizards/{ref}/review?by={by}", "old_number": number}
 
 
-async def _shown(visitor: Visitor, tx: Read, state: WizardDraft, *, by: Layout, step: str | None) -> dict[str, Any]:
+async def _shown(
+    visitor: Visitor, tx: Read, state: WizardDraft, *, by: Layout, step: str | None, publishing: Publishing | None = None
+) -> dict[str, Any]:
     wizard, active = state.wizard, await active_version(tx, state.wizard)
     old, new = _structures(active, state)
-    counted = await publish_report(visitor.ctx, tx, wizard, active, new)
+    counted = await whole_report(visitor.ctx, tx, wizard, (active, new), publishing or Publishing())
     problems = problems_of(state.draft, wizard.slug or wizard.id)
     values = await frame_values(tx, wizard, state.draft) | _links(state, by) | _listed(counted, by, old, new)
     values |= _in_progress(await count_runs_by_version(tx, wizard.id))
@@ -153,7 +176,7 @@ async def _shown(visitor: Visitor, tx: Read, state: WizardDraft, *, by: Layout, 
         "questions": len(new.option_sets),
         "backs": _backs(counted, state) if visitor.may("edit", wizard.id) and wizard.trashed_at is None else {},
         "may_publish": visitor.may("edit", wizard.id) and wizard.trashed_at is None,
-        "policies": {policy: policy in AVAILABLE_POLICIES for policy in get_args(Policy)},
+        "policy": await policy_view(visitor.ctx, tx, wizard.id, counted.policy),
         "seen": state.etag,
         "problem": None,
         "fields": {},
@@ -161,12 +184,12 @@ async def _shown(visitor: Visitor, tx: Read, state: WizardDraft, *, by: Layout, 
     }
 
 
-def _listed(counted: Confirmable, by: Layout, old: Structure, new: Structure) -> dict[str, Any]:
+def _listed(counted: PublishReport, by: Layout, old: Structure, new: Structure) -> dict[str, Any]:
     changes = counted.report.changes
     return {
         "report": counted.report,
         "confirm": counted.token,
-        "counted": numbers_in(counted.report.impact),
+        "counted": shown_numbers(counted),
         "by": by,
         "groups": by_step(changes, old, new) if by == "step" else by_kind(changes),
         "classes": classes_of(changes),
@@ -182,7 +205,7 @@ class Back:
     name: str
 
 
-def _backs(counted: Confirmable, state: WizardDraft) -> Mapping[str, Back]:
+def _backs(counted: PublishReport, state: WizardDraft) -> Mapping[str, Back]:
     """By the id of each change that took a node away: what brings it back, or first what it lay in. Retired ones come back, too."""
     return {each.change.id: back for each in counted.report.changes if (back := _back_of(each.change, state)) is not None}
 

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from keepstep.errors import PassageUnknown, Problem
+from keepstep.db.transaction import Read
+from keepstep.errors import PassageUnknown, Problem, VersionNotFound
 from keepstep.queries.runs import RunState
+from keepstep.queries.versions import version_by_number
 from keepstep.web.player.respondent import RESUME_FIELD
 from keepstep.web.player.route import player_page
 from keepstep.web.player.way import Way
@@ -19,6 +22,9 @@ from keepstep.web.questions.shown import shown_answer
 from keepstep.web.questions.situation import Situation
 from keepstep.web.texts import language_of
 
+VERSION_FIELD: Final = "version"
+"""The field that says which version's questions a form showed."""
+_MOST_DIGITS: Final = 9
 _QUESTION: Final = re.compile(r"q-([0-9a-f-]{36})(?:-\w+(?:-\w+)?)?")
 _MOST: Final = 2_000
 
@@ -47,6 +53,23 @@ def held_page(request: Request, way: Way, posted: Posted, problem: Problem | Non
         typed=list(_typed_in(posted, run) if run else _typed(posted)),
         had_files=any(not isinstance(each, str) and each.filename for values in posted.values() for each in values),
     )
+
+
+def shown_version(posted: Posted) -> int | None:
+    """What a form says of itself; None for what says nothing that can be true."""
+    given = str((posted.get(VERSION_FIELD) or ("",))[-1])
+    return int(given) if given.isascii() and given.isdigit() and len(given) <= _MOST_DIGITS else None
+
+
+async def as_shown(tx: Read, run: RunState, posted: Posted) -> RunState:
+    """The run with the questions that the form showed, to read what was typed: it may be on another version, or have been offered one."""
+    number = shown_version(posted)
+    if number is None or number == run.version.number:
+        return run
+    try:
+        return replace(run, version=await version_by_number(tx, run.origin_wizard_id, number))
+    except VersionNotFound:
+        return run
 
 
 def _texts(posted: Posted) -> list[tuple[str, str]]:

@@ -63,8 +63,8 @@ class Showing:
             name=situation.text(self.structure.name),
             embedded=bool(self.way.embedded),
             way=self.way,
-            languages=[each for each in self.structure.languages if each != situation.language],
-            **values,
+            version=self.passage.state.version.number,
+            **{"languages": [each for each in self.structure.languages if each != situation.language], **values},
         )
 
 
@@ -156,13 +156,19 @@ def _is_live(structure: Structure, step: Step) -> bool:
 # --- the pages after the steps -------------------------------------------------------------------------------------
 
 
-def check_page(shown: Showing, *, issues: Mapping[str, Sequence[Said]] | None = None) -> HTMLResponse:
-    """`issues`: what has to be mended before sending, by option set."""
+def check_page(
+    shown: Showing, *, issues: Mapping[str, Sequence[Said]] | None = None, offer: bool = False, moved: bool = False
+) -> HTMLResponse:
+    """`issues`: what has to be mended before sending, by option set. `offer`: a newer version is there to be had. `moved`: the page that
+    was sent showed the questions of another version.
+    """
     where = shown.where
     problems = [(each, error) for each, errors in (issues or {}).items() for error in errors]
     return shown.page(
         "check.html",
-        status=422 if problems else 200,
+        status=422 if problems else 409 if moved else 200,
+        offer=offer,
+        moved=moved,
         sections=check_view(_unpaged(shown)),
         problems=problems,
         changes=change_links(shown),

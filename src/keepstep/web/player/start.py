@@ -17,6 +17,7 @@ from keepstep.core.tokens import run_of_token, run_token
 from keepstep.db.transaction import Read, Write, open_read, open_write
 from keepstep.errors import IdConflict, NotAdmitted, PassageUnknown
 from keepstep.queries.access import count_for_limit
+from keepstep.queries.offers import find_offer
 from keepstep.queries.passages import Passage, Playable, find_nonce, load_passage, playable
 from keepstep.queries.wizards import is_id
 from keepstep.web.assets import assets_in
@@ -239,10 +240,13 @@ def _entered(request: Request, ref: str, passage: Passage, *, embedded: bool) ->
 
 @router.get("/w/{ref}/{run_id}", name="page:player-resume")
 async def resume(request: Request, ref: str, run_id: str) -> Response:
-    """On to where one was."""
+    """On to where one was; or first to what changed since, where the newer version is offered."""
     way = way_of(request, ref, run_id)
     async with open_read(request.app.state.resources.engine) as tx:
         passage, _ = await opened(request, tx, run_id)
+        offer = await find_offer(tx, passage)
+    if offer is not None and not offer.declined:
+        return see_other(request, way.to("changed"))
     if passage.state.status == "completed":
         return see_other(request, way.to("end"))
     ctx = context_of(request, passage.state.origin_wizard_id)

@@ -23,7 +23,8 @@ from keepstep.queries.wizards import is_id
 from keepstep.web.origin import require_own_origin
 from keepstep.web.pages.route import page_router, see_other
 from keepstep.web.player.colliding import merged_given
-from keepstep.web.player.held import held_page
+from keepstep.web.player.held import as_shown, held_page
+from keepstep.web.player.late import late_answer, late_version
 from keepstep.web.player.respondent import context_of, keep_passage, opened, way_of
 from keepstep.web.player.route import PlayerUploadRoute
 from keepstep.web.player.showing import Elsewhere, Showing, page_of, resume_point, showing, step_page
@@ -70,7 +71,7 @@ async def sent_page(request: Request, ref: str, run_id: str, key: str) -> Respon
     except (RunTrashed, RunErased, NotAdmitted) as problem:
         # Each of them comes up only once the token was found to be right.
         async with open_read(resources.engine) as read:
-            return held_page(request, way, posted, problem, await load_run(read, run_id))
+            return held_page(request, way, posted, problem, await as_shown(read, await load_run(read, run_id), posted))
     if "resume" in posted:
         keep_passage(request, answer, way, token)
     return answer
@@ -122,7 +123,9 @@ class _Sent:
 async def _answer_to(sent: _Sent, tx: Write, passage: Passage) -> Response:
     ctx = context_of(sent.request, passage.state.origin_wizard_id)
     if passage.state.status == "completed":
-        return held_page(sent.request, sent.way, sent.posted, None, passage.state)
+        return held_page(sent.request, sent.way, sent.posted, None, await as_shown(tx, passage.state, sent.posted))
+    if (number := late_version(sent.posted, passage)) is not None:
+        return await late_answer(sent.request, tx, passage, (sent.way, sent.key, sent.posted, number))
     before = showing(sent.request, sent.way, passage, ctx.clock)
     step = page_of(before.structure, sent.key)
     if step is None:
@@ -130,7 +133,7 @@ async def _answer_to(sent: _Sent, tx: Write, passage: Passage) -> Response:
     given = sent_step(before.where, step, sent.posted)
     if sent.go == "look":
         return _looked(before, step, replace(given, uploads={}), sent)
-    given = await _with_uploads(ctx, tx, before, given, sent.request)
+    given = await with_uploads(ctx, tx, before, given, sent.request)
     if sent.go != "next":
         given = _without_unseen(given, before)
     is_own = sent.form is not None and passage.forms.get(step.id) == sent.form
@@ -196,7 +199,7 @@ def _back(after: Showing, step: Step, sent: _Sent) -> str:
 # --- files ---------------------------------------------------------------------------------------------------------
 
 
-async def _with_uploads(ctx: Context, tx: Write, before: Showing, given: Given, request: Request) -> Given:
+async def with_uploads(ctx: Context, tx: Write, before: Showing, given: Given, request: Request) -> Given:
     """`given` with its uploads stored, and what is wrong with those that cannot be."""
     blobs = request.app.state.resources.blobs
     wizard_id = before.passage.state.origin_wizard_id

@@ -1,0 +1,273 @@
+"""What changed since a respondent started, where the newer version is offered: told, prefilled, and nothing else asked.
+
+Sent, the run is on the new version with these answers, in one transaction; or it stays as it is, by the respondent's own choice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from keepstep.actions.context import Context
+from keepstep.actions.offers import accept_offer, decline_offer
+from keepstep.actions.passages import PageSaved, save_page
+from keepstep.config import Resources
+from keepstep.core.offered import Changed, Kind, added_options, changes_seen, side_of
+from keepstep.core.structure import OptionSet
+from keepstep.db.transaction import Write, open_read, open_write
+from keepstep.errors import NotAdmitted, PassageUnknown, RunErased, RunTrashed
+from keepstep.queries.movable import subject_of
+from keepstep.queries.offers import Offer, find_offer
+from keepstep.queries.passages import Passage
+from keepstep.queries.runs import RunState, load_run
+from keepstep.web.origin import require_own_origin
+from keepstep.web.pages.route import page_router, see_other
+from keepstep.web.player.colliding import fingerprints, merged_given
+from keepstep.web.player.held import VERSION_FIELD, as_shown, held_page
+from keepstep.web.player.respondent import context_of, keep_passage, opened, way_of
+from keepstep.web.player.route import PlayerUploadRoute
+from keepstep.web.player.showing import Showing, resume_point, showing
+from keepstep.web.player.steps import BASE_FIELD, posted_of, text_of, with_uploads
+from keepstep.web.player.way import Way
+from keepstep.web.questions.passage import Standing, is_answered_by_hand, issues_of
+from keepstep.web.questions.posted import Given, Posted, given_in
+from keepstep.web.questions.shown import shown_answer
+from keepstep.web.questions.view import Question, issues_by_option_set, question_view
+from keepstep.web.texts import message
+
+router = page_router(route_class=PlayerUploadRoute)
+
+WORDS: Final[Mapping[Kind, str]] = {
+    "added": message("New question"),
+    "retyped": message("It is answered in another way now"),
+    "reworded": message("New wording"),
+    "options": message("Other choices"),
+    "required": message("It has to be answered now"),
+    "optional": message("It may be left empty now"),
+    "limits": message("Other limits"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One changed question: what changed in words, how it was worded and answered, and its inputs (none where it only tells)."""
+
+    words: tuple[str, ...]
+    was: str
+    said: str
+    more: tuple[str, ...]
+    fewer: tuple[str, ...]
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A question that is asked no more, and what was answered to it."""
+
+    label: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A run between two versions as its respondent sees it. `asked`: what is shown again; `ahead`: how many changes they come to later."""
+
+    before: Showing
+    after: Showing
+    changes: tuple[Changed, ...]
+    asked: tuple[Changed, ...]
+    ahead: int
+
+    @property
+    def gone(self) -> tuple[Changed, ...]:
+        return tuple(each for each in self.changes if each.new is None)
+
+    @property
+    def questions(self) -> tuple[OptionSet, ...]:
+        return tuple(each.new for each in self.asked if each.new is not None)
+
+
+def change_of(request: Request, way: Way, passage: Passage, offer: Offer, ctx: Context) -> Change:
+    """What the offer would change."""
+    before = showing(request, way, passage, ctx.clock)
+    moved = replace(passage, state=_moved(passage.state, offer))
+    after = showing(request, way, moved, ctx.clock)
+    sides = side_of(offer.before, passage.state.version.structure), side_of(offer.after, offer.target.structure)
+    changes = changes_seen(*sides, offer.prepared, passage.state.version.id)
+    behind = _behind(after.where, offer)
+    asked = tuple(each for each in changes if each.new is not None and each.new.id in behind)
+    return Change(before, after, changes, asked, sum(each.new is not None for each in changes) - len(asked))
+
+
+def _moved(state: RunState, offer: Offer) -> RunState:
+    after = offer.after
+    return replace(state, version=offer.target, answers=after.answers, archive=after.archive, asked=after.asked, language=after.language)
+
+
+def _behind(where: Standing, offer: Offer) -> set[str]:
+    """The questions of every page up to the last one that was saved: what comes later is asked in its turn."""
+    version_id = offer.before.version_id
+    led = {way.target.id for way in offer.prepared.ways[version_id] if way.target is not None and way.source.id in offer.before.answers}
+    given = {name for name in led if offer.after.answers.get(name, {}).get("source") not in ("default", "prefill", "calculated")}
+    last = max((place for place, step in enumerate(where.steps) if any(each.id in given for each in step.option_sets)), default=-1)
+    return {each.id for step in where.steps[: last + 1] for each in where.questions(step)}
+
+
+# --- shown -----------------------------------------------------------------------------------------------------------
+
+
+@router.get("/w/{ref}/{run_id}/changed", name="page:player-changed")
+async def changed(request: Request, ref: str, run_id: str) -> Response:
+    way = way_of(request, ref, run_id)
+    async with open_read(request.app.state.resources.engine) as tx:
+        passage, _ = await opened(request, tx, run_id)
+        offer = await find_offer(tx, passage)
+    if passage.state.status == "completed":
+        return see_other(request, way.to("end"))
+    ctx = context_of(request, passage.state.origin_wizard_id)
+    if offer is None:
+        return see_other(request, resume_point(showing(request, way, passage, ctx.clock)))
+    return _page(change_of(request, way, passage, offer, ctx), offer.target.number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A form as it came back: what was typed, what is wrong with it, and what another window says."""
+
+    given: Given
+    issues: Mapping[str, Any]
+    elsewhere: Sequence[tuple[str, str]] = ()
+    status: int = 422
+    again: bool = False
+
+
+def _page(change: Change, number: int, sent: _Sent | None = None) -> HTMLResponse:
+    after = change.after
+    items = [_item(change, each, sent) for each in change.asked]
+    return after.page(
+        "changed.html",
+        status=sent.status if sent else 200,
+        items=items,
+        gone=[_gone(change, each) for each in change.gone],
+        ahead=change.ahead,
+        count=len(change.asked) + len(change.gone),
+        has_errors=any(each.question.errors for each in items),
+        questions=[each.question for each in items],
+        elsewhere=sent.elsewhere if sent else (),
+        again=sent.again if sent else False,
+        may_decline=sent is None or sent.again,
+        bases=fingerprints(after.where, change.questions),
+        offered=number,
+        action=after.way.to("changed"),
+        languages=[],
+    )
+
+
+def _item(change: Change, changed: Changed, sent: _Sent | None) -> Item:
+    assert changed.new is not None  # only these are asked
+    where, old, new = change.after.where, changed.old, changed.new
+    issues = sent.issues.get(new.id, ()) if sent else ()
+    typed = sent.given.typed.get(new.id) if sent else None
+    question = question_view(new, where.situation, where.answers.get(new.id), issues=issues, typed=typed)
+    more, fewer = added_options(changed, *_sides(change)) if "options" in changed.kinds else ((), ())
+    was = "" if old is None or "reworded" not in changed.kinds else change.before.where.situation.text(old.name)
+    said = _said(change, old) if old is not None and "retyped" in changed.kinds else ""
+    return Item(tuple(WORDS[each] for each in changed.kinds), was, said, more, fewer, question)
+
+
+def _sides(change: Change) -> tuple[Any, Any]:
+    return tuple(side_of(subject_of(each.passage.state), each.passage.state.version.structure) for each in (change.before, change.after))  # type: ignore[return-value] # of two
+
+
+def _gone(change: Change, changed: Changed) -> Gone:
+    assert changed.old is not None  # else it would be new
+    return Gone(change.before.where.situation.text(changed.old.name), _said(change, changed.old))
+
+
+def _said(change: Change, old: OptionSet) -> str:
+    where = change.before.where
+    return shown_answer(where.answers.get(old.id), old, where.situation)
+
+
+# --- sent ------------------------------------------------------------------------------------------------------------
+
+
+@router.post("/w/{ref}/{run_id}/changed", name="page:player-changed-sent")
+async def sent_changes(request: Request, ref: str, run_id: str) -> Response:
+    """Sent twice, or in two windows, it is one move."""
+    resources: Resources = request.app.state.resources
+    require_own_origin(request, resources.settings.base_url)
+    posted, way = await posted_of(request), way_of(request, ref, run_id)
+    try:
+        async with open_write(resources.engine) as tx:
+            passage, token = await opened(request, tx, run_id, locked=True, posted=posted)
+            answer = await _answer_to(request, way, posted, tx, passage)
+    except PassageUnknown as problem:
+        return held_page(request, way, posted, problem)
+    except (RunTrashed, RunErased, NotAdmitted) as problem:
+        async with open_read(resources.engine) as read:
+            return held_page(request, way, posted, problem, await as_shown(read, await load_run(read, run_id), posted))
+    if "resume" in posted:
+        keep_passage(request, answer, way, token)
+    return answer
+
+
+async def _answer_to(request: Request, way: Way, posted: Posted, tx: Write, passage: Passage) -> Response:
+    ctx = context_of(request, passage.state.origin_wizard_id)
+    if passage.state.status == "completed":
+        return held_page(request, way, posted, None, await as_shown(tx, passage.state, posted))
+    offer, number = await find_offer(tx, passage), text_of(posted, VERSION_FIELD)
+    if offer is None:
+        return await _saved(ctx, tx, (showing(request, way, passage, ctx.clock), None, number), posted)
+    change = change_of(request, way, passage, offer, ctx)
+    if text_of(posted, "go") == "decline":
+        return await _declined(ctx, tx, change, offer, posted)
+    if number != str(offer.target.number):
+        # Published again since the page was shown: what was typed stands in the newer page, and nothing is done yet.
+        given = given_in(posted, change.questions, change.after.where.situation, change.after.where.answers)
+        return _page(change, offer.target.number, _Sent(given, {}, status=409, again=True))
+    moved = await accept_offer(ctx, tx, passage, offer)
+    return await _saved(ctx, tx, (showing(request, way, moved, ctx.clock), change, number), posted)
+
+
+async def _declined(ctx: Context, tx: Write, change: Change, offer: Offer, posted: Posted) -> Response:
+    """On as it was; what was typed in the meantime to a question that was there before is kept there."""
+    passage, where = await decline_offer(ctx, tx, change.before.passage, offer), change.before.where
+    same = [
+        each.old
+        for each in change.asked
+        if each.old is not None and each.new is not None and each.old.selection_type == each.new.selection_type
+    ]
+    own = [each for each in same if each.selection_type != "file"]
+    given = given_in(posted, own, where.situation, where.answers)
+    wrong = issues_by_option_set(given.issues, where.structure)
+    answers = {name: each for name, each in given.answers.items() if name not in wrong and each.get("value") not in (None, "", [])}
+    saved = await save_page(ctx, tx, passage, PageSaved(answers=answers))
+    shown = showing(change.before.request, change.before.way, saved, ctx.clock)
+    return see_other(shown.request, resume_point(shown))
+
+
+async def _saved(ctx: Context, tx: Write, at: tuple[Showing, Change | None, str], posted: Posted) -> Response:
+    """The answers to what changed, in the run as it is now. `at`: with the change that this very form brought; None where the run had
+    gone on before.
+    """
+    shown, change, number = at
+    if change is None and (number != str(shown.passage.state.version.number) or text_of(posted, "go") == "decline"):
+        return see_other(shown.request, resume_point(shown))
+    questions = [each for each in shown.structure.option_sets if each.id in posted.get("shown", ()) and is_answered_by_hand(each)]
+    given = given_in(posted, [each for each in questions if not each.hidden], shown.where.situation, shown.where.answers)
+    given = await with_uploads(ctx, tx, shown, given, shown.request)
+    merged = merged_given(given, shown.where, [str(each) for each in posted.get(BASE_FIELD, ())])
+    saved = await save_page(ctx, tx, shown.passage, PageSaved(answers=merged.given.answers))
+    after = showing(shown.request, shown.way, saved, ctx.clock)
+    wrong = {**issues_by_option_set(issues_of(after.where), after.structure), **issues_by_option_set(given.issues, after.structure)}
+    wrong = {name: each for name, each in wrong.items() if name in merged.given.typed}
+    if change is None or not (wrong or merged.colliding):
+        return see_other(shown.request, resume_point(after))
+    by_id, situation = after.structure.option_set_by_id, after.where.situation
+    others = [
+        (situation.text(by_id[each].name), shown_answer(after.where.answers.get(each), by_id[each], situation)) for each in merged.colliding
+    ]
+    return _page(replace(change, after=after), int(number), _Sent(merged.given, wrong, others, status=409 if others else 422))
