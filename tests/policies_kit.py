@@ -94,7 +94,7 @@ async def stored_run(resources: Resources, run_id: str) -> dict[str, Any]:
     async with resources.engine.connect() as connection:
         row = (await connection.execute(text(statement), {"id": run_id})).one()
         named = await connection.execute(text("SELECT option_set_id::text, min(key) FROM version_option_sets GROUP BY 1"))
-        keys: dict[str, str] = {name: key for name, key in named}
+        keys: dict[str, str] = dict(map(tuple, named))
     answers = {keys[name]: each["value"] for name, each in row.answers.items()}
     archive = {keys[name]: each["value"] for name, each in row.archive.items()}
     return {"version": row.version, "status": row.status, "answers": answers, "archive": archive, "cause": row.cause}

@@ -329,7 +329,7 @@ class Machine(RuleBasedStateMachine):
         except Problem as problem:
             self.require_refused(problem, plan)
             return
-        self.require_exact(report)
+        self.require_exact(report.stored)
         try:
             done = self.do(edit_node, self.wizard, plan, Consent(seen="*"))
         except (ImpactUnconfirmed, MeaningUnconfirmed):
@@ -367,7 +367,7 @@ class Machine(RuleBasedStateMachine):
             with pytest.raises(type(problem)):
                 self.do(publish_draft, self.wizard, Publishing(), Consent(seen="*"))
             return
-        self.require_exact(report)
+        self.require_exact(report.stored)
         if any(not reported.impact.is_nothing for reported in report.report.changes):
             with pytest.raises(ImpactUnconfirmed):
                 self.do(publish_draft, self.wizard, Publishing(), Consent(seen="*"))
@@ -384,7 +384,7 @@ class Machine(RuleBasedStateMachine):
         except NothingToPublish:
             assert self.versions[publishing.rolls_back_to or 0] == self.versions[self.active]
             return
-        self.require_exact(report)
+        self.require_exact(report.stored)
         published = self.do(roll_back, self.wizard, publishing, Consent(seen="*", confirm=report.token))
         assert published.version.number == self.active + 1
         self.require_event("draft." if self.events()[1].startswith("draft.") else "wizard.published", changed=True)

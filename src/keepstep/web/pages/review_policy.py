@@ -5,7 +5,7 @@ Of each question that does not go along as it is there is one form, for all olde
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from keepstep.actions.context import Context
@@ -155,7 +155,7 @@ def _row(opened: Sequence[_Open], target: Structure, of: tuple[Policied, tuple[s
     assert policy.plan is not None
     route = policy.plan.routes[first.version_id].get(first.source.id)
     params = route.params if isinstance(route, Carry) else {}
-    groups = tuple(inputs_of(first.conversion, params, distinct)) if first.conversion is not None else ()
+    groups = tuple(_needed(inputs_of(first.conversion, params, distinct), first.conversion)) if first.conversion is not None else ()
     language = first.structure.default_language
     reasons = [] if policy.tallies is None else list(policy.tallies.reasons.items())
     own = [(outcome, runs) for (_, name, outcome, _), runs in reasons if name == first.source.id]
@@ -171,6 +171,15 @@ def _row(opened: Sequence[_Open], target: Structure, of: tuple[Policied, tuple[s
         waiting=sum(runs for outcome, runs in own if outcome in ("conflicts", "blocked")),
         losing=sum(runs for outcome, runs in own if outcome == "loses"),
     )
+
+
+def _needed(groups: Sequence[Group], conversion: Conversion) -> Iterator[Group]:
+    """Without the rows of choices that the target has as well: they become themselves."""
+    same = {each.value for each in _choices(conversion.target)} & {each.value for each in _choices(conversion.source)}
+    for group in groups:
+        inputs = tuple(each for each in group.inputs if group.name != "options" or each.key not in same or each.value)
+        if inputs:
+            yield replace(group, inputs=inputs)
 
 
 def _targets(source: OptionSet, target: Structure) -> Iterator[tuple[str, str]]:

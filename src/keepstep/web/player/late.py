@@ -49,14 +49,21 @@ async def late_answer(request: Request, tx: Write, passage: Passage, sent: tuple
     answers = {name: each for name, each in given.answers.items() if by_id[name].selection_type != "file" and _was_typed(each, old, name)}
     saved = await save_late(ctx, tx, passage, old, answers)
     had_files = any(not isinstance(each, str) and each.filename for values in posted.values() for each in values)
-    if not saved.answers and not had_files:
-        return onward
-    return _page(showing(request, way, saved.passage, ctx.clock), before, saved.answers, had_files=had_files)
+    shown = showing(request, way, saved.passage, ctx.clock)
+    if not had_files and all(_is_plain(each) for each in saved.answers):
+        return see_other(request, way.to("later") if "later" in posted.get("go", ()) else resume_point(shown))
+    return _page(shown, before, saved.answers, had_files=had_files)
 
 
 def _was_typed(given: Mapping[str, Any], old: RunState, name: str) -> bool:
     """Whether it says something that the run did not say then. What stood empty in the form is no answer."""
     return not same_answer(given, old.answers.get(name))
+
+
+def _is_plain(late: Late) -> bool:
+    """Whether it was taken over as the answer to the very question that the form showed: nothing is to be told of it."""
+    then, now = late.source, late.target
+    return late.is_taken and now is not None and (then.id, then.name, then.selection_type) == (now.id, now.name, now.selection_type)
 
 
 @dataclass(frozen=True, slots=True)
