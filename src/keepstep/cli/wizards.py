@@ -12,7 +12,8 @@ from keepstep.actions.confirm import Confirmable, Consent
 from keepstep.actions.context import Context
 from keepstep.actions.exports import export_wizard
 from keepstep.actions.imports import ImportedWizard, WizardFile, import_wizard, read_wizard_file
-from keepstep.actions.publishing import Published, Publishing, active_version, publish_draft, publish_report
+from keepstep.actions.policies import Policied, Policy
+from keepstep.actions.publishing import Published, Publishing, PublishReport, active_version, publish_draft, whole_report
 from keepstep.cli.files import bytes_of, written_whole
 from keepstep.cli.opening import operator, with_resources
 from keepstep.cli.printing import AsJson, print_json, print_lines, print_table
@@ -27,6 +28,9 @@ from keepstep.queries.drafts import get_draft
 from keepstep.queries.history import list_versions
 from keepstep.queries.wizards import Wizard, WizardFilter, count_runs, list_wizards
 
+InProgress = Annotated[
+    Policy, typer.Option("--in-progress", help="Runs in progress finish where they are, are offered the new version, or are moved to it.")
+]
 wizard = typer.Typer(help="Wizards: list, show, import, publish, export.", no_args_is_help=True)
 
 Ref = Annotated[str, typer.Argument(metavar="SLUG", help="The wizard's slug or id.")]
@@ -180,46 +184,64 @@ def publish_(
     slug: Ref,
     summary: Annotated[str | None, typer.Option(help="What changed, for people.")] = None,
     confirm: Annotated[str | None, typer.Option(metavar="TOKEN", help="The token of `keepstep impact`.")] = None,
+    in_progress: InProgress = "finish",
     as_json: AsJson = False,
 ) -> None:
-    """Publish the draft. When that touches stored answers, it takes the token that `keepstep impact` prints."""
+    """Publish the draft. When that touches stored answers or runs in progress, it takes the token that `keepstep impact` prints."""
 
     async def work(resources: Resources) -> Published:
         async with open_write(resources.engine) as tx:
             consent = Consent(seen="*", confirm=confirm)
-            return await publish_draft(operator(resources), tx, slug, Publishing(change_summary=summary), consent)
+            return await publish_draft(operator(resources), tx, slug, Publishing(change_summary=summary, in_progress=in_progress), consent)
 
     published = with_resources(work, as_json=as_json)
     version = published.version
     if as_json:
-        print_json({"wizard_id": version.origin_wizard_id, "version_number": version.number, "id": version.id})
-    else:
-        print(f"{published.wizard.name}: version {version.number} is live.")
+        own = {"wizard_id": version.origin_wizard_id, "version_number": version.number, "id": version.id}
+        print_json(own if published.job is None else own | {"job_id": published.job.id})
+        return
+    print(f"{published.wizard.name}: version {version.number} is live.")
+    if published.job is not None:
+        print(f"Job {published.job.id} moves {counted(published.policy.moving, 'run')} in progress.")
 
 
-def impact(slug: Ref, as_json: AsJson = False) -> None:
+def impact(slug: Ref, in_progress: InProgress = "finish", as_json: AsJson = False) -> None:
     """Say what publishing the draft would change and which stored answers it touches, with the token that confirms it."""
-    report, problems = with_resources(lambda resources: _impact(resources, slug), as_json=as_json)
+    report, problems = with_resources(lambda resources: _impact(resources, slug, in_progress), as_json=as_json)
     if as_json:
         print_json(report.to_json() | {"problems": problems})
         return
-    print_lines(report_lines(report) or ["The draft is what is live."])
+    print_lines(report_lines(report.stored) or ["The draft is what is live."])
+    print_lines(_policy_lines(report.policy))
     print_lines(f"problem: {problem['pointer']}: {problem['detail']}" for problem in problems)
     if report.report.changes:
-        print(f"To publish it: keepstep wizard publish {slug} --confirm {report.token}")
+        policy = "" if in_progress == "finish" else f" --in-progress {in_progress}"
+        print(f"To publish it: keepstep wizard publish {slug}{policy} --confirm {report.token}")
 
 
-async def _impact(resources: Resources, slug: str) -> tuple[Confirmable, Sequence[Mapping[str, str]]]:
+def _policy_lines(policy: Policied) -> list[str]:
+    """What becomes of runs in progress, and what has to be said of their plan before."""
+    faults = [f"fault of the plan: {fault.pointer}: {fault.detail}" for fault in policy.faults]
+    if policy.plan is None or policy.tallies is None:
+        return faults
+    words = "would be offered it" if policy.policy == "offer" else "would move"
+    return [f"{counted(policy.unsent, 'run')} in progress: {counted(policy.moving, 'run')} {words}; the rest finish where they are."]
+
+
+async def _impact(resources: Resources, slug: str, in_progress: Policy) -> tuple[PublishReport, Sequence[Mapping[str, str]]]:
     ctx = operator(resources)
     async with open_read(resources.engine) as tx:
-        return await impact_of_draft(ctx, tx, slug)
+        return await impact_of_draft(ctx, tx, slug, in_progress)
 
 
-async def impact_of_draft(ctx: Context, tx: Read, slug: str) -> tuple[Confirmable, Sequence[Mapping[str, str]]]:
+async def impact_of_draft(
+    ctx: Context, tx: Read, slug: str, in_progress: Policy = "finish"
+) -> tuple[PublishReport, Sequence[Mapping[str, str]]]:
     """The report on publishing the draft, and the problems that stop it."""
     state = await get_draft(tx, ctx.actor, slug, "edit")
     structure = state.draft.structure
-    report = await publish_report(ctx, tx, state.wizard, await active_version(tx, state.wizard), structure)
+    between = (await active_version(tx, state.wizard), structure)
+    report = await whole_report(ctx, tx, state.wizard, between, Publishing(in_progress=in_progress))
     return report, to_errors([finding.issue for finding in problems_in(structure) if finding.severity == "stops"])
 
 

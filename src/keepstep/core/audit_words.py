@@ -194,6 +194,12 @@ _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     "job.finished": _finished,
     "job.conflict_resolved": lambda deed: f"Decided about an answer of a run that waited ({deed.get('choice')}).",
     "run.moved": lambda deed: f"Moved run {deed['about']} from version {deed.get('from_version')} to version {deed.get('to_version')}.",
+    "run.offer_accepted": lambda deed: (
+        f"The respondent of run {deed['about']} went on from version {deed.get('from_version')} to version {deed.get('to_version')}."
+    ),
+    "run.offer_declined": lambda deed: (
+        f"The respondent of run {deed['about']} stays on version {deed.get('version')}: declined version {deed.get('offered_version')}."
+    ),
     "run.moved_back": lambda deed: f"Moved run {deed['about']} back from version {deed.get('from_version')}.",
     "integrity.checked": _checked,
     "files.swept": lambda deed: f"Removed {_count(deed.get('contents'), 'content')} of files that nothing names.",

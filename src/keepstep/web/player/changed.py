@@ -173,7 +173,10 @@ def _item(change: Change, changed: Changed, sent: _Sent | None) -> Item:
     question = question_view(new, where.situation, where.answers.get(new.id), issues=issues, typed=typed)
     more, fewer = added_options(changed, *_sides(change)) if "options" in changed.kinds else ((), ())
     was = "" if old is None or "reworded" not in changed.kinds else change.before.where.situation.text(old.name)
-    said = _said(change, old) if old is not None and "retyped" in changed.kinds else ""
+    said = "" if old is None else _said(change, old)
+    if said == shown_answer(where.answers.get(new.id), new, where.situation):
+        # It stands in the form as it was.
+        said = ""
     return Item(tuple(WORDS[each] for each in changed.kinds), was, said, more, fewer, question)
 
 
