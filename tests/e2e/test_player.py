@@ -34,6 +34,22 @@ def publish(served: Served, wizard_id: str) -> None:
         assert done.status_code in (200, 201), done.text
 
 
+def offer(served: Served, slug: str) -> None:
+    """Another version, with a new wording and a new question on the first page, offered to whoever comes back."""
+    with served.client() as client:
+        draft = client.get(f"/api/v1/wizards/{slug}/draft")
+        structure = draft.json()["structure"]
+        first = structure["steps"][0]["option_sets"]
+        first[0]["name"] = "Full name"
+        first.append({"key": "town", "name": "Town", "selection_type": "text_input", "is_required": True})
+        seen = {"If-Match": draft.headers["etag"]}
+        seen = {"If-Match": client.put(f"/api/v1/wizards/{slug}/draft", json={"structure": structure}, headers=seen).headers["etag"]}
+        body = {"in_progress": "offer"}
+        report = client.post(f"/api/v1/wizards/{slug}/publish?dry_run=true", json=body, headers=seen).json()
+        done = client.post(f"/api/v1/wizards/{slug}/publish", json={**body, "confirm": report["confirm"]}, headers=seen)
+        assert done.status_code == 201, done.text
+
+
 def clinic() -> dict[str, Any]:
     before = option_set("patient", "single_select", options=YES_NO, is_required=True)
     since = option_set("since", "date", visible_if={"==": [{"var": before["id"]}, "yes"]}, is_required=True)
@@ -55,7 +71,8 @@ def test_every_page_and_error_is_readable_for_everybody(
     open_page: Callable[..., Page], served: Served, accessible: CheckPage, theme: str, width: int
 ) -> None:
     page = open_page(width=width, theme=theme)
-    page.goto(f"/w/{published(served, clinic())}")
+    slug = published(served, clinic())
+    page.goto(f"/w/{slug}")
     accessible(page)
     page.get_by_role("button", name="Start").click()
     accessible(page)
@@ -72,7 +89,15 @@ def test_every_page_and_error_is_readable_for_everybody(
     accessible(page)
     page.get_by_role("button", name="Save and get a link").click()
     accessible(page)
+    offer(served, slug)
     page.get_by_role("link", name="Carry on now").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 questions changed since you started")
+    accessible(page)
+    go_on(page)
+    expect(page.get_by_role("alert")).to_be_focused()
+    accessible(page)
+    page.get_by_label("Town", exact=True).fill("Oslo")
+    page.keyboard.press("Enter")
     go_on(page)
     accessible(page)
     page.get_by_role("button", name="Send").click()

@@ -329,7 +329,7 @@ class Machine(RuleBasedStateMachine):
         except Problem as problem:
             self.require_refused(problem, plan)
             return
-        self.require_exact(report.stored)
+        self.require_exact(report)
         try:
             done = self.do(edit_node, self.wizard, plan, Consent(seen="*"))
         except (ImpactUnconfirmed, MeaningUnconfirmed):
