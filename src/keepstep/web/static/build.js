@@ -118,6 +118,7 @@
     if (!answer || answer.status >= 500 || answer.status === 429) return later(answer);
     retry = 0;
     const html = await answer.text();
+    await window.ksHistory;
     if (answer.status === 401) {
       show("out");
       document.dispatchEvent(new CustomEvent("ks:sign-in", { detail: { html, then: send } }));
@@ -125,7 +126,7 @@
     }
     if (answer.headers.get("HX-Retarget") === "#dialog") return ask(item, html);
     const made = answer.headers.get("X-Revision-Made");
-    if (made) (owns[item.page] ??= []).push(made);
+    if (made) (owns[item.page] ??= []).push(...made.split(","));
     drop(item);
     if (answer.status >= 400 && !answer.headers.has("X-Draft-Revision")) return notice(html);
     if (queue.length) return send();
@@ -442,11 +443,40 @@
       if (caret && again === document.activeElement && before?.id === id && "setSelectionRange" in again && again.type !== "checkbox") {
         try { again.setSelectionRange(...caret); } catch { /* no text input */ }
       }
-    } else if (id || item.path) {
-      // What was pressed is gone: on to what the edit led to.
-      (builder.querySelector(".kb-row[aria-current]") ?? name)?.focus({ preventScroll: true });
+    } else if (id || item.path || item.led) {
+      // What was pressed is gone: on to its neighbour, or to what the edit led to, wherever that can be seen.
+      focusFirst([...besideLast(), builder.querySelector(".kb-row[aria-current]"), chosen?.querySelector("textarea, a"), name,
+        builder.querySelector("[data-pane-link][aria-current]")]);
     }
     if (item.path) chosen?.scrollIntoView({ block: "nearest" });
+  }
+
+  function focusFirst(candidates) {
+    for (const each of candidates) {
+      if (!each?.checkVisibility()) continue;
+      each.focus({ preventScroll: true });
+      if (document.activeElement === each) return each.scrollIntoView({ block: "nearest" });
+    }
+  }
+
+  // Where in a list something was pressed last: what stands there once it is gone is its neighbour.
+  let last = null;
+  document.addEventListener("click", (event) => {
+    const row = event.target.closest(".kb-options > li, .kb-shelf li, .kb-rules > li, .kb-endings > li");
+    if (!row) {
+      if (!event.target.closest("dialog")) last = null;
+      return;
+    }
+    const list = row.parentElement;
+    last = { selector: list.matches(".kb-shelf ul") ? ".kb-shelf ul" : `.${list.classList[0]}`, at: [...list.children].indexOf(row), of: list.children.length };
+  }, true);
+  function besideLast() {
+    const list = last && builder.querySelector(last.selector);
+    const rows = [...(list?.children ?? [])];
+    const gone = last && rows.length < last.of;
+    const row = gone && rows[Math.min(last.at, rows.length - 1)];
+    last = null;
+    return row ? [...row.querySelectorAll("input:not([type=hidden]), summary, button")].slice(0, 1) : [];
   }
 
   // The address says what is chosen, so that a reload and Back show it.
@@ -458,20 +488,34 @@
     else if (url.searchParams.has("done")) { url.searchParams.delete("done"); history.replaceState(null, "", url); }
   }
 
-  async function visit(path, { push = true, focus = "", keepNotices = false } = {}) {
+  async function visit(path, { push = true, focus = "", keepNotices = false, led = false } = {}) {
     let answer;
     try { answer = await fetch(path, { headers: headers(), credentials: "same-origin" }); } catch { return say(words.sayOffline); }
     const html = await answer.text();
+    await window.ksHistory;
     if (answer.status === 401) return document.dispatchEvent(new CustomEvent("ks:sign-in", { detail: { html, then: () => visit(path, { push, focus }) } }));
     if (!answer.ok) return location.assign(path);
     if (queue.length) return; // what comes back after the queue is newer
     if (push) history.pushState(null, "", path);
     if (!keepNotices) byId("notices").replaceChildren();
-    exchange(html, { focus }, answer.headers);
+    exchange(html, { focus, led }, answer.headers);
     if (!byId("save-state").dataset.state || queue.length === 0) show("saved");
     if (push) (byId("palette") ?? builder.querySelector(".kb-item.kb-selected"))?.scrollIntoView({ block: "nearest" });
   }
   addEventListener("popstate", () => visit(location.href, { push: false }));
+  // This page shows by itself what an entry of the history is about; htmx would load it anew.
+  document.addEventListener("htmx:before:history:restore", (event) => event.preventDefault());
+
+  // What a dialog did beside the queue leads to the builder again: shown in place, so that nothing is lost, the focus last of all.
+  document.addEventListener("htmx:after:request", (event) => {
+    const path = event.detail.ctx.response?.headers?.get("HX-Redirect");
+    const url = path && new URL(path, location.href);
+    if (!url || url.pathname !== location.pathname) return;
+    event.preventDefault();
+    builder.querySelector("#outline .kb-row[aria-current]")?.removeAttribute("aria-current");
+    byId("dialog").close();
+    visit(url.pathname + url.search, { push: false, led: true });
+  });
 
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a");
