@@ -312,7 +312,10 @@
     if (auto && !isDirty(form)) return;
     const focus = submitter?.id || document.activeElement?.id || "";
     const body = auto ? withAside(form, bodyOf(form, submitter)) : bodyOf(form, submitter);
-    enqueue({ form: form.id, path: form.getAttribute("action"), body, auto, focus, added: form.matches(".kb-add-option") });
+    // A second click of what is on its way says nothing new.
+    const path = form.getAttribute("action");
+    if (!auto && queue.some((each) => each.path === path && each.body === body)) return;
+    enqueue({ form: form.id, path, body, auto, focus, added: form.matches(".kb-add-option") });
     if (auto) settleValues(form);
     if (form.matches(".kb-add-option")) form.reset();
   }
@@ -331,6 +334,8 @@
   });
   document.addEventListener("submit", (event) => {
     const form = event.target;
+    // A form within the question is no answer to it.
+    if (form.matches("[data-within]")) return;
     if (asking && form.closest("dialog")) {
       if (answer(form, event.submitter)) event.preventDefault();
       return;
@@ -377,6 +382,7 @@
     }
     for (const part of parsed.querySelectorAll("template[data-instead]")) byId(part.dataset.instead)?.replaceWith(part.content);
     for (const form of kept) if (!form.isConnected) byId(form.id)?.replaceWith(form);
+    markPane();
     seen(headers, kept);
     for (const each of builder.querySelectorAll("details[data-keep]")) if (open.has(each.dataset.keep)) each.open = open.get(each.dataset.keep) || !!each.querySelector("[aria-invalid]");
     for (const [name, top] of scrolls) { const pane = builder.querySelector(`[data-scroll="${name}"]`); if (pane) pane.scrollTop = top; }
@@ -445,7 +451,7 @@
       }
     } else if (id || item.path || item.led) {
       // What was pressed is gone: on to its neighbour, or to what the edit led to, wherever that can be seen.
-      focusFirst([...besideLast(), builder.querySelector(".kb-row[aria-current]"), chosen?.querySelector("textarea, a"), name,
+      focusFirst([...besideLast(), builder.querySelector(".kb-row[aria-current]"), chosen, name,
         builder.querySelector("[data-pane-link][aria-current]")]);
     }
     if (item.path) chosen?.scrollIntoView({ block: "nearest" });
@@ -523,15 +529,19 @@
     if (link.matches("[data-pane-link]")) {
       event.preventDefault();
       builder.dataset.pane = link.dataset.paneLink;
-      for (const each of builder.querySelectorAll("[data-pane-link]")) each.toggleAttribute("aria-current", each === link);
+      markPane();
     } else if (link.matches("[data-select]")) {
       event.preventDefault();
       // On a narrow window the chosen thing is looked at next.
       if (builder.dataset.pane === "outline") builder.dataset.pane = "step";
+      markPane();
       for (const form of builder.querySelectorAll("form[data-auto]")) if (isDirty(form)) submit(form);
       after(() => visit(link.getAttribute("href"), { focus: link.dataset.focus || link.id }));
     } else if (link.matches("[data-theirs]")) event.preventDefault();
   });
+  function markPane() {
+    for (const each of builder.querySelectorAll("[data-pane-link]")) each.toggleAttribute("aria-current", each.dataset.paneLink === builder.dataset.pane);
+  }
   // Once everything is sent, or at once when nothing can be.
   function after(then) {
     if (!sending) return then();

@@ -45,6 +45,16 @@
     }
   });
 
+  // The second click of a double click was meant for the dialog, and not for what lies behind it.
+  let within = false;
+  document.addEventListener("click", (event) => {
+    const isWithin = event.target.closest("dialog") !== null;
+    if (event.detail > 1 && within && !isWithin) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    } else within = isWithin;
+  }, true);
+
   dialog?.addEventListener("close", () => {
     leave();
     dialog.replaceChildren();
