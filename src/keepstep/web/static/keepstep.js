@@ -99,6 +99,10 @@
     } else if (isHeld() && !dialog?.open) stay(event); // Forward, to where a dialog was
   });
   document.addEventListener("htmx:before:history:restore", (event) => { if (stays) event.preventDefault(); });
+  // Where htmx takes a traversal over, the browser moves the focus to the top afterwards.
+  window.navigation?.addEventListener("navigate", (event) => {
+    if (event.navigationType === "traverse" && (leaving || dialog?.open)) event.stopImmediatePropagation();
+  });
   // A page that is loaded where a dialog was open: one entry too many.
   addEventListener("pageshow", () => { if (isHeld() && !dialog?.open) leave(); });
 
