@@ -48,6 +48,11 @@ class Made:
         assert changed.status_code == 200, changed.text
 
 
+    def delete(self, key: str) -> None:
+        etag = self.client.get(f"{self.url}/draft").headers["ETag"]
+        assert self.client.delete(f"/api/v1/option-sets/{self.ids[key]}", headers={"If-Match": etag}).status_code == 200
+
+
 @pytest.fixture
 def made(served: Served, request: pytest.FixtureRequest) -> Iterator[Made]:
     slug = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:60].strip("-")
@@ -413,7 +418,11 @@ def test_a_conflict_that_is_cancelled_keeps_what_was_typed_through_a_reload(sign
     help_text = page.get_by_role("textbox", name="Help text", exact=True)
     help_text.fill("Mine")
     page.get_by_role("textbox", name="Question", exact=True).focus()
-    page.get_by_role("dialog").get_by_role("link", name="Cancel").click()
+    expect(page.get_by_role("dialog").get_by_role("link", name="Cancel")).to_be_focused()
+    # As good as Cancel: the page stays.
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page).to_have_url(re.compile(f"node={made.ids['email']}"))
     expect(help_text).to_have_value("Mine")
     page.locator("#outline").get_by_role("link", name="Age").click()
     expect(help_text).to_have_value("")
@@ -425,6 +434,39 @@ def test_a_conflict_that_is_cancelled_keeps_what_was_typed_through_a_reload(sign
     page.get_by_role("dialog").get_by_role("button", name="Make my change all the same").click()
     saved(page)
     assert (made.question("email")["help"], page.locator("#unsaved > *").count()) == ("Mine", 0)
+
+
+def test_what_was_typed_in_a_question_that_is_gone_brings_it_back(signed_in: OpenPage, accessible: CheckPage, made: Made) -> None:
+    page = signed_in(width=360, theme="dark")
+    page.goto(made.path("age"))
+    made.delete("age")
+    page.get_by_role("textbox", name="Help text", exact=True).fill("In years")
+    page.get_by_role("textbox", name="Question", exact=True).focus()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("“Age” was taken out of the draft")
+    accessible(page)
+    dialog.get_by_role("button", name="Bring it back with my text").dblclick()
+    saved(page)
+    expect(page.locator("#live")).to_have_text("Saved: Restore option set “Age”; Change help text of option set “Age”")
+    assert made.question("age")["help"] == "In years"
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_after_something_went_the_focus_is_on_its_neighbour_and_the_window_stays(signed_in: OpenPage, made: Made, width: int) -> None:
+    page = signed_in(width=width)
+    page.goto(f"{made.path('color')}&pane=item")
+    options = page.locator(".kb-options > li")
+    for retired, left in ((False, "f-option-1-label"), (True, "f-add-option")):
+        options.last.locator("summary").click()
+        options.last.get_by_role("button", name=re.compile("Retire" if retired else "Delete")).click()
+        expect(page.locator("#live")).to_have_text(re.compile("^Saved: (Retire|Delete) option"))
+        assert focused(page) == left or retired
+    page.goto(made.path("email"))
+    page.get_by_role("button", name="Delete “Email”…").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete “Email” anyway").dblclick()
+    expect(page.locator("#live")).to_have_text("Saved: Delete option set “Email”")
+    assert focused(page) == f"{'item' if width == 360 else 'row'}-{made.ids['age']}"
+    assert page.evaluate("() => [document.documentElement.scrollHeight - innerHeight, history.state]") == [0, None]
 
 
 def test_back_and_forward_show_what_was_chosen_and_send_nothing(signed_in: OpenPage, made: Made) -> None:

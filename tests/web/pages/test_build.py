@@ -55,6 +55,12 @@ async def test_a_change_of_the_help_text_alone_is_called_so(admin_browser: Brows
     assert page.text(f"#li-{survey.email} .kb-mark") == "help text"
 
 
+async def test_a_text_that_shows_an_answer_has_the_name_of_its_question_in_the_canvas(admin_browser: Browser, survey: WebSurvey) -> None:
+    await survey.send("PATCH", f"/api/v1/option-sets/{survey.email}", json={"help": f"So, {{{{{survey.full_name}}}}}?"})
+    page = await admin_browser.open(path(survey, node=survey.full_name))
+    assert page.text(f"#item-{survey.email} .kb-help") == "So, [Full Name]?"
+
+
 async def test_what_changed_begins_with_options_and_folds_what_does_not_fit(admin_browser: Browser, survey: WebSurvey) -> None:
     await survey.send("PUT", f"/api/v1/option-sets/{survey.color}", json={"help": "Why?", "is_required": True, "personal_data": True})
     await survey.send("PUT", f"/api/v1/option-sets/{survey.color}/options/blue", json={"label": "Navy"})
@@ -264,7 +270,7 @@ async def test_what_on_the_shelf_has_to_wait_says_for_what(admin_browser: Browse
         await survey.send("DELETE", f"/api/v1/{node}")
     page = await admin_browser.open(path(survey))
     shelf = {each.select_one(".kb-shelf-name").get_text(): each for each in page.tree.select(".kb-shelf li")}  # type: ignore[union-attr]
-    assert "“Favorite Color” has no options now (Short text)" in " ".join(shelf["Red"].get_text(" ", strip=True).split())
+    assert "“Favorite Color” has no options now (Short text). Give it a type" in " ".join(shelf["Red"].get_text(" ", strip=True).split())
     assert page.tree.select(f'.kb-shelf a[href$="node={survey.color}"]')
     assert "Its step was deleted, too" in shelf["Email"].get_text()
     assert [name for name, row in shelf.items() if row.select("button")] == ["Personal Info"]
@@ -299,6 +305,13 @@ async def test_undo_and_redo_name_what_they_do_and_survive_a_reload(admin_browse
     assert page.one("#redo")["title"] == "Redo: Retire option set “Email”"
     await send(admin_browser, page, "redo")
     assert sets_of(await structure_of(survey))[1]["retired"] is True
+
+
+async def test_where_a_form_was_sent_somebody_who_comes_by_address_sees_the_draft(admin_browser: Browser, survey: WebSurvey) -> None:
+    for way in ("edit/change-option-set", "undo", "redo"):
+        page = await admin_browser.open(f"/wizards/customer-survey/build/{way}")
+        assert str(page.answer.url).endswith("/wizards/customer-survey/build")
+        assert page.answer.status_code == 200
 
 
 # --- what is refused -----------------------------------------------------------------------------------------------

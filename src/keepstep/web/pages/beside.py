@@ -36,7 +36,10 @@ class TouchedStep:
 def touched_step(
     changes: Iterable[Change], old: Structure, new: Structure, step_id: str | None, shelf: tuple[Shelved, ...] = ()
 ) -> TouchedStep | None:
-    """The step of this id, or the first that these changes touch; None where they touch no step. `shelf`: of the draft, where `new` is one."""
+    """The step of this id, or the first that these changes touch; None where they touch no step.
+
+    `shelf`: of the draft, where `new` is one.
+    """
     steps = list(_touched(changes, old, new))
     if not steps:
         return None

@@ -293,6 +293,14 @@ async def _nothing_typed(visitor: Visitor, tx: Read, wizard_ref: str, about: tup
     return Edited(state=state, name=None) if collision.is_nothing else None
 
 
+@router.get("/wizards/{wizard_ref}/build/edit/{act}", name="page:build-edited")
+@router.get("/wizards/{wizard_ref}/build/undo", name="page:build-undone")
+@router.get("/wizards/{wizard_ref}/build/redo", name="page:build-redone")
+async def instead(request: Request, _visitor: CurrentVisitor, wizard_ref: str) -> Response:
+    """Whoever comes to where a form was sent, by a reload or on the way back from signing in, sees the draft."""
+    return see_other(request, f"/wizards/{quote(wizard_ref)}/build")
+
+
 @router.post("/wizards/{wizard_ref}/build/undo", name="page:build-undo")
 async def undo(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizard_ref: str) -> Response:
     """Takes back the edit that the button names; a second click finds it taken back and does nothing."""

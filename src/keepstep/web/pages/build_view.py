@@ -212,6 +212,10 @@ class View:
         """A text in the language of the page, else in the default language."""
         return text_in(text, self.language, self.structure.default_language)
 
+    def told(self, text: Text | None) -> str:
+        """As `text`, with the name of a question where its answer will stand."""
+        return self.situation.text(text)
+
     @cached_property
     def situation(self) -> Situation:
         """How the player's templates show a question here: every option, and the name of a question where its answer would stand."""

@@ -15,6 +15,7 @@ from keepstep.actions.confirm import Confirmable, numbers_in
 from keepstep.actions.nodes import fixed, report_of_edit
 from keepstep.core.confirm import needs_confirmation
 from keepstep.core.diff import diff
+from keepstep.core.reviving import Wanted
 from keepstep.core.structure import OptionSet
 from keepstep.db.transaction import Read
 from keepstep.errors import EditCollided, ImpactUnconfirmed
@@ -44,6 +45,8 @@ async def delete(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizar
     given = await given_in(request)
     asked = asked_in(wizard_ref, given)
     state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
+    if Wanted(asked.node, asked.value).identity in state.draft.shelved:
+        return see_other(request, asked.back)  # the second click of a button, or somebody else's: it is done
     pointed = pointed_in(state.draft.structure, asked.node, asked.value)
     edit = pointed.retirement() if given.get("act") == "retire" else pointed.deletion()
     if "act" not in given and await _is_read(visitor, tx, state, pointed):
