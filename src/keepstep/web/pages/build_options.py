@@ -44,7 +44,8 @@ _REFUSED: Final = (OptionValueReserved, RequestInvalid, StructureInvalid)
 class Compared:
     """What the lines would make of the options, what is stored of each, and what applying it says along.
 
-    `wrong`: why it cannot be applied. `reading`: by the value of an option that is deleted, what reads it. `consent`: the fields that confirm what was shown, where it has to be confirmed.
+    `wrong`: why it cannot be applied. `reading`: by the value of an option that is deleted, what reads it. `consent`: the fields that
+    confirm what was shown, where it has to be confirmed.
     """
 
     listing: Listing
@@ -158,6 +159,7 @@ def _dialog(request: Request, wizard_ref: str, state: WizardDraft, sent: Sent, c
         block="dialog",
         status=status,
         headers=headers,
+        wizard=state.wizard,
         ref=wizard_ref,
         option_set=option_set,
         subject=quoted(option_set.name, structure.default_language),
