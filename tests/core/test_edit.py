@@ -148,18 +148,18 @@ def test_another_meaning_retires_the_question_and_adds_one_behind_it() -> None:
 
 REFUSED: list[tuple[Edit, type[Exception], str]] = [
     (e.DeleteStep(step_id=NEW), NodeNotFound, "no such step"),
-    (e.RetireOption(option_set_id=COLOR, value="pink"), NodeNotFound, "no option 'pink'"),
+    (e.RetireOption(option_set_id=COLOR, value="pink"), NodeNotFound, "no option “pink”"),
     (e.RestoreOptionSet(option_set_id=EMAIL), NodeNotFound, "not on the shelf"),
     (e.ChangeOption(option_set_id=COLOR, value="red", fields={"value": "pink"}), StructureInvalid, "never changes"),
     (e.ChangeOptionSet(option_set_id=COLOR, fields={"id": NEW}), StructureInvalid, "never changes"),
-    (e.ChangeOptionSet(option_set_id=COLOR, fields={"colour": 1}), StructureInvalid, "colour"),
-    (e.ChangeOptionSet(option_set_id=COLOR, fields={"selection_type": "sundial"}), StructureInvalid, "selection_type"),
-    (e.ChangeOptionSet(option_set_id=COLOR, fields={"key": "email"}), KeyReserved, "belongs to another option set"),
+    (e.ChangeOptionSet(option_set_id=COLOR, fields={"colour": 1}), StructureInvalid, "Colour"),
+    (e.ChangeOptionSet(option_set_id=COLOR, fields={"selection_type": "sundial"}), StructureInvalid, "Selection type"),
+    (e.ChangeOptionSet(option_set_id=COLOR, fields={"key": "email"}), KeyReserved, "belongs to another question"),
     (e.ChangeWizard(fields={"steps": []}), StructureInvalid, "steps"),
     (e.ChangeWizard(fields={"languages": ["de"]}), StructureInvalid, "default language"),
     (e.AddStep(node={"id": INFO, "key": "x", "name": "X"}), IdConflict, "already has"),
     (e.AddOption(option_set_id=COLOR, node={"value": "red", "label": "Red"}), StructureInvalid, "this value"),
-    (e.AddOption(option_set_id=NAME, node={"value": "red", "label": "Red"}), StructureInvalid, "options"),
+    (e.AddOption(option_set_id=NAME, node={"value": "red", "label": "Red"}), StructureInvalid, "Options"),
 ]
 
 
@@ -242,7 +242,7 @@ NAMES: list[tuple[Edit, str]] = [
     (e.ChangeOption(option_set_id=COLOR, value="red", fields={"label": "Crimson"}), "Rename option “Red” to “Crimson”"),
     (
         e.ChangeOptionSet(option_set_id=COLOR, fields={"is_required": True, "key": "c"}),
-        "Change requirement, key of option set “Favorite Color”",
+        "Change requirement, key of question “Favorite Color”",
     ),
     (e.DeleteStep(step_id=INFO), "Delete step “Personal Info”"),
     (e.AddStep(node={"id": NEW, "key": "x", "name": "More"}), "Add step “More”"),

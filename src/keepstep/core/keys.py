@@ -121,7 +121,7 @@ def check_key_owners(wanted: Mapping[Any, Any], owners: Mapping[str, str]) -> No
         owner = owners.get(key, option_set_id) if isinstance(key, str) else option_set_id
         if owner != option_set_id:
             raise KeyReserved(
-                f"The key {key!r} belongs to another option set of this wizard; exports and clients that know it "
+                f"The key {key!r} belongs to another question of this wizard; exports and clients that know it "
                 "must not read other answers under it. Choose another key."
             )
 

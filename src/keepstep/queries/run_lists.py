@@ -245,7 +245,7 @@ async def _option_set_id(tx: Read, wizard_id: str, key: str, filter_name: str = 
     found = await tx.scalar(statement.order_by(wizard_versions.c.version_number.desc()).limit(1))
     if found is None:
         raise RequestInvalid(
-            f"No version of this wizard has an option set {key[:80]!r}.",
+            f"No version of this wizard has a question “{key[:80]}”.",
             errors=[
                 {
                     "pointer": f"/{filter_name or f'answer[{key[:80]}]'}",

@@ -72,6 +72,41 @@ async def test_what_changed_begins_with_options_and_folds_what_does_not_fit(admi
     assert folded.startswith("and 2 more changes")
 
 
+async def test_the_outline_is_searched_by_name_and_key_without_a_script(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    steps = [step(f"part-{number}", *[option_set(f"q{number}{each}") for each in range(5)]) for number in range(2)]
+    await editor.post("/api/v1/wizards", json={"structure": wizard(*steps, name="Long"), "slug": "long"})
+    page = await admin_browser.open("/wizards/long/build?q=Q13&pane=outline")
+    shown = [each.get_text(strip=True) for each in page.tree.select("#outline li:not([hidden]) > .kb-row .kb-row-name")]
+    assert shown == ["Part 1", "Q13"]
+    assert (page.text("#outline-found"), page.labelled("Find a step or question")["value"]) == ("Found: 1 of 10", "Q13")
+    assert "q=Q13" in str(page.one("#outline li:not([hidden]) .kb-sets li:not([hidden]) a")["href"])
+    none = await admin_browser.open("/wizards/long/build?q=nobody")
+    assert none.text("#outline-found") == "No step or question has these words in its name or key."
+    whole = await admin_browser.open("/wizards/long/build?q=part-0")
+    assert len(whole.tree.select("#outline li:not([hidden]) > .kb-sets li:not([hidden])")) == 5
+
+
+async def test_nobody_reads_or_writes_the_id_of_a_question(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    name = option_set("full-name")
+    mood = option_set("mood", name=f"How are you, {{{{{name['id']}}}}}?")
+    sum_ = option_set("total", "calculated", expression={"cat": ["Dear ", {"var": name["id"]}]})
+    await editor.post("/api/v1/wizards", json={"structure": wizard(step("one", name, mood, sum_)), "slug": "piped"})
+    page = await admin_browser.open(f"/wizards/piped/build?node={mood['id']}")
+    assert page.text(f"#row-{mood['id']} .kb-row-name") == f"How are you, [{name['name']}]?"
+    assert page.labelled("Question").get_text(strip=True) == "How are you, {{full-name}}?"
+    held = {"option_set_id": mood["id"], "has": "name"}
+    await send(admin_browser, page, "change-option-set", {"name": "Well, {{full-name}}?"}, **held)
+    page = await admin_browser.open(f"/wizards/piped/build?node={sum_['id']}")
+    assert page.labelled("Calculation").get_text(strip=True) == '{"cat":["Dear ",{"var":"full-name"}]}'
+    held = {"option_set_id": sum_["id"], "has": "expression"}
+    await send(admin_browser, page, "change-option-set", {"expression": '{"upper": [{"var": "full-name"}]}'}, **held)
+    wrong = await send(admin_browser, page, "change-option-set", {"expression": '{"upper": [{"var": "ful-name"}]}'}, **held)
+    assert "Line 1, column 20: no question has the key “ful-name”. Did you mean “full-name”?" in Page(wrong).text("#properties")
+    found = (await editor.get("/api/v1/wizards/piped/draft")).json()["structure"]["steps"][0]["option_sets"]
+    assert found[1]["name"] == f"Well, {{{{{name['id']}}}}}?"
+    assert found[2]["expression"] == {"upper": [{"var": name["id"]}]}
+
+
 async def test_a_wizard_without_steps_says_what_comes_next(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
     await editor.post("/api/v1/wizards", json={"name": "Empty"})
     page = await admin_browser.open("/wizards/empty/build")
@@ -161,7 +196,7 @@ async def test_a_form_makes_one_named_edit_and_comes_back_to_its_place(admin_bro
     page = await admin_browser.open(path(survey, node=survey.email))
     before = (await survey.draft())["revision"]
     after = Page(await send(admin_browser, page, "change-option-set", {"help": "Only to answer you."}, form="f-question"))
-    assert after.text(".kb-said") == "Saved: Change help text of option set “Email”"
+    assert after.text(".kb-said") == "Saved: Change help text of question “Email”"
     assert (await survey.draft())["revision"] == before + 1
     assert after.text("#outline [aria-current] .kb-row-name") == "Email"
     assert after.labelled("Help text").get_text(strip=True) == "Only to answer you."
@@ -184,7 +219,7 @@ async def test_for_the_script_an_edit_sends_the_row_that_changed_and_no_outline(
     assert answer.headers["X-Revision-Made"] == answer.headers["X-Draft-Revision"]
     assert [str(each["data-instead"]) for each in part.tree.select("[data-instead]")] == [f"li-{survey.email}"]
     assert not part.tree.select('[data-into="outline"]')
-    assert part.text("[data-say]") == "Saved: Change help text of option set “Email”"
+    assert part.text("[data-say]") == "Saved: Change help text of question “Email”"
 
 
 async def test_each_of_the_selection_types_can_be_added_shown_and_saved(admin_browser: Browser, survey: WebSurvey) -> None:
@@ -300,9 +335,9 @@ async def test_undo_and_redo_name_what_they_do_and_survive_a_reload(admin_browse
     page = await admin_browser.open(path(survey, node=survey.email))
     await send(admin_browser, page, "retire-option-set", option_set_id=survey.email)
     page = await admin_browser.open(path(survey))
-    assert page.one("#undo")["title"] == "Undo: Retire option set “Email”"
+    assert page.one("#undo")["title"] == "Undo: Retire question “Email”"
     page = Page(await send(admin_browser, page, "undo"))
-    assert page.one("#redo")["title"] == "Redo: Retire option set “Email”"
+    assert page.one("#redo")["title"] == "Redo: Retire question “Email”"
     await send(admin_browser, page, "redo")
     assert sets_of(await structure_of(survey))[1]["retired"] is True
 
@@ -324,7 +359,7 @@ async def test_where_a_form_was_sent_somebody_who_comes_by_address_sees_the_draf
         ("f-limits", {"constraints.min_length": "9", "constraints.max_length": "3"}, "min_length is greater than max_length"),
         ("f-limits", {"constraints.pattern": "("}, "No regular expression"),
         ("f-key", {"key": "Not A Key"}, "A key begins with a small letter"),
-        ("f-key", {"key": "full-name"}, "belongs to another option set"),
+        ("f-key", {"key": "full-name"}, "belongs to another question"),
     ],
 )
 async def test_what_is_wrong_is_said_at_its_input_and_what_was_typed_stays(

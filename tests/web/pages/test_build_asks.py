@@ -37,7 +37,7 @@ async def test_an_edit_of_what_somebody_changed_says_who_and_what_and_keeps_what
     asked = Page(await send(admin_browser, mine, CHANGE, {"help": "Mine, typed long"}, form="f-question"))
     assert asked.answer.status_code == 409
     assert "Editor Okafor" in asked.text(".kb-list")
-    assert "Change help text of option set “Email”" in asked.text(".kb-list")
+    assert "Change help text of question “Email”" in asked.text(".kb-list")
     assert asked.labelled("Help text").get_text().strip() == "Mine, typed long"
     assert sets_of(await structure_of(survey))[1]["help"] == "Theirs"
     done = await send(admin_browser, asked, CHANGE)
@@ -50,7 +50,7 @@ async def test_what_somebody_deleted_meanwhile_is_said_by_name(admin_browser: Br
     await survey.send("DELETE", f"/api/v1/option-sets/{survey.email}")
     asked = Page(await send(admin_browser, page, CHANGE, {"help": "Mine"}, form="f-question"))
     assert asked.answer.status_code == 409
-    assert "Delete option set “Email”" in asked.text(".kb-list")
+    assert "Delete question “Email”" in asked.text(".kb-list")
     assert "“Email” was taken out of the draft while you were writing in it." in asked.text(".ks-dialog-body")
 
 

@@ -165,7 +165,7 @@ async def test_an_edit_of_somebody_else_meanwhile_is_named_and_nothing_is_publis
     await change(survey, survey.color, is_required=True)
     again = Page(await admin_browser.press(page, "Publish version 2"))
     assert again.answer.status_code == 412
-    assert "Change requirement of option set “Favorite Color”" in again.text("[role=alert]")
+    assert "Change requirement of question “Favorite Color”" in again.text("[role=alert]")
     assert len(shown_changes(again)) == 2
     assert len(await versions(resources)) == 1
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from keepstep.core.beside import Beside, beside
 from keepstep.core.change import Change
 from keepstep.core.change_groups import step_id_of, step_order
+from keepstep.core.piping import told
 from keepstep.core.shelf import Shelved
 from keepstep.core.structure import Structure
-from keepstep.core.text import text_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +64,5 @@ def _touched(changes: Iterable[Change], old: Structure, new: Structure) -> Itera
     for number, step_id in enumerate(step_order(old, new), start=1):
         if step_id in ids:
             structure = new if step_id in new.step_by_id else old
-            name = text_in(structure.step_by_id[step_id].name, structure.default_language, structure.default_language)
+            name = told(structure.step_by_id[step_id].name, structure)
             yield Neighbour(step_id, number, name)

@@ -159,6 +159,7 @@ def _dialog(request: Request, wizard_ref: str, state: WizardDraft, sent: Sent, c
         block="dialog",
         status=status,
         headers=headers,
+        wizard=state.wizard,
         ref=wizard_ref,
         option_set=option_set,
         subject=quoted(option_set.name, structure.default_language),

@@ -123,7 +123,7 @@ def asked_in(wizard_ref: str, given: Mapping[str, str]) -> Asked:
     """Raises RequestInvalid when no node is named."""
     node, base = given.get("node", ""), given.get("base", "")
     if not node:
-        raise RequestInvalid("Name the `node`: the id of a step or an option set.")
+        raise RequestInvalid("Name the `node`: the id of a step or a question.")
     return Asked(
         wizard_ref=wizard_ref,
         node=node,

@@ -390,6 +390,7 @@
     if (byId("builder").dataset.revision !== drawer.dataset.revision) refreshPreview();
     drawer.dataset.revision = byId("builder").dataset.revision;
     refill();
+    filter();
     refocus(id, caret, active, item);
     say(parsed.querySelector("template[data-say]")?.content.textContent.trim());
     sortables();
@@ -528,19 +529,22 @@
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     if (link.matches("[data-pane-link]")) {
       event.preventDefault();
-      builder.dataset.pane = link.dataset.paneLink;
-      markPane();
+      showPane(link.dataset.paneLink);
     } else if (link.matches("[data-select]")) {
       event.preventDefault();
       // On a narrow window the chosen thing is looked at next.
-      if (builder.dataset.pane === "outline") builder.dataset.pane = "step";
-      markPane();
+      if (builder.dataset.pane === "outline") showPane("step");
       for (const form of builder.querySelectorAll("form[data-auto]")) if (isDirty(form)) submit(form);
       after(() => visit(link.getAttribute("href"), { focus: link.dataset.focus || link.id }));
     } else if (link.matches("[data-theirs]")) event.preventDefault();
   });
-  function markPane() {
-    for (const each of builder.querySelectorAll("[data-pane-link]")) each.toggleAttribute("aria-current", each.dataset.paneLink === builder.dataset.pane);
+  function showPane(name) {
+    builder.dataset.pane = name;
+    for (const each of builder.querySelectorAll("[data-pane-link]")) {
+      if (each.dataset.paneLink === name) each.setAttribute("aria-current", "true");
+      else each.removeAttribute("aria-current");
+    }
+    reveal();
   }
   // Once everything is sent, or at once when nothing can be.
   function after(then) {
@@ -568,6 +572,59 @@
     else if (event.key === "ArrowDown") { event.preventDefault(); buttons[Math.min(at + 1, buttons.length - 1)]?.focus(); }
     else if (event.key === "ArrowUp" && at >= 0) { event.preventDefault(); (buttons[at - 1] ?? byId("palette-find")).focus(); }
   });
+
+  // --- the outline: found by words, and opened where the address points ------------------------------------------------------
+  // What is searched for stays when the outline comes anew; the server hides the same rows where there is no script.
+  let wanted = byId("outline-find")?.value ?? "";
+  const has = (row, words) => {
+    const text = `${row.textContent} ${row.title} ${row.dataset.key}`.toLowerCase();
+    return words.every((word) => text.includes(word));
+  };
+  function filter() {
+    const input = byId("outline-find");
+    if (!input) return;
+    if (input !== document.activeElement) input.value = wanted;
+    const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
+    let found = 0;
+    let steps = 0;
+    for (const step of builder.querySelectorAll(".kb-steps > li")) {
+      const whole = has(step.querySelector(".kb-step-row"), words);
+      let own = 0;
+      for (const each of step.querySelectorAll(".kb-sets > li")) {
+        each.hidden = !whole && !has(each.querySelector(".kb-row"), words);
+        own += each.hidden ? 0 : 1;
+      }
+      step.hidden = !whole && !own;
+      steps += step.hidden ? 0 : 1;
+      found += own;
+    }
+    const told = byId("outline-found");
+    told.hidden = !words.length;
+    told.textContent = steps ? told.dataset.some.replace("{found}", found).replace("{all}", told.dataset.all) : told.dataset.none;
+  }
+  document.addEventListener("input", (event) => {
+    if (event.target.id !== "outline-find") return;
+    wanted = event.target.value;
+    filter();
+  });
+  document.addEventListener("submit", (event) => { if (event.target.matches("[data-find]")) event.preventDefault(); });
+  document.addEventListener("keydown", (event) => {
+    if (event.target.id !== "outline-find" || event.key !== "ArrowDown") return;
+    event.preventDefault();
+    builder.querySelector(".kb-steps li:not([hidden]) > .kb-row")?.focus();
+  });
+
+  // By hand and not by scrollIntoView, which would move the page around the panes as well.
+  function bring(pane, element) {
+    if (!pane || !element) return;
+    const [around, own] = [pane.getBoundingClientRect(), element.getBoundingClientRect()];
+    if (own.top < around.top || own.bottom > around.bottom) pane.scrollTop += own.top - around.top - Math.max(12, (around.height - own.height) / 3);
+  }
+  function reveal() {
+    const row = builder.querySelector(".kb-row[aria-current]");
+    bring(row?.closest("[data-scroll]"), row);
+    bring(byId("canvas"), builder.querySelector(".kb-item.kb-selected"));
+  }
 
   // --- the preview beside the canvas ---------------------------------------------------------------------------------------
   // In a frame, so that it has its width and ids to itself. On a narrow window the link leads to its page, as without a script.
@@ -661,6 +718,8 @@
   }
 
   sortables();
+  filter();
+  reveal();
   counts();
   navigator.locks?.request(KEY, () => new Promise(() => {}));
   try {

@@ -193,6 +193,12 @@
     window.htmx.ajax(ctx.request.method, path, { source, event, target, swap, select, push, replace });
   }
 
+  // The tab of this page is in sight where the tabs scroll sideways.
+  for (const tabs of document.querySelectorAll(".ks-tabs")) {
+    const [around, here] = [tabs, tabs.querySelector("[aria-current]")].map((each) => each?.getBoundingClientRect());
+    if (here && (here.left < around.left || here.right > around.right)) tabs.scrollLeft += here.left - around.left - 12;
+  }
+
   // --- menus ---------------------------------------------------------------------------------------------------------
   document.addEventListener("click", (event) => {
     for (const menu of document.querySelectorAll("details.ks-menu[open]")) {
