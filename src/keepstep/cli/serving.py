@@ -31,6 +31,8 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 LOOPBACK: Final = "127.0.0.1"
 # A request that is being answered gets this long to end before the server stops all the same.
 _GRACE: Final = 30
+# On a busy machine a worker process takes longer to start than the five seconds after which it would be started anew, for ever.
+_START: Final = 60
 log = logging.getLogger("keepstep.serve")
 
 
@@ -66,6 +68,7 @@ def serve(
                     log_config=None,
                     server_header=False,
                     timeout_graceful_shutdown=_GRACE,
+                    timeout_worker_healthcheck=_START,
                 )
 
 
