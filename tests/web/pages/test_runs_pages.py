@@ -188,6 +188,24 @@ async def test_an_export_without_personal_data_is_offered_with_what_goes_out(
     assert ("Ann" in got.text, "ann@" in got.text, "red" in got.text) == (False, False, True)
 
 
+async def test_a_search_looks_at_so_many_runs_at_a_time_and_goes_on_where_it_stopped(
+    admin_browser: Browser, survey: Survey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keepstep.web.pages.runs.STRETCH", 1)
+    first = await opened(admin_browser, survey, "?q=john")
+    assert names_in(first) == []
+    assert "Nothing found so far" in first.answer.text
+    second = await admin_browser.open(first.link("Look through older runs"))
+    last = await admin_browser.open(second.link("Look through older runs"))
+    assert [names_in(second), names_in(last)] == [[], ["John Doe"]]
+    assert "1 run found here" in last.text("#shown")
+    assert "Look through older runs" not in last.answer.text
+    monkeypatch.setattr("keepstep.web.pages.runs.STRETCH", 2)
+    zoe = await opened(admin_browser, survey, "?q=zoe")
+    assert (names_in(zoe), "1 run found here" in zoe.text("#shown")) == (["Zoe"], True)
+    assert zoe.link("Look through older runs")
+
+
 # --- columns and views -------------------------------------------------------------------------------------------------
 
 

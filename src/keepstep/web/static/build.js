@@ -540,11 +540,14 @@
   });
   function showPane(name) {
     builder.dataset.pane = name;
+    markPane();
+    reveal();
+  }
+  function markPane() {
     for (const each of builder.querySelectorAll("[data-pane-link]")) {
-      if (each.dataset.paneLink === name) each.setAttribute("aria-current", "true");
+      if (each.dataset.paneLink === builder.dataset.pane) each.setAttribute("aria-current", "true");
       else each.removeAttribute("aria-current");
     }
-    reveal();
   }
   // Once everything is sent, or at once when nothing can be.
   function after(then) {
