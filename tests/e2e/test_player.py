@@ -115,6 +115,8 @@ def test_framed_by_a_site_that_may_it_is_answered_and_the_frame_grows(open_page:
     with _host(site, host):
         page.goto(site)
         _answered_in_frame(page)
+        # So a browser that takes none from other sites changes nothing.
+        assert page.context.cookies() == []
 
 
 @contextmanager

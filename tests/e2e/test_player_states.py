@@ -209,7 +209,7 @@ def _around(page: Page, structure: dict[str, Any]) -> Iterator[re.Pattern[str]]:
     named(page, structure, "line").fill("Eve")
     go_on(page)
     expect(page.get_by_role("alert")).to_contain_text("Bob")
-    yield re.compile("^Words")
+    yield re.compile("^Error: Words")
     kept = page.context.cookies()
     page.context.clear_cookies()
     go_on(page)
