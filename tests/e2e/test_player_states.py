@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 from tests.e2e.conftest import CheckPage
 from tests.e2e.test_player import go_on, published
 from tests.factories import option, option_set, step, wizard
@@ -15,7 +15,7 @@ from tests.served import Served
 
 LOOKS = {"320 px with a script": (320, "dark", True), "1280 px at 200 % without a script": (640, "light", False)}
 SOME = [option("a", label="Apples"), option("b", label="Bananas " * 9)]
-PNG = {"name": "a letter.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n" + b"0" * 900}
+CONTENT = b"\x89PNG\r\n\x1a\n" + b"0" * 900
 
 
 def everything() -> dict[str, Any]:
@@ -41,6 +41,10 @@ def everything() -> dict[str, Any]:
     return wizard(words, choices, numbers, more, name="Everything", languages=["en", "ar"], default_language="en", endings=ends)
 
 
+def letter(content: bytes) -> FilePayload:
+    return {"name": "a letter.png", "mimeType": "image/png", "buffer": content}
+
+
 def named(page: Page, structure: dict[str, Any], key: str, part: str = "") -> Any:
     """The input of a question by its key."""
     found = next(each["id"] for each_step in structure["steps"] for each in each_step["option_sets"] if each["key"] == key)
@@ -60,14 +64,14 @@ def test_every_selection_type_is_answered_on_a_phone_without_a_script(open_page:
     expect(page.get_by_role("heading", level=1)).to_have_text("Check your answers")
     with page.expect_download() as found:
         page.get_by_role("link", name="a letter.png").click()
-    assert found.value.path().read_bytes() == PNG["buffer"]
+    assert found.value.path().read_bytes() == CONTENT
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("See you")
     with served.client() as client:
         run = client.get(f"/api/v1/runs/{run_id}").json()
     given = {each["option_set_snapshot"]["key"]: each for each in run["responses"] if each["response_value"]}
     scan = given.pop("scan")["response_value"]["value"][0]
-    assert (scan["name"], scan["size"]) == ("a letter.png", len(PNG["buffer"]))
+    assert (scan["name"], scan["size"]) == ("a letter.png", len(CONTENT))
     sources = {key: said["source"] for key, said in given.items() if said["source"] != "respondent"}
     assert sources == {"line": "prefill", "campaign": "prefill", "visits": "default", "twice": "calculated"}
     assert {key: (said["response_value"]["value"], said["response_value"].get("other")) for key, said in given.items()} == STORED
@@ -111,7 +115,7 @@ def _answer(page: Page, structure: dict[str, Any]) -> None:
         for part, text in zip(("-day", "-month", "-year"), parts, strict=True):
             put(key, text, part)
     put("when", "9.05", "-time")
-    named(page, structure, "scan").set_input_files(PNG)  # type: ignore[arg-type] # a file that lies nowhere
+    named(page, structure, "scan").set_input_files(letter(CONTENT))
     go_on(page)
     expect(page.locator("output")).to_have_text("80")
     go_on(page)
@@ -189,7 +193,7 @@ def _misread_numbers(page: Page, structure: dict[str, Any], *, fits: bool = Fals
     if fits:
         named(page, structure, "scan", "-remove").check()
     # Larger than it may be, so that it is told and stays until it is taken out.
-    named(page, structure, "scan").set_input_files({**PNG, "buffer": PNG["buffer"] * (1 if fits else 2)})  # type: ignore[arg-type] # no path
+    named(page, structure, "scan").set_input_files(letter(CONTENT if fits else CONTENT * 2))
 
 
 def _around(page: Page, structure: dict[str, Any]) -> Iterator[re.Pattern[str]]:
@@ -219,7 +223,7 @@ def _around(page: Page, structure: dict[str, Any]) -> Iterator[re.Pattern[str]]:
     yield re.compile("^Error: Not saved")
     page.goto(words)
     yield re.compile("^This cannot be opened")
-    page.context.add_cookies(kept)
+    page.context.add_cookies(kept)  # type: ignore[arg-type] # what it gave itself
     page.goto(words)
 
 
