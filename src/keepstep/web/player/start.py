@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -107,7 +108,9 @@ def _again(entry: Gate, posted: Posted | None) -> Gate:
 
 
 def _here(request: Request, **changed: str) -> str:
-    return str(request.url.include_query_params(**changed)).removeprefix(str(request.base_url).rstrip("/"))
+    """This page with other members in its address: a path, whatever host the request names."""
+    asked = [*(each for each in request.query_params.multi_items() if each[0] not in changed), *changed.items()]
+    return f"{request.url.path}?{urlencode(asked)}"
 
 
 def _language(request: Request, structure: Structure, wanted: str) -> str:
