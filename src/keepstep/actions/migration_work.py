@@ -33,7 +33,7 @@ from keepstep.queries.runs import (
     runs_with_revision,
     state_of_row,
 )
-from keepstep.queries.versions import version_by_id
+from keepstep.queries.versions import Version, version_by_id
 
 AT_ONCE: Final = 500
 """Runs that are read, decided and written together: enough that statements do not show, few enough that memory does not either."""
@@ -234,8 +234,40 @@ def _way_back(task: Task, move: Move) -> Prepared:
 
 async def _moving(tx: Write, task: Task, ids: Sequence[str]) -> list[Case]:
     rows = await tx.rows(runs_with_heads(wizard_runs).where(among(ids)).order_by(wizard_runs.c.id))
-    states = [await state_of_row(tx, row) for row in rows]
-    return [(state, None, _kept_out(task.job, state)) for state in states]
+    return [await _readable(tx, task, row) for row in rows]
+
+
+async def _readable(tx: Write, task: Task, row: Row[Any]) -> Case:
+    try:
+        state = await state_of_row(tx, row)
+    except Problem:
+        raise
+    except Exception:
+        log.exception("job %s: run %s cannot be read", task.job.id, row.id)
+        return _unreadable(row, task.versions[row.wizard_version_id]), None, "failed"
+    return state, None, _kept_out(task.job, state)
+
+
+def _unreadable(row: Row[Any], version: Version) -> RunState:
+    """A run that is not what Keepstep could have stored, as far as it has to be named."""
+    names = ("id", "origin_wizard_id", "wizard_id", "status", "save_number", "head_revision", "language", "respondent")
+    times = ("started_at", "updated_at", "completed_at", "trashed_at", "erased_at")
+    return RunState(
+        **{name: getattr(row, name) for name in (*names, *times)},
+        version=version,
+        revision=row.head_revision,
+        answers={},
+        archive={},
+        asked="",
+        evaluated_at=row.updated_at,
+        zone="UTC",
+        digest=None,
+        cause=None,
+        actor=None,
+        at=row.updated_at,
+        is_working_copy=False,
+        erased={},
+    )
 
 
 def _kept_out(job: Job, state: RunState) -> str:
