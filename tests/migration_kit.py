@@ -104,15 +104,16 @@ class Bench:
             wizard = await get_wizard(tx, self.desk.actor, self.wizard)
             return confirm_token(self.resources.context(self.desk.actor), plan, preview, wizard.active_version_id)
 
-    async def started(self, plan: StoredPlan, which: Which | None = None) -> Job:
+    async def started(self, plan: StoredPlan, preview: Job | None = None) -> Job:
         """Previewed and approved, waiting for a worker."""
-        confirm = await self.token(plan, await self.preview(plan))
+        confirm = await self.token(plan, preview or await self.preview(plan))
         async with open_write(self.desk.engine) as tx:
-            return await apply_plan(self.resources.context(self.desk.actor), tx, plan.id, confirm, which or Which())
+            return await apply_plan(self.resources.context(self.desk.actor), tx, plan.id, confirm)
 
     async def finished(self, job: Job, size: Size = SMALL) -> Job:
         """Done by one worker, and how it is then."""
-        await work_on(self.resources, job.id, Pace(size=size))
+        while await work_on(self.resources, job.id, Pace(size=size)) == "again":
+            pass
         return await self.job(job.id)
 
     async def some(self, job: Job, pieces: int, size: Size = SMALL) -> None:
