@@ -113,7 +113,22 @@ async def fill_logs(write: Write, world: World) -> None:
     await write.execute(insert(tables.reserved_keys).values(origin_wizard_id=wizard, key="email", option_set_id=option_set))
     proof = {"id": new_id(), "at": NOW, "cause": "daily", "root": DIGEST, "counts": {}, "key_id": "k", "signature": b"s"}
     await write.execute(insert(tables.checkpoints).values(proof))
+    await _add_job(write, world)
     erasure = {"run_id": new_id(), "number": 1, "leaves": {}, "reason": "r", "at": NOW, "audit_event_id": new_id(), "digest": DIGEST}
     await write.execute(insert(tables.erasures).values(erasure))
     event = {"id": new_id(), "at": NOW, "channel": "api", "action": "run.started", "subject_kind": "run", "details": {}}
     await write.execute(insert(tables.audit_events).values(event))
+
+
+async def _add_job(write: Write, world: World) -> None:
+    """An approved plan, a job of it, what became of a run, and its proof."""
+    wizard, version = world.survey.wizard, world.survey.version
+    plan = {"id": new_id(), "origin_wizard_id": wizard, "target_id": version, "content": {}, "digest": DIGEST, "revision": 1}
+    await write.execute(insert(tables.plans).values(**plan, created_at=NOW, updated_at=NOW, approved_at=NOW))
+    job = {"id": new_id(), "plan_id": plan["id"], "origin_wizard_id": wizard, "kind": "apply", "state": "completed", "plan_digest": DIGEST}
+    job |= {"scope": {}, "canary": "none", "expected": {}, "frozen_at": NOW, "created_at": NOW, "updated_at": NOW}
+    await write.execute(insert(tables.migration_jobs).values(job))
+    item = {"run_id": world.completed, "job_id": job["id"], "number": 1, "outcome": "conflicts", "code": "type", "revision": 1}
+    await write.execute(insert(tables.migration_items).values(**item, moved=False, at=NOW))
+    manifest = {"job_id": job["id"], "origin_wizard_id": wizard, "number": 1, "at": NOW, "record": {}, "digest": DIGEST}
+    await write.execute(insert(tables.migration_manifests).values(manifest))

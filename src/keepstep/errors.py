@@ -156,6 +156,66 @@ class AlreadySetUp(Problem):
     kind, code, title = "conflict", "already-set-up", "This Keepstep is set up already"
 
 
+class PlanInvalid(Problem):
+    """The plan cannot be carried out as it is. `errors` names every fault, with its place in the plan and the remedy."""
+
+    kind, code, title = "invalid", "plan-invalid", "This plan is not complete"
+
+
+class ResolutionInvalid(Problem):
+    """This is no way to resolve this conflict, or the value does not fit its question. The detail says what can be chosen."""
+
+    kind, code, title = "invalid", "resolution-invalid", "This does not resolve the conflict"
+
+
+class PlanNotFound(Problem):
+    """There is no plan with this id that you may see."""
+
+    kind, code, title = "not_found", "plan-not-found", "No such plan"
+
+
+class JobNotFound(Problem):
+    """There is no migration job with this id that you may see."""
+
+    kind, code, title = "not_found", "job-not-found", "No such job"
+
+
+class ConflictNotFound(Problem):
+    """The job has no open conflict of this id: it was resolved, or the run has moved since."""
+
+    kind, code, title = "not_found", "conflict-not-found", "No such conflict"
+
+
+class ManifestNotFound(Problem):
+    """The job has left no manifest yet: it is not over, or it only counted."""
+
+    kind, code, title = "not_found", "manifest-not-found", "No manifest yet"
+
+
+class PlanApproved(Problem):
+    """The plan is approved, and what was approved never changes. Make another plan."""
+
+    kind, code, title = "conflict", "plan-approved", "This plan is approved"
+
+
+class JobState(Problem):
+    """The job is in a state in which this cannot be done. `state` says which one."""
+
+    kind, code, title = "conflict", "job-state", "Not in this state of the job"
+
+
+class RunStays(Problem):
+    """The run cannot move as it is. `errors` names each answer that holds it up, and what can be done about it."""
+
+    kind, code, title = "conflict", "run-stays", "This run stays on its version"
+
+
+class NothingToMoveBack(Problem):
+    """The last thing that changed the version of this run was no move, or it was taken back already."""
+
+    kind, code, title = "conflict", "nothing-to-move-back", "There is no move to take back"
+
+
 class WizardNotFound(Problem):
     """There is no wizard with this id or slug that you may see."""
 

@@ -155,7 +155,8 @@ async def test_the_revisions_make_the_tables_that_statements_are_written_against
 
 async def test_every_key_on_runs_holds_the_runs_id_and_nothing_points_at_a_run_from_outside(login: AsyncEngine) -> None:
     """So that the same tables can lie on many nodes."""
-    by_run = {"wizard_runs": "id", "run_revisions": "run_id", "erasures": "run_id", "edits": "run_id", "passages": "run_id"}
+    of_run = ("run_revisions", "erasures", "edits", "passages", "migration_items", "migration_resolutions")
+    by_run = {"wizard_runs": "id", **dict.fromkeys(of_run, "run_id")}
     for name, column in by_run.items():
         for constraint in metadata.tables[name].constraints:
             if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint):

@@ -30,6 +30,14 @@ ITS_OWN_RECORD = {
     "drop_edit": "nothing of the run changes, and nothing was stored of it",
     "forget_what_is_over": "a part of the daily work, which is on record with its counts",
     "draft_to_edit": "a part of every edit: it locks and reads",
+    "claim_piece": "a part of a job, whose beginning and end are on record; the piece's row says who works on it and until when",
+    "do_piece": "a part of a job; each revision says who, when and by which job",
+    "do_reach": "a part of `do_piece`",
+    "give_back": "a part of a job: nothing was done",
+    "store": "a part of `do_piece`: it writes what was decided",
+    "store_job": "a part of the acts that begin a job, which leave their events",
+    "verify_canary": "a part of a job: it reads, and a canary that fails stops the job, which is on record",
+    "seal": "a part of a job's end; the manifest is its own record",
 }
 
 

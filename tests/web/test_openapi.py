@@ -11,6 +11,9 @@ from tests.answer_shapes import Shapes
 from tests.interchange.xlsform_sheets import workbook
 from tests.web_kit import WebSurvey, web_survey
 
+from keepstep.actions import migration_jobs
+from keepstep.config import Resources
+from keepstep.jobs.migrations import work_on
 from keepstep.web.app import ROUTERS
 from keepstep.web.exactjson import ExactRoute
 from keepstep.web.pages.route import PageRoute
@@ -113,7 +116,9 @@ def test_every_answer_in_json_has_a_form(app: FastAPI) -> None:
     assert bare == WITHOUT_FORM
 
 
-async def test_every_kind_of_answer_is_as_declared(shapes: Shapes, admin: httpx.AsyncClient) -> None:
+async def test_every_kind_of_answer_is_as_declared(
+    shapes: Shapes, admin: httpx.AsyncClient, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
     survey = await web_survey(admin)
     await _accounts(admin, survey)
     runs = await _runs(admin, survey)
@@ -121,6 +126,7 @@ async def test_every_kind_of_answer_is_as_declared(shapes: Shapes, admin: httpx.
     await _versions(admin, survey, runs)
     await _imports(admin, survey)
     await _access(admin, survey)
+    await _migrations(admin, survey, resources, monkeypatch)
     await _subjects(admin, survey)
     await admin.get("/api/v1/verify")
     assert "\n".join(shapes.faults) == ""
@@ -190,6 +196,44 @@ async def _access(admin: httpx.AsyncClient, survey: WebSurvey) -> None:
     await admin.post(f"{one}/renew")
     await admin.post(f"{invitations}/revoke", json={"which": "unused"})
     await admin.delete(one)
+
+
+async def _migrations(admin: httpx.AsyncClient, survey: WebSurvey, resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan through all of its states, a job with a conflict through its own, and one run moved and moved back."""
+    for name in ("Jo", "A name that is far too long for the next version"):
+        await survey.answer(full_name=name, email="jo@example.com")
+    await _confirmed(survey, "PATCH", f"/api/v1/option-sets/{survey.full_name}", json={"constraints": {"max_length": 10}})
+    await survey.publish()
+    body = {"id": new_id()}
+    for _ in range(2):
+        await admin.post(f"{survey.url}/plans", json=body)
+    plan = f"/api/v1/plans/{body['id']}"
+    await admin.patch(plan, json={"policy": {"on_conflict": "stay"}})
+    with monkeypatch.context() as few:
+        few.setattr(migration_jobs, "AT_ONCE", 0)
+        waiting = (await admin.post(f"{plan}/preview")).json()["id"]
+        await admin.get(f"{plan}/preview")
+    await work_on(resources, waiting)
+    shown = (await admin.get(f"{plan}/preview")).json()
+    assert {group["outcome"] for group in shown["groups"] if group["runs"]} >= {"carries", "conflicts"}
+    await admin.post(f"{plan}/preview")
+    confirm = (await admin.get(f"{plan}/preview")).json()["confirm"]
+    job = (await admin.post(f"{plan}/apply", json={"confirm": confirm})).json()["id"]
+    for act in ("pause", "resume"):
+        await admin.post(f"/api/v1/jobs/{job}/{act}")
+    await work_on(resources, job)
+    for url in (plan, f"{survey.url}/plans", f"{survey.url}/jobs", f"/api/v1/jobs/{job}", f"/api/v1/jobs/{job}/manifest"):
+        await admin.get(url)
+    (conflict,) = (await admin.get(f"/api/v1/jobs/{job}/conflicts")).json()["items"]
+    await admin.post(f"/api/v1/jobs/{job}/conflicts/{conflict['id']}", json={"resolution": "stay"})
+    undo = (await admin.post(f"/api/v1/jobs/{job}/undo")).json()["id"]
+    await admin.post(f"/api/v1/jobs/{undo}/cancel")
+    run = f"/api/v1/runs/{conflict['run_id']}"
+    chosen = {"resolutions": {"full-name": {"resolution": "park"}}}
+    report = (await admin.post(f"{run}/migrate", json={**chosen, "dry_run": True})).json()
+    moved = await admin.post(f"{run}/migrate", json={**chosen, "confirm": report["confirm"]}, headers={"If-Match": "*"})
+    assert moved.status_code == 200, moved.text
+    await admin.post(f"{run}/undo-migration", headers={"If-Match": "*"})
 
 
 async def _subjects(admin: httpx.AsyncClient, survey: WebSurvey) -> None:

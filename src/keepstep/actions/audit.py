@@ -40,6 +40,17 @@ async def audit_run(ctx: Context, tx: Write, action: str, run: tuple[str, str], 
     await append_event(tx, run_event(ctx, action, run, **details))
 
 
+async def audit_plan(ctx: Context, tx: Write, action: str, plan_id: str, wizard_id: str, **details: Any) -> None:
+    """An event on a plan of a migration; `details` are names and counts, never answers."""
+    await append_event(tx, event_of(ctx, action=action, subject_kind="plan", subject_id=plan_id, wizard_id=wizard_id, details=details))
+
+
+async def audit_job(ctx: Context, tx: Write, action: str, job: tuple[str, str], **details: Any) -> None:
+    """An event on a migration job, given as (job id, wizard id)."""
+    job_id, wizard_id = job
+    await append_event(tx, event_of(ctx, action=action, subject_kind="job", subject_id=job_id, wizard_id=wizard_id, details=details))
+
+
 async def audit_user(ctx: Context, tx: Write, action: str, user_id: str, **details: Any) -> None:
     """An event on a user. Who has no session yet, because they are signing in or setting a password, acts as themselves."""
     event = event_of(ctx, action=action, subject_kind="user", subject_id=user_id, details=details)

@@ -12,6 +12,7 @@ from keepstep.cli import (
     database,
     demo,
     filestore,
+    plans,
     retention,
     runs,
     serving,
@@ -45,6 +46,7 @@ app.add_typer(accounts.user, name="user")
 app.add_typer(accounts.token, name="token")
 app.add_typer(wizards.wizard, name="wizard")
 app.add_typer(runs.run, name="run")
+app.add_typer(plans.plan, name="plan")
 app.add_typer(access.access, name="access")
 app.add_typer(access.invitation, name="invitation")
 app.add_typer(subjects.subject, name="subject")

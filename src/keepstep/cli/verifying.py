@@ -13,6 +13,7 @@ from typing import Annotated, BinaryIO, Final
 import typer
 
 from keepstep.cli.exits import FINDINGS, problems_end_the_command
+from keepstep.cli.job_proof import verify_one_job
 from keepstep.cli.opening import OPERATOR, database_of, open_resources, operator, require_schema
 from keepstep.cli.printing import AsJson, counted, print_json, progress
 from keepstep.config import Resources, Settings, secret_of, settings_from
@@ -46,10 +47,14 @@ def verify(
     wizard: Annotated[str | None, typer.Option(help="One wizard's versions and runs alone: its slug or id.")] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Write a signed checkpoint to this new file, to be kept elsewhere.")] = None,
     against: Annotated[Path | None, typer.Option(help="Compare with this checkpoint, too.")] = None,
+    job: Annotated[str | None, typer.Option(help="One migration job alone, by its id: where every answer went.")] = None,
     files: Annotated[bool, typer.Option(help="Read the bytes of every uploaded file, too. Without, it says that nobody did.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Recompute every digest and chain. Ends with 8 when something was altered, naming it."""
+    if job is not None:
+        verify_one_job(job, as_json=as_json)
+        return
     with problems_end_the_command(as_json=as_json):
         _require_whole(wizard, checkpoint, against)
         settings = settings_from(os.environ)

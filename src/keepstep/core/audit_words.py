@@ -9,7 +9,9 @@ from typing import Any, Final, Literal, get_args
 Deed = Mapping[str, Any]
 """The details of an entry, with `about`: the name of the person or run that it is about, where there is one."""
 
-Subject = Literal["draft", "wizard", "run", "user", "token", "grant", "session", "checkpoint", "integrity", "files", "database", "subject"]
+Subject = Literal[
+    "draft", "wizard", "run", "plan", "job", "user", "token", "grant", "session", "checkpoint", "integrity", "files", "database", "subject"
+]
 SUBJECTS: Final[tuple[Subject, ...]] = get_args(Subject)
 """What actions are named after, in the order in which a filter offers them."""
 
@@ -109,6 +111,11 @@ def _checked(deed: Deed) -> str:
     return f"Checked what is stored: {_count(deed.get('runs'), 'run')}{'' if deed.get('whole') else ' so far'}, {found}."
 
 
+def _finished(deed: Deed) -> str:
+    waiting = "; some wait for a decision" if deed.get("state") == "completed_with_conflicts" else ""
+    return f"A migration is over: {_count(deed.get('moved'), 'run')} of {deed.get('runs')} moved{waiting}."
+
+
 _DAILY: Final[Mapping[str, str]] = {
     "abandoned": "run abandoned",
     "sessions": "session over",
@@ -179,6 +186,20 @@ _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     "session.opened": lambda deed: f"{deed['about']} signed in{_WAYS.get(deed.get('by'), '')}.",
     "session.ended": lambda deed: f"{deed['about']} signed out.",
     "session.ended_everywhere": lambda deed: f"{deed['about']} signed out everywhere ({_count(deed.get('sessions'), 'session')}).",
+    "plan.made": lambda deed: f"Made a plan to move runs from {_count(deed.get('sources'), 'version')}.",
+    "plan.changed": lambda deed: f"Changed a plan to move runs (now at its revision {deed.get('revision')}).",
+    "plan.approved": lambda deed: f"Approved a plan to move runs (revision {deed.get('revision')}); it never changes now.",
+    "job.previewed": lambda _: "Previewed a plan: counted what would become of every run.",
+    "job.started": lambda deed: f"Began to move {_count(deed.get('runs'), 'run')} to another version.",
+    "job.paused": lambda _: "Paused a migration.",
+    "job.resumed": lambda _: "Let a migration go on.",
+    "job.cancelled": lambda _: "Stopped a migration for good; what it moved stays moved.",
+    "job.stopped": lambda deed: f"A migration stopped by itself: {str(deed.get('reason', '')).replace('-', ' ')}.",
+    "job.undone": lambda _: "Began to take a migration back.",
+    "job.finished": _finished,
+    "job.conflict_resolved": lambda deed: f"Decided about an answer of a run that waited ({deed.get('choice')}).",
+    "run.moved": lambda deed: f"Moved run {deed['about']} from version {deed.get('from_version')} to version {deed.get('to_version')}.",
+    "run.moved_back": lambda deed: f"Moved run {deed['about']} back from version {deed.get('from_version')}.",
     "integrity.checked": _checked,
     "files.swept": lambda deed: f"Removed {_count(deed.get('contents'), 'content')} of files that nothing names.",
     "database.maintained": _maintained,

@@ -10,7 +10,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from keepstep.core.integrity import instant
+from keepstep.core.integrity import Peaks, grown, instant, root_of_peaks
 from keepstep.core.jsonvalue import canonical_bytes
 
 Line = Sequence[Any]
@@ -67,28 +67,6 @@ def _signature(key: bytes, checkpoint: Checkpoint) -> bytes:
 
 # --- the root, one line after the other ------------------------------------------------------------------------------
 
-Peaks = tuple[tuple[int, bytes], ...]
-"""The roots of the complete subtrees so far, the highest first, each with its height: all that a growing tree needs."""
-
-
-def _grown(peaks: Peaks, line: Line) -> Peaks:
-    """The tree with one more leaf. Leaves and nodes are told apart by a prefix, as RFC 6962 does."""
-    height, digest = 0, sha256(b"\x00" + canonical_bytes(line)).digest()
-    while peaks and peaks[-1][0] == height:
-        digest = sha256(b"\x01" + peaks[-1][1] + digest).digest()
-        peaks, height = peaks[:-1], height + 1
-    return (*peaks, (height, digest))
-
-
-def root_of(peaks: Peaks) -> bytes:
-    """The root over all lines: the same as `core.integrity.merkle_root` of their canonical bytes."""
-    if not peaks:
-        return sha256(b"").digest()
-    *higher, (_, root) = peaks
-    for _, digest in reversed(higher):
-        root = sha256(b"\x01" + digest + root).digest()
-    return root
-
 
 @dataclass(frozen=True, slots=True)
 class Summed:
@@ -99,7 +77,7 @@ class Summed:
 
     @property
     def root(self) -> bytes:
-        return root_of(self.peaks)
+        return root_of_peaks(self.peaks)
 
 
 NOTHING: Final = Summed((), dict.fromkeys(KINDS, 0))
@@ -108,4 +86,4 @@ NOTHING: Final = Summed((), dict.fromkeys(KINDS, 0))
 def with_line(summed: Summed, line: Line) -> Summed:
     """The sum with one more line."""
     kind = str(line[0])
-    return Summed(_grown(summed.peaks, line), {**summed.counts, kind: summed.counts[kind] + 1})
+    return Summed(grown(summed.peaks, canonical_bytes(line)), {**summed.counts, kind: summed.counts[kind] + 1})

@@ -186,3 +186,28 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
         pairs = [sha256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
         level = pairs + ([level[-1]] if len(level) % 2 else [])
     return level[0]
+
+
+# --- a tree that grows by one leaf at a time -------------------------------------------------------------------------
+
+Peaks = tuple[tuple[int, bytes], ...]
+"""The roots of the complete subtrees so far, the highest first, each with its height: all that a growing tree needs."""
+
+
+def grown(peaks: Peaks, leaf: bytes) -> Peaks:
+    """The tree with one more leaf."""
+    height, digest = 0, sha256(b"\x00" + leaf).digest()
+    while peaks and peaks[-1][0] == height:
+        digest = sha256(b"\x01" + peaks[-1][1] + digest).digest()
+        peaks, height = peaks[:-1], height + 1
+    return (*peaks, (height, digest))
+
+
+def root_of_peaks(peaks: Peaks) -> bytes:
+    """The same as `merkle_root` of all leaves."""
+    if not peaks:
+        return sha256(b"").digest()
+    *higher, (_, root) = peaks
+    for _, digest in reversed(higher):
+        root = sha256(b"\x01" + digest + root).digest()
+    return root

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from keepstep.core.integrity import chained, merkle_root
+from keepstep.core.integrity import Peaks, chained, grown, merkle_root, root_of_peaks
 from keepstep.core.jsonvalue import canonical_bytes
 
 
@@ -52,3 +52,20 @@ class Manifest:
 def root_of(leaves: Iterable[Leaf]) -> bytes:
     """The Merkle root, whatever order the leaves come in: by run, then revision."""
     return merkle_root([leaf.hashed() for leaf in sorted(leaves, key=lambda leaf: (leaf.run_id, leaf.revision))])
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Runs that moved, summed up in the order of their ids: the trees over them before and after, and how many there are."""
+
+    before: Peaks = ()
+    after: Peaks = ()
+    runs: int = 0
+
+    def and_one(self, before: Leaf, after: Leaf) -> "Moved":
+        """With one more run. The same roots as `root_of` gives of all."""
+        return Moved(grown(self.before, before.hashed()), grown(self.after, after.hashed()), self.runs + 1)
+
+    @property
+    def roots(self) -> tuple[bytes, bytes]:
+        return root_of_peaks(self.before), root_of_peaks(self.after)

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from keepstep.core.archive import put
 from keepstep.core.clock import Clock
-from keepstep.core.conversion import Conflict, Converted, Envelope
+from keepstep.core.conversion import NOTHING, Conflict, Converted, Envelope
 from keepstep.core.convert import convert
 from keepstep.core.flow import ASKED, NOT_ASKED, Answers, evaluate, is_answered
 from keepstep.core.merging import Merged, merged_answers
@@ -49,6 +49,11 @@ class Reason:
     detail: str
 
 
+Settled = Literal["archive", "park", "waive", "reopen"] | Envelope
+"""What a person decided about one reason: the answer goes to the archive, or there as a conflict; the run does without the answer that
+it would need, or is in progress again; or the envelope that is the answer in the target, the one that was there going to the archive."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """`moved` is the run in the target; None where it stays whole on its version. `reasons` in the order of the wizard."""
@@ -58,12 +63,15 @@ class Decision:
     moved: Subject | None
 
 
-def decide(run: Subject, prepared: Prepared) -> Decision:
-    """What becomes of this run. Never raises on data; a decision for an unknown version is `blocked`."""
+def decide(run: Subject, prepared: Prepared, settled: Mapping[str, Settled] = NOTHING) -> Decision:
+    """What becomes of this run. Never raises on data; a decision for an unknown version is `blocked`.
+
+    `settled`: what a person decided for this run alone, by the option set that a reason names.
+    """
     ways = prepared.ways.get(run.version_id)
     if ways is None:
         return Decision("blocked", (Reason("", "blocked", "version-not-in-plan", "The plan does not speak of this run's version."),), None)
-    move = _Move(run, prepared)
+    move = _Move(run, prepared, settled)
     for way in ways:
         move.take(way)
     move.keep_strays()
@@ -75,10 +83,12 @@ def decide(run: Subject, prepared: Prepared) -> Decision:
 class _Move:
     """One decision under way: it lives for one call and is never shared."""
 
-    __slots__ = ("answers", "archive", "arriving", "asked", "plan", "prepared", "reasons", "run")
+    __slots__ = ("answers", "archive", "arriving", "asked", "plan", "prepared", "reasons", "run", "settled", "waived")
 
-    def __init__(self, run: Subject, prepared: Prepared) -> None:
+    def __init__(self, run: Subject, prepared: Prepared, settled: Mapping[str, Settled]) -> None:
         self.run = run
+        self.settled = dict(settled)
+        self.waived = {name for name, each in settled.items() if each in ("waive", "reopen")}
         self.prepared = prepared
         self.plan = prepared.plan
         self.answers: dict[str, Envelope] = {}
@@ -124,12 +134,26 @@ class _Move:
 
     def conflict(self, way: Way, envelope: Envelope, conflict: Conflict) -> None:
         outcome: Outcome = "blocked" if conflict.code in UNDECIDED else "conflicts"
+        settled = self.settled.pop(way.source.id, None)
+        if settled is not None:
+            self.settle_conflict(way, envelope, conflict, settled)
+            return
         if outcome == "conflicts" and self.plan.on_conflict == "archive":
             self.put_away(way, envelope)
             self.say(way, "loses", conflict.code, conflict.detail)
             return
         self.say(way, outcome, conflict.code, conflict.detail)
         self.put_away(way, envelope, conflict=conflict)
+
+    def settle_conflict(self, way: Way, envelope: Envelope, conflict: Conflict, settled: Settled) -> None:
+        """As a person decided; whatever that was, the answer as it stood is kept."""
+        self.put_away(way, envelope, conflict=conflict if settled == "park" else None)
+        if way.target is not None and not isinstance(settled, Mapping):
+            # Whoever puts an answer away knows that the target then goes without it.
+            self.waived.add(way.target.id)
+        elif way.target is not None and isinstance(settled, Mapping):
+            self.arriving.setdefault(way.target.id, []).append((way, Converted(settled)))
+        self.say(way, "loses", "settled", "A person decided what becomes of this answer.")
 
     def keep_strays(self) -> None:
         """Answers to what the version does not ask, however they came there: the archive takes them, so that nothing is dropped."""
@@ -189,13 +213,14 @@ class _Move:
     def decided(self) -> Decision:
         """The gravest of what was found, and the run in the target where the plan lets it move."""
         target = self.prepared.target
+        self.answers |= {name: each for name, each in self.settled.items() if isinstance(each, Mapping) and name in target.option_set_by_id}
         evaluation = evaluate(target, self.answers, self.run.clock)
         if self.run.is_completed:
             self.reasons.extend(self.needs(target, evaluation.asked))
         outcome = gravest(self.reasons)
         if not self.may_move():
             return Decision(outcome, tuple(self.reasons), None)
-        reopens = self.plan.on_need == "reopen" and any(reason.outcome == "needs-answer" for reason in self.reasons)
+        reopens = self.reopens()
         is_completed = self.run.is_completed and not reopens
         asked = self.carried_bits(target) if is_completed else evaluation.asked
         moved = Subject(
@@ -208,6 +233,12 @@ class _Move:
             clock=self.run.clock,
         )
         return Decision(outcome, tuple(self.reasons), moved)
+
+    def reopens(self) -> bool:
+        """Whether the run is in progress again, to be asked what it lacks."""
+        if "reopen" in self.settled.values():
+            return self.run.is_completed
+        return self.plan.on_need == "reopen" and any(reason.outcome == "needs-answer" for reason in self.reasons)
 
     def may_move(self) -> bool:
         found = {reason.outcome for reason in self.reasons}
@@ -224,7 +255,8 @@ class _Move:
         missing = self.missing_before()
         for option_set, bit in zip(target.option_sets, asked, strict=True):
             if option_set.id not in missing and lacks_required(option_set, bit, self.answers.get(option_set.id)):
-                yield Reason(option_set.id, "needs-answer", "required", "The target requires an answer that this run does not have.")
+                outcome: Outcome = "carries" if option_set.id in self.waived else "needs-answer"
+                yield Reason(option_set.id, outcome, "required", "The target requires an answer that this run does not have.")
 
     def missing_before(self) -> set[str]:
         """The target's questions whose counterpart in the source was asked and required, and left empty already."""

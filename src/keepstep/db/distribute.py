@@ -13,7 +13,15 @@ from keepstep.db.transaction import Read, Write, open_write
 from keepstep.errors import Unsupported
 
 # The column that says whose a row is. What else mentions a run (the audit trail, files) is asked for without naming one, too.
-BY_RUN: Final = {"wizard_runs": "id", "run_revisions": "run_id", "edits": "run_id", "erasures": "run_id", "passages": "run_id"}
+BY_RUN: Final = {
+    "wizard_runs": "id",
+    "run_revisions": "run_id",
+    "edits": "run_id",
+    "erasures": "run_id",
+    "passages": "run_id",
+    "migration_items": "run_id",
+    "migration_resolutions": "run_id",
+}
 _IS_CLUSTER: Final = text("SELECT to_regproc('create_distributed_table') IS NOT NULL AND to_regproc('create_reference_table') IS NOT NULL")
 _LAID_OUT: Final = text("SELECT logicalrelid::regclass::text FROM pg_dist_partition")
 

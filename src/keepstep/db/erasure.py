@@ -205,6 +205,8 @@ BEGIN
     erased_at = CASE WHEN p_option_set_ids IS NULL THEN p_at ELSE erased_at END,
     updated_at = p_at
   WHERE id = p_run_id;
+  DELETE FROM migration_resolutions
+  WHERE run_id = p_run_id AND (p_option_set_ids IS NULL OR option_set_id::text = ANY (p_option_set_ids));
   IF p_option_set_ids IS NULL THEN
     DELETE FROM edits WHERE run_id = p_run_id;
   ELSE

@@ -297,6 +297,19 @@ END
 """,
 )
 
+# What was approved is what jobs did: nobody changes it afterwards. Approving is the last change.
+GUARD_PLAN: Final = Function(
+    "keepstep_guard_plan()",
+    """
+BEGIN
+  IF TG_OP = 'UPDATE' AND OLD.approved_at IS NULL THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION 'Plan % is approved: it never changes.', OLD.id USING ERRCODE = 'KS001';
+END
+""",
+)
+
 FUNCTIONS: Final = (
     REFUSE,
     IS_ERASER,
@@ -309,6 +322,7 @@ FUNCTIONS: Final = (
     CHECK_CHAIN,
     GUARD_REVISION,
     GUARD_FILE,
+    GUARD_PLAN,
 )
 
 # --- triggers -----------------------------------------------------------------------------------------------------------
@@ -320,10 +334,12 @@ APPEND_ONLY: Final = (
     "option_values",
     "reserved_keys",
     "erasures",
+    "migration_items",
+    "migration_manifests",
     "checkpoints",
     "audit_events",
 )
-NEVER_TRUNCATED: Final = (*APPEND_ONLY, "wizards", "wizard_versions", "wizard_runs", "run_revisions", "files")
+NEVER_TRUNCATED: Final = (*APPEND_ONLY, "wizards", "wizard_versions", "wizard_runs", "run_revisions", "files", "plans")
 
 TRIGGERS: Final = (
     *(Trigger("keepstep_append_only", table, "BEFORE UPDATE OR DELETE", "keepstep_refuse") for table in APPEND_ONLY),
@@ -336,6 +352,7 @@ TRIGGERS: Final = (
     Trigger("keepstep_guard", "wizard_runs", "BEFORE UPDATE", "keepstep_guard_run"),
     Trigger("keepstep_guard", "run_revisions", "BEFORE UPDATE", "keepstep_guard_revision"),
     Trigger("keepstep_guard", "files", "BEFORE UPDATE OR DELETE", "keepstep_guard_file"),
+    Trigger("keepstep_guard", "plans", "BEFORE UPDATE OR DELETE", "keepstep_guard_plan"),
     Trigger(
         "keepstep_head",
         "wizard_runs",

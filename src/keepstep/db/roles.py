@@ -44,6 +44,12 @@ APP_PRIVILEGES: Final = {
     "edits": _ALL,
     "passages": _ALL,
     "files": _ALL,
+    "plans": _CHANGE,
+    "migration_jobs": _CHANGE,
+    "migration_chunks": _CHANGE,
+    "migration_items": _APPEND,
+    "migration_resolutions": _ALL,
+    "migration_manifests": _APPEND,
     "checkpoints": _APPEND,
     "users": _CHANGE,
     "sessions": _ALL,
@@ -71,6 +77,7 @@ ERASER_PRIVILEGES: Final = {
     "erasures": _APPEND,
     "edits": frozenset({"SELECT", "UPDATE", "DELETE"}),
     "files": frozenset({"SELECT", "DELETE"}),
+    "migration_resolutions": frozenset({"SELECT", "DELETE"}),
     "audit_events": _APPEND,
 }
 PRIVILEGES: Final = {APP_ROLE: APP_PRIVILEGES, ERASER_ROLE: ERASER_PRIVILEGES}

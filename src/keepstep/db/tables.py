@@ -382,6 +382,8 @@ run_revisions: Final = Table(
     CheckConstraint("(revision = 1) = (previous_digest IS NULL)", name="chain"),
     _is_digest("content_digest"),
     _is_digest("previous_digest"),
+    # What a job wrote, in the order of its runs: for its undo and for its proof. Nothing else has a job.
+    Index("ix_run_revisions_job", "job_id", "run_id", postgresql_where=text("job_id IS NOT NULL")),
 )
 
 erasures: Final = Table(
@@ -453,6 +455,148 @@ files: Final = Table(
     CheckConstraint("size >= 0", name="size"),
     Index(None, "run_id"),
     Index(None, "sha256"),
+)
+
+# --- moving runs between versions ------------------------------------------------------------------------------------
+
+# What a migration does with each answer (core/plan.py). It changes until it is approved, and never after.
+plans: Final = Table(
+    "plans",
+    metadata,
+    _id("id", primary_key=True),
+    _id("origin_wizard_id"),
+    Column("target_id", Id, ForeignKey("wizard_versions.id", ondelete="RESTRICT"), nullable=False),
+    Column("content", Json, nullable=False),
+    Column("digest", BYTEA, nullable=False),
+    Column("revision", Integer, nullable=False),
+    _at("created_at"),
+    _id("created_by", nullable=True),
+    _at("updated_at"),
+    _at("approved_at", nullable=True),
+    _id("approved_by", nullable=True),
+    _is_object("content"),
+    _is_digest("digest"),
+    CheckConstraint("revision >= 1", name="revision"),
+    Index(None, "origin_wizard_id", "id"),
+)
+
+# One pass over the runs of a plan: counting them, moving them, or taking a move back.
+migration_jobs: Final = Table(
+    "migration_jobs",
+    metadata,
+    _id("id", primary_key=True),
+    Column("plan_id", Id, ForeignKey("plans.id", ondelete="RESTRICT"), nullable=False),
+    _id("origin_wizard_id"),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("plan_digest", BYTEA, nullable=False),
+    # The job that this one takes back, and the preview that this one was approved by.
+    _id("undoes", nullable=True),
+    _id("preview_id", nullable=True),
+    # The job whose conflict a person resolved: what moves then is a small job of its own, with a proof of its own.
+    _id("continues", nullable=True),
+    Column("scope", Json, nullable=False),
+    # Runs that began later are none of this job's (semantics 24).
+    _at("frozen_at"),
+    _at("created_at"),
+    _id("created_by", nullable=True),
+    _at("started_at", nullable=True),
+    _at("finished_at", nullable=True),
+    _at("updated_at"),
+    # Why it stopped by itself; NULL for one that a person stopped, or that goes on.
+    Column("reason", Text),
+    Column("canary", Text, nullable=False),
+    # With more conflicts than this it stops: more than 10 % beyond its preview. NULL where nothing was foreseen.
+    Column("conflict_limit", Integer),
+    # Runs by outcome as the preview counted them, and all that was counted when it was over.
+    Column("expected", Json, nullable=False),
+    Column("counts", Json),
+    _one_of("kind", "preview", "apply", "undo"),
+    _one_of(
+        "state", "queued", "running", "paused", "completed", "completed_with_conflicts", "failed", "cancelled", "reverting", "reverted"
+    ),
+    _one_of("canary", "none", "pending", "verified"),
+    CheckConstraint("(kind = 'undo') = (undoes IS NOT NULL)", name="undoes"),
+    _is_digest("plan_digest"),
+    _is_object("scope"),
+    _is_object("expected"),
+    Index(None, "origin_wizard_id", "id"),
+    Index(None, "plan_id", "id"),
+    Index(None, "undoes"),
+    Index(None, "continues"),
+)
+
+# A range of run ids that a worker has claimed: those behind `after`, up to `upto`. It is done exactly when its revisions are there.
+migration_chunks: Final = Table(
+    "migration_chunks",
+    metadata,
+    Column("job_id", Id, ForeignKey("migration_jobs.id", ondelete="RESTRICT"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _id("after", nullable=True),
+    _id("upto"),
+    Column("runs", Integer, nullable=False),
+    # The first pass is over ranges; a later one over what no range had: runs that were stored late, or were busy.
+    Column("is_rest", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("worker", Text, nullable=False),
+    _at("lease_until"),
+    Column("tries", Integer, nullable=False),
+    Column("milliseconds", Integer),
+    Column("counts", Json),
+    _one_of("state", "claimed", "done"),
+    CheckConstraint("number >= 1", name="number"),
+    CheckConstraint("(state = 'done') = (counts IS NOT NULL)", name="done"),
+)
+
+# What became of a run where it is not trivial: a reason for each question, never an answer. What moved without one has no row.
+migration_items: Final = Table(
+    "migration_items",
+    metadata,
+    Column("run_id", Id, ForeignKey("wizard_runs.id", ondelete="RESTRICT"), primary_key=True),
+    Column("job_id", Id, ForeignKey("migration_jobs.id", ondelete="RESTRICT"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("outcome", Text, nullable=False),
+    _id("option_set_id", nullable=True),
+    Column("code", Text, nullable=False),
+    # The revision that was looked at, and whether the run moved nevertheless.
+    Column("revision", Integer, nullable=False),
+    Column("moved", Boolean, nullable=False),
+    _id("actor", nullable=True),
+    _at("at"),
+    CheckConstraint("number >= 1", name="number"),
+    Index(None, "job_id", "run_id", "number"),
+)
+
+# What a person decided about a conflict, until all of the run's are decided and it moves. Goes with the answers of the run.
+migration_resolutions: Final = Table(
+    "migration_resolutions",
+    metadata,
+    Column("run_id", Id, ForeignKey("wizard_runs.id", ondelete="RESTRICT"), primary_key=True),
+    Column("job_id", Id, ForeignKey("migration_jobs.id", ondelete="RESTRICT"), primary_key=True),
+    _id("option_set_id", primary_key=True),
+    Column("resolution", Text, nullable=False),
+    Column("envelope", Json),
+    _id("actor", nullable=True),
+    _at("at"),
+    CheckConstraint("(resolution = 'value') = (envelope IS NOT NULL)", name="envelope"),
+)
+
+# The proof that a job leaves (core/manifest.py), chained within its wizard.
+migration_manifests: Final = Table(
+    "migration_manifests",
+    metadata,
+    Column("job_id", Id, ForeignKey("migration_jobs.id", ondelete="RESTRICT"), primary_key=True),
+    _id("origin_wizard_id"),
+    Column("number", Integer, nullable=False),
+    _at("at"),
+    Column("record", Json, nullable=False),
+    Column("digest", BYTEA, nullable=False),
+    Column("previous_digest", BYTEA),
+    UniqueConstraint("origin_wizard_id", "number"),
+    CheckConstraint("(number = 1) = (previous_digest IS NULL) AND number >= 1", name="chain"),
+    _is_object("record"),
+    _is_digest("digest"),
+    _is_digest("previous_digest"),
 )
 
 # --- proof and people ------------------------------------------------------------------------------------------------

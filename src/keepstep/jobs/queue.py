@@ -16,10 +16,12 @@ from procrastinate.jobs import Status
 from psycopg import AsyncConnection
 from sqlalchemy import make_url, text
 
+from keepstep.actions.migration_jobs import TASK
 from keepstep.config import Resources
 from keepstep.db.engine import APP_ROLE
 from keepstep.db.transaction import open_write
 from keepstep.jobs.daily import do_daily_work, is_due
+from keepstep.jobs.migrations import migrate
 
 # A worker that has not been heard of for so long is dead; one that lives says so four times in it.
 DEAD_AFTER: Final = 20.0
@@ -86,6 +88,11 @@ def _add_tasks(app: App, resources: Resources) -> None:
                 "daily work of %s done: %s", timestamp, ", ".join(f"{kind} {count}" for kind, count in done.items() if count) or "nothing"
             )
         await app.job_manager.delete_old_jobs(nb_hours=_FAILED_KEPT, include_failed=True, include_cancelled=True, include_aborted=True)
+
+    # Worked on in shares; the ranges of runs that are claimed lie in tables of Keepstep's own.
+    @app.task(name=TASK, retry=_AGAIN)
+    async def migrate_runs(job_id: str) -> None:
+        await migrate(resources, job_id)
 
 
 # --- the worker ------------------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ MAX_FINDINGS: Final = 1_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One alteration. `code` says of what: guard, version, snapshot, registry, unreadable, revision, chain, head, record,
-    tombstone, erasure, working-copy, file, checkpoint; from a comparison with a checkpoint also dropped, cut, rewritten.
+    tombstone, erasure, working-copy, file, checkpoint, manifest; of one job also conservation, coverage; from a comparison with a
+    checkpoint also dropped, cut, rewritten.
     """
 
     code: str

@@ -17,6 +17,7 @@ from keepstep.db.tables import erasures, run_revisions, wizard_runs
 from keepstep.db.transaction import Read
 from keepstep.queries.findings import EVERYTHING, MAX_FINDINGS, Finding, Place, Scope, Verified, read_json
 from keepstep.queries.integrity_files import row_findings
+from keepstep.queries.integrity_jobs import verify_manifests
 from keepstep.queries.integrity_runs import Events, events_of, record_findings, strange_copies
 from keepstep.queries.integrity_tombstones import Tombstones, digest_or_none, tombstones_of
 from keepstep.queries.integrity_versions import KnownVersion, verify_versions
@@ -41,6 +42,8 @@ async def verify(tx: Read, scope: Scope = EVERYTHING, *, seen: Callable[[Verifie
         await row_findings(tx, batch, result)
         result.next = batch[-1][0].id if result.runs == scope.limit else None
         seen(result)
+    if result.next is None:
+        result.add(await verify_manifests(tx, scope.wizard_id))
     if scope.wizard_id is None and result.next is None:
         result.add(await _strays(tx))
     return result

@@ -104,6 +104,11 @@ def runs_with_heads(runs: FromClause, *more: ColumnElement[Any]) -> Select[Any]:
     return _with_revision(wizard_runs.c.revision, runs, *more)
 
 
+def runs_with_revision(number: ColumnElement[Any], runs: FromClause, *more: ColumnElement[Any]) -> Select[Any]:
+    """As `runs_with_heads`, with the revision of this number of each run in place of its head."""
+    return _with_revision(number, runs, *more)
+
+
 def runs_with_all_revisions() -> Select[Any]:
     """What `revision_state` reads: each revision of a run in a row of its own."""
     return select(*_RUN, *_REVISION).select_from(wizard_runs.join(run_revisions, run_revisions.c.run_id == wizard_runs.c.id))
@@ -222,7 +227,12 @@ def _erased_from_working_copy(row: Row[Any], version: Version) -> dict[str, str]
 
 def clock_of(state: RunState) -> Clock:
     """The time that this state was evaluated at, in its zone."""
-    return Clock(state.evaluated_at.astimezone(ZoneInfo(state.zone)), state.zone)
+    return clock_in(state.evaluated_at, state.zone)
+
+
+def clock_in(at: datetime, zone: str) -> Clock:
+    """This moment in that zone."""
+    return Clock(at.astimezone(ZoneInfo(zone)), zone)
 
 
 def evaluation_of(state: RunState) -> Evaluation:

@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 
 from keepstep import __version__
 from keepstep.config import Resources
-from keepstep.web.api import access, accounts, drafts, exports, files, imports, nodes, runs, system, verify, wizards
+from keepstep.web.api import access, accounts, drafts, exports, files, imports, jobs, nodes, plans, runs, system, verify, wizards
 from keepstep.web.api import subjects as subjects_api
 from keepstep.web.api import versions as versions_api
 from keepstep.web.edge import Edge
@@ -83,6 +83,8 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     access.uploads,
     accounts.router,
     subjects_api.router,
+    plans.router,
+    jobs.router,
     verify.router,
     system.router,
     steps.router,

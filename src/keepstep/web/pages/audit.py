@@ -121,6 +121,8 @@ SUBJECT_WORDS: Final[Mapping[Subject, str]] = {
     "draft": message("Edits of the draft"),
     "wizard": message("The wizard and its versions"),
     "run": message("Runs"),
+    "plan": message("Plans to move runs"),
+    "job": message("Moving runs between versions"),
     "user": message("Accounts"),
     "token": message("API tokens"),
     "grant": message("Roles on a wizard"),

@@ -1,0 +1,200 @@
+"""The work list of a job: runs that wait for a person, question by question, with the stored value and what can be chosen. Reads only.
+
+Items name run, question and code; values and sentences are read from the runs when somebody looks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
+
+from keepstep.core.migration_counts import OPEN
+from keepstep.core.moving import Reason, decide
+from keepstep.core.selection import display
+from keepstep.core.structure import OptionSet
+from keepstep.core.text import text_in
+from keepstep.core.ways import Prepared
+from keepstep.db.tables import migration_items, migration_resolutions, wizard_runs
+from keepstep.db.transaction import Read
+from keepstep.errors import ConflictNotFound
+from keepstep.queries.migration_jobs import Job
+from keepstep.queries.movable import subject_of
+from keepstep.queries.plans import load_plan, prepared_plan
+from keepstep.queries.run_lists import among
+from keepstep.queries.runs import RunState, runs_with_heads, state_of_row
+from keepstep.queries.wizards import is_id
+
+RESOLVED: Final = "resolved"
+OF_CONFLICT: Final = ("value", "archive", "park", "stay")
+OF_NEED: Final = ("value", "waive", "reopen", "stay")
+OF_PARKED: Final = ("value", "archive")
+OF_UNDO: Final = ("before", "archive", "stay")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenItem:
+    """A reason that is not resolved. `moved`: the run moved with this answer parked. `chosen`: what a person said of it already."""
+
+    run_id: str
+    option_set_id: str
+    outcome: str
+    code: str
+    revision: int
+    moved: bool
+    chosen: str | None
+
+    @property
+    def id(self) -> str:
+        return f"{self.run_id}:{self.option_set_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """An open item as somebody decides about it. `place`: the target's question that a value would answer, None where there is none.
+
+    `detail`: why, in words; "" where the run was changed so that it no longer holds. `choices` in the order in which they are offered.
+    """
+
+    item: OpenItem
+    state: RunState
+    source: OptionSet | None
+    place: OptionSet | None
+    detail: str
+    choices: tuple[str, ...]
+
+    @property
+    def envelope(self) -> Mapping[str, Any] | None:
+        """The stored answer; a parked one lies in the archive."""
+        name = self.item.option_set_id
+        found = self.state.answers.get(name)
+        return self.state.archive.get(name, found) if self.item.moved else found
+
+
+def conflict_ids(conflict_id: str) -> tuple[str, str]:
+    """Run and option set of a conflict's id. Raises ConflictNotFound."""
+    run_id, _, option_set_id = conflict_id.partition(":")
+    if not is_id(run_id) or not is_id(option_set_id):
+        raise ConflictNotFound("The id of a conflict is the run's and the option set's, with a colon between them.")
+    return run_id, option_set_id
+
+
+_OWN: Final = migration_items.c
+
+
+def _open(job_id: str, *more: ColumnElement[bool]) -> Select[Any]:
+    done = migration_items.alias("done")
+    same = and_(done.c.run_id == _OWN.run_id, done.c.job_id == _OWN.job_id, done.c.option_set_id == _OWN.option_set_id)
+    resolved = exists().where(same, done.c.outcome == RESOLVED)
+    said = migration_resolutions.c
+    of_item = and_(said.run_id == _OWN.run_id, said.job_id == _OWN.job_id, said.option_set_id == _OWN.option_set_id)
+    columns = (_OWN.run_id, _OWN.option_set_id, _OWN.outcome, _OWN.code, _OWN.revision, _OWN.moved, said.resolution.label("chosen"))
+    joined = migration_items.outerjoin(migration_resolutions, of_item)
+    conditions = (_OWN.job_id == job_id, _OWN.outcome.in_(OPEN), _OWN.option_set_id.is_not(None), ~resolved)
+    return select(*columns).select_from(joined).where(*conditions, *more)
+
+
+async def open_items(
+    tx: Read, job_id: str, *, limit: int, after: Sequence[str] | None = None, run_id: str | None = None
+) -> Sequence[OpenItem]:
+    """In the order of runs; `after` is (run id, option set id) of the last one seen."""
+    more = [] if after is None else [tuple_(_OWN.run_id, _OWN.option_set_id) > tuple_(*after)]
+    more += [] if run_id is None else [_OWN.run_id == run_id]
+    rows = await tx.rows(_open(job_id, *more).order_by(_OWN.run_id, _OWN.option_set_id).limit(limit))
+    names = OpenItem.__dataclass_fields__
+    return [OpenItem(**{name: getattr(row, name) for name in names}) for row in rows]
+
+
+async def count_open(tx: Read, job_id: str) -> int:
+    """How many reasons wait for a person; not how many runs."""
+    return int(await tx.scalar(select(func.count()).select_from(_open(job_id).subquery())))
+
+
+async def list_conflicts(tx: Read, job: Job, *, limit: int, after: Sequence[str] | None = None) -> Sequence[Conflict]:
+    """A page of the work list. Four statements, and the plan and its versions once for a process."""
+    items = await open_items(tx, job.id, limit=limit, after=after)
+    if not items:
+        return ()
+    rows = await tx.rows(runs_with_heads(wizard_runs).where(among(sorted({item.run_id for item in items}))))
+    states = {row.id: await state_of_row(tx, row) for row in rows}
+    prepared = await prepared_plan(tx, await load_plan(tx, job.plan_id))
+    return [conflict_of(item, states[item.run_id], job, prepared) for item in items]
+
+
+def conflict_of(item: OpenItem, state: RunState, job: Job, prepared: Prepared) -> Conflict:
+    """The item with what the run holds now."""
+    source = _question(state, item.option_set_id, prepared)
+    place = _place(state, item, prepared)
+    detail = "" if job.kind == "undo" else _detail(state, item, prepared)
+    choices = _choices(item, job, has_place=place is not None)
+    return Conflict(item, state, source, place, detail, choices)
+
+
+def _question(state: RunState, option_set_id: str, prepared: Prepared) -> OptionSet | None:
+    own = state.version.structure.option_set_by_id.get(option_set_id)
+    for structure in (prepared.target, *prepared.structures.values()):
+        own = own or structure.option_set_by_id.get(option_set_id)
+    return own
+
+
+def _place(state: RunState, item: OpenItem, prepared: Prepared) -> OptionSet | None:
+    if item.outcome == "needs-answer":
+        return prepared.target.option_set_by_id.get(item.option_set_id)
+    ways = (way for each in prepared.ways.values() for way in each) if item.moved else prepared.ways.get(state.version.id, ())
+    return next((way.target for way in ways if way.source.id == item.option_set_id and way.target is not None), None)
+
+
+def _detail(state: RunState, item: OpenItem, prepared: Prepared) -> str:
+    if item.moved:
+        conflict = (state.archive.get(item.option_set_id) or {}).get("conflict") or {}
+        return str(conflict.get("detail", ""))
+    return next((reason.detail for reason in _reasons(state, prepared) if reason.option_set_id == item.option_set_id), "")
+
+
+def _reasons(state: RunState, prepared: Prepared) -> Sequence[Reason]:
+    return decide(subject_of(state), prepared).reasons
+
+
+def _choices(item: OpenItem, job: Job, *, has_place: bool) -> tuple[str, ...]:
+    if job.kind == "undo":
+        return OF_UNDO
+    choices = OF_PARKED if item.moved else OF_NEED if item.outcome == "needs-answer" else OF_CONFLICT
+    return tuple(choice for choice in choices if has_place or choice != "value")
+
+
+def conflict_json(conflict: Conflict) -> dict[str, Any]:
+    """As the API lists it."""
+    item, state = conflict.item, conflict.state
+    language, default = state.language, state.version.structure.default_language
+    envelope, source, place = conflict.envelope, conflict.source, conflict.place
+    value = None if envelope is None else {name: envelope[name] for name in ("value", "other") if name in envelope}
+    return {
+        "id": item.id,
+        "run_id": item.run_id,
+        "version_number": state.version.number,
+        "revision": state.head_revision,
+        "option_set_id": item.option_set_id,
+        "key": None if source is None else source.key,
+        "label": None if source is None else text_in(source.name, language, default),
+        "outcome": item.outcome,
+        "code": item.code,
+        "detail": conflict.detail,
+        "response_value": value,
+        "display": "" if source is None else display(envelope, source, language, default),
+        "target": None if place is None else {"option_set_id": place.id, "key": place.key, "selection_type": place.selection_type},
+        "moved": item.moved,
+        "chosen": item.chosen,
+        "choices": list(conflict.choices),
+    }
+
+
+_LEFT: Final = or_(_OWN.option_set_id.is_(None), _OWN.outcome.not_in((*OPEN, RESOLVED)))
+
+
+async def list_left(tx: Read, job_id: str, *, limit: int, after: str | None = None) -> Sequence[tuple[str, str, str, int]]:
+    """Runs that were left as they are for another reason than their answers: (run id, outcome, code, revision), in the order of ids."""
+    conditions: list[ColumnElement[bool]] = [_OWN.job_id == job_id, _LEFT, _OWN.outcome != RESOLVED]
+    conditions += [] if after is None else [_OWN.run_id > after]
+    columns = (_OWN.run_id, _OWN.outcome, _OWN.code, _OWN.revision)
+    rows = await tx.rows(select(*columns).where(*conditions).order_by(_OWN.run_id).limit(limit))
+    return [(row.run_id, row.outcome, row.code, row.revision) for row in rows]

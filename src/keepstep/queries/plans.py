@@ -1,0 +1,146 @@
+"""Plans of migrations as they are stored, made ready for runs, and held to what is stored. Reads only."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, select
+
+from keepstep.core.clock import Clock
+from keepstep.core.convert import Stored
+from keepstep.core.counts import Tally, distinct_values
+from keepstep.core.issue import Issue
+from keepstep.core.permissions import Actor, Permission, require
+from keepstep.core.plan import Carry, Plan, parse_plan
+from keepstep.core.plan_faults import faults_in_plan
+from keepstep.core.structure import Structure, choices_of
+from keepstep.core.ways import Prepared, prepared
+from keepstep.db.tables import plans
+from keepstep.db.transaction import Read
+from keepstep.errors import PlanNotFound
+from keepstep.queries.impact import stored_counts
+from keepstep.queries.versions import Version, versions_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPlan:
+    """A plan with its row. `revision` rises with every change until it is approved."""
+
+    id: str
+    origin_wizard_id: str
+    plan: Plan
+    digest: bytes
+    revision: int
+    created_at: datetime
+    created_by: str | None
+    updated_at: datetime
+    approved_at: datetime | None
+    approved_by: str | None
+
+
+Versions = Mapping[str, Version]
+"""Every version of a wizard, by its id."""
+
+
+async def get_plan(tx: Read, actor: Actor, plan_id: str, permission: Permission = "view") -> StoredPlan:
+    """The plan, for somebody with this permission on its wizard. Raises PlanNotFound, Forbidden."""
+    stored = await load_plan(tx, plan_id)
+    require(actor, permission, stored.origin_wizard_id)
+    return stored
+
+
+async def load_plan(tx: Read, plan_id: str, *, locked: bool = False) -> StoredPlan:
+    """The plan; the caller decides who may. Raises PlanNotFound."""
+    stored = await find_plan(tx, plan_id, locked=locked)
+    if stored is None:
+        raise PlanNotFound("There is no plan with this id.")
+    return stored
+
+
+async def find_plan(tx: Read, plan_id: str, *, locked: bool = False) -> StoredPlan | None:
+    statement = select(plans).where(plans.c.id == plan_id)
+    row = await tx.one_or_none(statement.with_for_update() if locked else statement)
+    return None if row is None else _plan_of_row(row)
+
+
+async def list_plans(tx: Read, wizard_id: str, *, limit: int, before: str | None = None) -> Sequence[StoredPlan]:
+    """The plans of a wizard, the newest first."""
+    statement = select(plans).where(plans.c.origin_wizard_id == wizard_id)
+    if before is not None:
+        statement = statement.where(plans.c.id < before)
+    return [_plan_of_row(row) for row in await tx.rows(statement.order_by(plans.c.id.desc()).limit(limit))]
+
+
+def _plan_of_row(row: Row[Any]) -> StoredPlan:
+    same = {name: getattr(row, name) for name in StoredPlan.__dataclass_fields__ if name not in {"plan", "digest"}}
+    return StoredPlan(plan=parse_plan(row.content), digest=bytes(row.digest), **same)
+
+
+async def versions_by_id(tx: Read, wizard_id: str) -> Versions:
+    return {version.id: version for version in await versions_of(tx, wizard_id)}
+
+
+# --- ready for runs --------------------------------------------------------------------------------------------------
+
+# A job asks for its plan with every few runs; the jobs of a process at one time are few.
+_MOST_READY: Final = 8
+_ready: Final[OrderedDict[bytes, Prepared]] = OrderedDict()
+
+
+async def prepared_plan(tx: Read, stored: StoredPlan) -> Prepared:
+    """The plan, ready for any number of runs. Kept by its digest, since versions never change."""
+    known = _ready.get(stored.digest)
+    if known is None:
+        known = ready(stored.plan, await versions_by_id(tx, stored.origin_wizard_id))
+        _ready[stored.digest] = known
+        while len(_ready) > _MOST_READY:
+            _ready.popitem(last=False)
+    return known
+
+
+def ready(plan: Plan, versions: Versions) -> Prepared:
+    """As `prepared_plan`, of a plan that is not stored."""
+    return prepared(plan, structures_in(versions), versions[plan.target].structure)
+
+
+def structures_in(versions: Versions) -> Mapping[str, Structure]:
+    return {version_id: version.structure for version_id, version in versions.items()}
+
+
+# --- faults ----------------------------------------------------------------------------------------------------------
+
+
+async def faults_of(tx: Read, wizard_id: str, plan: Plan, clock: Clock) -> tuple[Issue, ...]:
+    """Everything that is wrong with the plan, held to the answers that are stored now."""
+    versions = await versions_by_id(tx, wizard_id)
+    target = versions[plan.target].structure
+    doubtful = sorted({option_set_id for _, option_set_id in _doubtful(plan, versions)})
+    counts = await stored_counts(tx, wizard_id, doubtful, as_of=clock.at) if doubtful else None
+    used = {} if counts is None else _used(plan, versions, counts.answers)
+    return faults_in_plan(plan, structures_in(versions), target, clock, used=used)
+
+
+def _doubtful(plan: Plan, versions: Versions) -> Iterator[tuple[str, str]]:
+    """Questions of which the target lacks an option, by source version: whether that matters, stored answers say."""
+    target = versions[plan.target].structure
+    for version_id, routes in plan.routes.items():
+        source = versions[version_id].structure if version_id in versions else None
+        for option_set_id, route in routes.items():
+            option_set = source.option_set_by_id.get(option_set_id) if source else None
+            place = target.option_set_by_id.get(route.to) if isinstance(route, Carry) else None
+            if option_set is None or place is None or not choices_of(place):
+                continue
+            if {option.value for option in choices_of(option_set)} - {option.value for option in choices_of(place)}:
+                yield version_id, option_set_id
+
+
+def _used(plan: Plan, versions: Versions, answers: Mapping[str, Sequence[Tally]]) -> Mapping[tuple[str, str], Sequence[Stored]]:
+    return {(version_id, name): stored_in(answers[name], versions[version_id].number) for version_id, name in _doubtful(plan, versions)}
+
+
+def stored_in(tallies: Sequence[Tally], version_number: int) -> Sequence[Stored]:
+    """The distinct answers of one version, the most frequent first."""
+    own = [tally for tally in tallies if tally.version_number == version_number]
+    return [Stored(value, count, other) for value, other, count in distinct_values(own)]

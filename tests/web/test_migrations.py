@@ -1,0 +1,203 @@
+"""Moving runs over HTTP: a plan made, completed, previewed and applied; its job, its conflicts, its proof; and one run alone."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from tests.actions_kit import new_id
+from tests.factories import option, option_set, step, wizard
+
+from keepstep.config import Resources
+from keepstep.jobs.migrations import work_on
+
+SignIn = Callable[..., Awaitable[httpx.AsyncClient]]
+NAME = option_set("name")
+AGE = option_set("age")
+COLOR = option_set("color", "single_select", options=[option("blue"), option("red")])
+PAGE = step("page", NAME, AGE, COLOR)
+
+
+class Moving:
+    """A wizard with two versions: in the second the age is a whole number, blue is gone, and several colours may be chosen."""
+
+    def __init__(self, client: httpx.AsyncClient, resources: Resources) -> None:
+        self.client, self.resources = client, resources
+        self.url = ""
+
+    async def made(self) -> "Moving":
+        answer = await self.client.post("/api/v1/wizards", json={"name": "Survey", "structure": wizard(PAGE)})
+        self.url = f"/api/v1/wizards/{answer.json()['id']}"
+        await self.publish(PAGE)
+        return self
+
+    async def publish(self, page: dict[str, Any]) -> None:
+        tag = {"If-Match": "*"}
+        await self.client.put(f"{self.url}/draft", json={"structure": wizard(page)}, headers=tag)
+        confirm = (await self.client.get(f"{self.url}/changes")).json()["confirm"]
+        done = await self.client.post(f"{self.url}/publish", json={"confirm": confirm}, headers=tag)
+        assert done.status_code == 201, done.text
+
+    async def second(self) -> None:
+        colors = {"selection_type": "multiple_select", "options": [option("red"), option("green")]}
+        await self.publish({**PAGE, "option_sets": [NAME, {**AGE, "selection_type": "integer"}, {**COLOR, **colors}]})
+
+    async def run(self, **answers: Any) -> str:
+        made = await self.client.post(f"{self.url}/runs", json={"answers": answers, "complete": True})
+        return str(made.json()["id"])
+
+    async def post(self, url: str, expected: int = 200, **named: Any) -> dict[str, Any]:
+        answer = await self.client.post(url if url.startswith("/") else f"{self.url}/{url}", **named)
+        assert answer.status_code == expected, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    async def get(self, url: str) -> dict[str, Any]:
+        body: dict[str, Any] = (await self.client.get(url)).json()
+        return body
+
+    async def applied(self, plan: str) -> dict[str, Any]:
+        """The job of this plan, done."""
+        confirm = (await self.post(f"/api/v1/plans/{plan}/preview"))["confirm"]
+        job = await self.post(f"/api/v1/plans/{plan}/apply", 202, json={"confirm": confirm})
+        await work_on(self.resources, job["id"])
+        return await self.get(f"/api/v1/jobs/{job['id']}")
+
+
+MAPPED = {"color": {"to": "color", "params": {"options": {"blue": "green"}}}}
+
+
+@pytest.fixture
+async def moving(admin: httpx.AsyncClient, resources: Resources) -> Moving:
+    """With two runs that carry, and one whose age is no number."""
+    made = await Moving(admin, resources).made()
+    await made.run(name="Ann", age="30", color="red")
+    await made.run(name="Bob", age="40", color="blue")
+    await made.run(name="Eve", age="old", color="red")
+    await made.second()
+    return made
+
+
+async def test_a_plan_lists_every_fault_until_it_is_completed(moving: Moving) -> None:
+    plan = await moving.post("plans", 201, json={})
+    assert ([each["version_number"] for each in plan["sources"]], plan["target"]["version_number"]) == ([1], 2)
+    assert [fault["code"] for fault in plan["faults"]] == ["option-unmapped"]
+    refused = await moving.post(f"/api/v1/plans/{plan['id']}/preview", 422)
+    assert (refused["code"], refused["errors"][0]["code"]) == ("plan-invalid", "option-unmapped")
+    body = {"mapping": MAPPED, "policy": {"on_conflict": "park"}}
+    completed = (await moving.client.patch(f"/api/v1/plans/{plan['id']}", json=body, headers={"If-Match": '"1"'})).json()
+    assert (completed["faults"], completed["revision"], completed["policy"]["on_conflict"]) == ([], 2, "park")
+    stale = await moving.client.patch(f"/api/v1/plans/{plan['id']}", json=body, headers={"If-Match": '"1"'})
+    assert stale.status_code == 412
+    wrong = await moving.client.patch(f"/api/v1/plans/{plan['id']}", json={"mapping": {"color": {"to": 3}, "size": "archive"}})
+    assert {error["pointer"] for error in wrong.json()["errors"]} == {"/mapping/color", "/mapping/size"}
+
+
+async def test_the_same_request_makes_one_plan(moving: Moving) -> None:
+    body = {"id": new_id(), "mapping": MAPPED}
+    made = await moving.post("plans", 201, json=body)
+    assert (await moving.post("plans", 200, json=body))["digest"] == made["digest"]
+    assert (await moving.post("plans", 409, json={**body, "mapping": {}}))["code"] == "id-conflict"
+
+
+async def test_a_preview_shows_groups_samples_and_the_values_that_fail(moving: Moving) -> None:
+    plan = await moving.post("plans", 201, json={"mapping": MAPPED})
+    told = await moving.post(f"/api/v1/plans/{plan['id']}/preview")
+    assert {group["outcome"]: group["runs"] for group in told["groups"] if group["runs"]} == {"carries": 2, "conflicts": 1}
+    assert (told["runs"], told["moves"]) == (3, 2)
+    (failing,) = told["failing_values"]
+    assert (failing["key"], [(each["value"], each["count"]) for each in failing["values"]]) == ("age", [("old", 1)])
+    bob = next(sample for sample in told["samples"] if sample["answers"][0]["before"]["display"] == "Bob")
+    color = next(line for line in bob["answers"] if line["before"]["key"] == "color")
+    assert (color["before"]["response_value"], color["after"]["response_value"], color["fate"]) == (
+        {"value": "blue"},
+        {"value": ["green"]},
+        "mapped",
+    )
+
+
+async def test_nothing_is_applied_that_was_not_previewed_as_it_is_now(moving: Moving) -> None:
+    plan = await moving.post("plans", 201, json={"mapping": MAPPED})
+    apply = f"/api/v1/plans/{plan['id']}/apply"
+    assert (await moving.post(apply, 409, json={}))["code"] == "impact-unconfirmed"
+    confirm = (await moving.post(f"/api/v1/plans/{plan['id']}/preview"))["confirm"]
+    await moving.client.patch(f"/api/v1/plans/{plan['id']}", json={"policy": {"on_conflict": "archive"}})
+    assert (await moving.post(apply, 409, json={"confirm": confirm}))["code"] == "impact-unconfirmed"
+    confirm = (await moving.post(f"/api/v1/plans/{plan['id']}/preview"))["confirm"]
+    await moving.publish({**PAGE, "option_sets": [NAME]})
+    assert (await moving.post(apply, 409, json={"confirm": confirm}))["code"] == "impact-unconfirmed"
+    confirm = (await moving.post(f"/api/v1/plans/{plan['id']}/preview"))["confirm"]
+    job = await moving.post(apply, 202, json={"confirm": confirm})
+    assert (await moving.post(apply, 202, json={"confirm": confirm}))["id"] == job["id"]
+    approved = await moving.client.patch(f"/api/v1/plans/{plan['id']}", json={"policy": {}})
+    assert approved.json()["code"] == "plan-approved"
+
+
+async def test_a_job_says_how_far_it_is_and_leaves_its_conflicts_and_its_proof(moving: Moving) -> None:
+    plan = await moving.post("plans", 201, json={"mapping": MAPPED})
+    job = await moving.applied(plan["id"])
+    assert (job["state"], job["progress"]["runs"], job["progress"]["moved"], job["progress"]["open"]) == (
+        "completed_with_conflicts",
+        3,
+        2,
+        1,
+    )
+    (conflict,) = (await moving.get(f"/api/v1/jobs/{job['id']}/conflicts"))["items"]
+    assert (conflict["key"], conflict["response_value"], conflict["code"]) == ("age", {"value": "old"}, "not-a-number")
+    one = f"/api/v1/jobs/{job['id']}/conflicts/{conflict['id']}"
+    assert (await moving.post(one, 422, json={"resolution": "value", "value": "x"}))["code"] == "resolution-invalid"
+    done = await moving.post(one, json={"resolution": "value", "value": 50})
+    assert (done["moved"], done["open_in_job"], done["version_number"]) == (True, 0, 2)
+    manifest = await moving.get(f"/api/v1/jobs/{job['id']}/manifest")
+    assert (manifest["counts"]["moved"], manifest["number"]) == (2, 1)
+    undo = await moving.post(f"/api/v1/jobs/{job['id']}/undo", 202)
+    await work_on(moving.resources, undo["id"])
+    after = await moving.get(f"/api/v1/jobs/{job['id']}")
+    assert (after["state"], after["undo"]["state"]) == ("reverted", "completed")
+    assert (await moving.post(f"/api/v1/jobs/{job['id']}/undo", 409))["code"] == "job-state"
+
+
+async def test_a_job_stands_still_goes_on_and_ends_when_told(moving: Moving) -> None:
+    plan = await moving.post("plans", 201, json={"mapping": MAPPED})
+    confirm = (await moving.post(f"/api/v1/plans/{plan['id']}/preview"))["confirm"]
+    job = (await moving.post(f"/api/v1/plans/{plan['id']}/apply", 202, json={"confirm": confirm}))["id"]
+    assert (await moving.post(f"/api/v1/jobs/{job}/pause"))["state"] == "paused"
+    await work_on(moving.resources, job)
+    assert (await moving.post(f"/api/v1/jobs/{job}/resume"))["progress"]["runs"] == 0
+    assert (await moving.post(f"/api/v1/jobs/{job}/cancel"))["state"] == "cancelled"
+    await work_on(moving.resources, job)
+    assert (await moving.get(f"/api/v1/jobs/{job}"))["progress"]["moved"] == 0
+    assert (await moving.post(f"/api/v1/jobs/{job}/resume", 409))["state"] == "cancelled"
+
+
+async def test_one_run_moves_with_what_was_shown_and_moves_back(moving: Moving) -> None:
+    eve = (await moving.get(f"{moving.url}/runs?answer[name]=Eve"))["items"][0]["id"]
+    url = f"/api/v1/runs/{eve}/migrate"
+    report = await moving.post(url, json={"dry_run": True})
+    assert (report["outcome"], report["moves"], report["confirm"], report["from_version"]) == ("conflicts", False, None, 1)
+    tag = {"If-Match": '"1.0"'}
+    assert (await moving.post(url, 428, json={}))["code"] == "precondition-required"
+    assert (await moving.post(url, 409, json={}, headers=tag))["code"] == "run-stays"
+    chosen = {"resolutions": {"age": {"resolution": "value", "value": 77}}}
+    shown = await moving.post(url, json={**chosen, "dry_run": True})
+    assert (await moving.post(url, 409, json=chosen, headers=tag))["code"] == "impact-unconfirmed"
+    moved = await moving.post(url, json={**chosen, "confirm": shown["confirm"]}, headers=tag)
+    assert (moved["version"]["version_number"], moved["revision"], moved["cause"]) == (2, 2, "migration")
+    assert (await moving.post(url, 412, json=chosen, headers=tag))["code"] == "stale"
+    back = await moving.post(f"/api/v1/runs/{eve}/undo-migration", headers={"If-Match": '"2.0"'})
+    assert (back["version"]["version_number"], back["revision"], back["cause"]) == (1, 3, "undo")
+    again = await moving.post(f"/api/v1/runs/{eve}/undo-migration", 409, headers={"If-Match": '"3.0"'})
+    assert again["code"] == "nothing-to-move-back"
+
+
+async def test_who_may_only_look_moves_nothing(moving: Moving, sign_in: SignIn) -> None:
+    plan = await moving.post("plans", 201, json={"mapping": MAPPED})
+    job = await moving.applied(plan["id"])
+    analyst = await sign_in("analyst")
+    for url in (f"/api/v1/plans/{plan['id']}", f"/api/v1/jobs/{job['id']}", f"/api/v1/jobs/{job['id']}/conflicts", f"{moving.url}/jobs"):
+        assert (await analyst.get(url)).status_code == 200
+    run = (await moving.get(f"{moving.url}/runs"))["items"][0]["id"]
+    acts = [f"{moving.url}/plans", f"/api/v1/plans/{plan['id']}/preview", f"/api/v1/plans/{plan['id']}/apply"]
+    acts += [f"/api/v1/jobs/{job['id']}/{act}" for act in ("pause", "resume", "cancel", "undo")] + [f"/api/v1/runs/{run}/migrate"]
+    for url in acts:
+        assert (url, (await analyst.post(url, json={} if "jobs/" not in url else None)).status_code) == (url, 403)
