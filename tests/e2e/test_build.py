@@ -47,7 +47,6 @@ class Made:
         changed = self.client.put(f"/api/v1/option-sets/{self.ids[key]}", headers={"If-Match": etag}, json=members)
         assert changed.status_code == 200, changed.text
 
-
     def delete(self, key: str) -> None:
         etag = self.client.get(f"{self.url}/draft").headers["ETag"]
         assert self.client.delete(f"/api/v1/option-sets/{self.ids[key]}", headers={"If-Match": etag}).status_code == 200
