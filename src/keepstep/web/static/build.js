@@ -444,10 +444,10 @@
       name.focus();
       return name.select();
     }
-    const again = id && byId(id);
-    if (again && !again.disabled) {
-      again.focus({ preventScroll: true });
-      if (caret && again === document.activeElement && before?.id === id && "setSelectionRange" in again && again.type !== "checkbox") {
+    const again = id ? byId(id) : null;
+    again?.focus({ preventScroll: true });
+    if (again && again === document.activeElement) {
+      if (caret && before?.id === id && "setSelectionRange" in again && again.type !== "checkbox") {
         try { again.setSelectionRange(...caret); } catch { /* no text input */ }
       }
     } else if (id || item.path || item.led) {
