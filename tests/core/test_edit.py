@@ -287,7 +287,8 @@ def test_an_option_of_a_question_that_was_retyped_says_what_is_the_matter_and_th
 def test_a_key_follows_its_name_until_it_is_published_or_given_by_hand(key: str, published: bool, wanted: str | None) -> None:
     option_set = FIRST.structure.option_set_by_id[EMAIL].model_copy(update={"key": key})
     reserved = Reserved(keys={"was": EMAIL} if published else {})
-    assert following_key(option_set, "E-mail", "en", {"email": EMAIL}, reserved) == wanted
+    for name in ("E-mail", f"E-mail, {{{{{NAME}}}}}"):
+        assert following_key(option_set, name, "en", {"email": EMAIL}, reserved) == wanted
 
 
 def test_a_key_that_is_given_up_with_the_name_is_free_again() -> None:

@@ -214,10 +214,6 @@ class View:
         """A text in the language of the page, else in the default language, to be read: its answers by the names of their questions."""
         return told(text, self.structure, self.language)
 
-    def told(self, text: Text | None) -> str:
-        """As `text`, with the name of a question where its answer will stand."""
-        return self.situation.text(text)
-
     @cached_property
     def situation(self) -> Situation:
         """How the player's templates show a question here: every option, and the name of a question where its answer would stand."""
