@@ -159,7 +159,7 @@ REFUSED: list[tuple[Edit, type[Exception], str]] = [
     (e.ChangeWizard(fields={"languages": ["de"]}), StructureInvalid, "default language"),
     (e.AddStep(node={"id": INFO, "key": "x", "name": "X"}), IdConflict, "already has"),
     (e.AddOption(option_set_id=COLOR, node={"value": "red", "label": "Red"}), StructureInvalid, "this value"),
-    (e.AddOption(option_set_id=NAME, node={"value": "red", "label": "Red"}), StructureInvalid, "Options"),
+    (e.AddOption(option_set_id=NAME, node={"value": "red", "label": "Red"}), StructureInvalid, "no options"),
 ]
 
 
