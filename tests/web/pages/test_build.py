@@ -94,13 +94,12 @@ async def test_nobody_reads_or_writes_the_id_of_a_question(admin_browser: Browse
     page = await admin_browser.open(f"/wizards/piped/build?node={mood['id']}")
     assert page.text(f"#row-{mood['id']} .kb-row-name") == f"How are you, [{name['name']}]?"
     assert page.labelled("Question").get_text(strip=True) == "How are you, {{full-name}}?"
-    held = {"option_set_id": mood["id"], "has": "name"}
-    await send(admin_browser, page, "change-option-set", {"name": "Well, {{full-name}}?"}, **held)
+    await send(admin_browser, page, "change-option-set", {"name": "Well, {{full-name}}?"}, form="f-question")
     page = await admin_browser.open(f"/wizards/piped/build?node={sum_['id']}")
     assert page.labelled("Calculation").get_text(strip=True) == '{"cat":["Dear ",{"var":"full-name"}]}'
-    held = {"option_set_id": sum_["id"], "has": "expression"}
-    await send(admin_browser, page, "change-option-set", {"expression": '{"upper": [{"var": "full-name"}]}'}, **held)
-    wrong = await send(admin_browser, page, "change-option-set", {"expression": '{"upper": [{"var": "ful-name"}]}'}, **held)
+    await send(admin_browser, page, "change-option-set", {"expression": '{"upper": [{"var": "full-name"}]}'}, form="f-calculation")
+    page = await admin_browser.open(f"/wizards/piped/build?node={sum_['id']}")
+    wrong = await send(admin_browser, page, "change-option-set", {"expression": '{"upper": [{"var": "ful-name"}]}'}, form="f-calculation")
     assert "Line 1, column 20: no question has the key “ful-name”. Did you mean “full-name”?" in Page(wrong).text("#properties")
     found = (await editor.get("/api/v1/wizards/piped/draft")).json()["structure"]["steps"][0]["option_sets"]
     assert found[1]["name"] == f"Well, {{{{{name['id']}}}}}?"

@@ -311,3 +311,12 @@ async def test_a_copy_goes_only_where_one_may_edit(signed_in: SignedIn, admin: h
     token = str(page.one('meta[name="csrf-token"]')["content"])
     data = {"csrf_token": token, "node": survey.steps[0], "target": hidden["id"]}
     assert (await browser.client.post("/wizards/customer-survey/build/copy", data=data)).status_code == 403
+
+
+async def test_options_as_text_hold_the_keys_of_questions(admin_browser: Browser, survey: WebSurvey) -> None:
+    piped = f"As {{{{{survey.full_name}}}}} likes"
+    await survey.send("PUT", f"/api/v1/option-sets/{survey.color}/options/blue", json={"label": piped, "meaning": "same"})
+    page = await admin_browser.open(f"/wizards/customer-survey/build/options?option_set_id={survey.color}")
+    lines = page.one("textarea[name=lines]").get_text().removeprefix("\n")
+    assert "As {{full-name}} likes" in lines
+    assert "Nothing changes." in Page(await admin_browser.press(page, "Compare")).text(".ks-dialog-body")

@@ -77,6 +77,7 @@ def _dialog(
         request,
         "build/copy.html",
         block="dialog",
+        wizard=state.wizard,
         ref=wizard_ref,
         node=named.id,
         is_step=step is not None,

@@ -20,6 +20,7 @@ from keepstep.core.confirm import needs_confirmation
 from keepstep.core.counts import Chosen
 from keepstep.core.nodes import option_set_in
 from keepstep.core.option_lines import Entry, Listing, text_of
+from keepstep.core.piping import with_keys
 from keepstep.core.places import mentions
 from keepstep.core.structure import ChoiceFields
 from keepstep.core.text import quoted
@@ -95,7 +96,7 @@ async def options(
     option_set = _choice_in(state, option_set_id)
     structure = state.draft.structure
     language = lang if lang in structure.languages else structure.default_language
-    lines = text_of(option_set, language, structure.default_language)
+    lines = with_keys(text_of(option_set, language, structure.default_language), structure)
     sent = Sent({"option_set_id": option_set_id, "lang": lang, "lines": lines, "base": state.etag})
     return _dialog(request, wizard_ref, state, sent, None)
 
