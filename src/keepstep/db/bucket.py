@@ -40,7 +40,7 @@ def _opened(bucket: Bucket) -> S3Store:
         bucket.name,
         prefix=bucket.prefix or None,
         config=config,
-        client_options={"allow_http": plain, "connect_timeout": "5s", "read_timeout": "30s", "timeout": "1h"},
+        client_options={"allow_http": plain, "connect_timeout": "5s", "read_timeout": "15s", "timeout": "1h"},
         # Somebody waits for the answer: what does not come back within seconds is said to be away.
         retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20), "backoff": {"max_backoff": timedelta(seconds=2)}},
     )
