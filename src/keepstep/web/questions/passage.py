@@ -48,7 +48,10 @@ SHOWN: Final = "shown"
 
 
 def _is_seen(option_set: OptionSet) -> bool:
-    return not option_set.hidden and (not isinstance(option_set, Calculated) or bool(option_set.presentation.get(SHOWN)))
+    if isinstance(option_set, Calculated):
+        # One whose expression could not be taken over comes to nothing.
+        return not option_set.hidden and option_set.expression is not None and bool(option_set.presentation.get(SHOWN))
+    return not option_set.hidden
 
 
 def is_answered_by_hand(option_set: OptionSet) -> bool:
