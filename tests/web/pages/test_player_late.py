@@ -6,6 +6,7 @@ import httpx
 from tests.factories import option, option_set, published, step, wizard
 from tests.pages_kit import Browser, Page
 from tests.player_kit import answers_on, asked_in, begun, finished, path_of, run_id_of, send_raw, sent, title
+from tests.runs_kit import lines_of, send_step
 from tests.web.pages.conftest import Clock, OpenBrowser
 from tests.web.pages.test_player import intake, run_of
 from tests.web.pages.test_player_resume import link_of
@@ -98,3 +99,17 @@ async def test_a_calculation_is_shown_where_its_author_wants_it_and_is_nobody_s_
     assert [each["href"] for each in page.tree.select("dd a")] == [page.link("Change Price"), page.link("Change Name")]
     row = await run_of(resources, run_id_of(page))
     assert row.working_answers[seen["id"]] == {"value": 2000, "source": "calculated"}
+
+
+async def test_a_calculation_that_an_edit_of_a_run_opens_is_no_question_to_come_back_for(
+    stranger: Browser, editor_browser: Browser, resources: Resources
+) -> None:
+    price = option_set("price", "integer")
+    high: dict[str, Any] = {"visible_if": {">": [{"var": price["id"]}, 9]}, "presentation": {"shown": True}}
+    seen = option_set("seen", "calculated", expression={"*": [2, {"var": price["id"]}]}, **high)
+    ref = await published(resources, wizard(step("one", price, seen), name="Prices"))
+    page = await finished(stranger, await sent(stranger, await begun(stranger, ref), {"Price": "5"}))
+    path = f"/wizards/prices/runs/{run_id_of(page)}"
+    answer = await send_step(editor_browser, await editor_browser.open(f"{path}/edit"), "Save as revision 2", {f"q-{price['id']}": "50"})
+    assert (answer.status_code, answer.headers["location"].split("?")[0]) == (303, path)
+    assert lines_of(await editor_browser.open(path))["Seen"][0] == "100"
