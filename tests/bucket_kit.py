@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.served import free_port
 
-from keepstep.db.bucket import Bucket
+from keepstep.db.blobs import Bucket
 
 RCLONE = Path(sys.executable).with_name("rclone")
 NAME, KEY_ID, SECRET = "uploads", "keepstep-tests", "the secret of the tests' bucket"

@@ -11,9 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.actions_kit import EDITOR, Desk, new_id
 
 from keepstep.actions.confirm import Consent
+from keepstep.actions.context import Context
 from keepstep.actions.drafts import replace_draft
+from keepstep.actions.migration_ends import verify_canary
 from keepstep.actions.migration_jobs import Which, apply_plan, confirm_token, preview_plan
-from keepstep.actions.migration_pieces import Size
+from keepstep.actions.migration_pieces import Size, claim_piece, note_time
+from keepstep.actions.migration_work import Piece, do_piece, task_of
 from keepstep.actions.plans import PlanRequest, plan_migration
 from keepstep.actions.publishing import Publishing, publish_draft, report_of_publish
 from keepstep.actions.runs import RunRequest, start_run
@@ -21,7 +24,7 @@ from keepstep.actions.wizards import NewWizard, create_wizard
 from keepstep.config import Resources
 from keepstep.core.migration_counts import Tallies, tallies_of
 from keepstep.core.plan_changes import Said
-from keepstep.db.transaction import open_read, open_write
+from keepstep.db.transaction import Write, open_read, open_write
 from keepstep.jobs.migrations import Pace, work_on
 from keepstep.queries.drafts import get_draft
 from keepstep.queries.integrity import verify
@@ -29,7 +32,7 @@ from keepstep.queries.migration_jobs import Job, load_job
 from keepstep.queries.plans import StoredPlan
 from keepstep.queries.wizards import get_wizard
 
-SMALL = Size(smallest=3, largest=10, first=3, lease=timedelta(seconds=0.5))
+SMALL = Size(smallest=3, largest=5, first=3, lease=timedelta(seconds=0.5))
 
 
 def question(key: str, selection_type: str = "text_input", **members: Any) -> dict[str, Any]:
@@ -101,16 +104,27 @@ class Bench:
             wizard = await get_wizard(tx, self.desk.actor, self.wizard)
             return confirm_token(self.resources.context(self.desk.actor), plan, preview, wizard.active_version_id)
 
-    async def started(self, plan: StoredPlan, which: Which | None = None) -> Job:
+    async def started(self, plan: StoredPlan, preview: Job | None = None) -> Job:
         """Previewed and approved, waiting for a worker."""
-        confirm = await self.token(plan, await self.preview(plan))
+        confirm = await self.token(plan, preview or await self.preview(plan))
         async with open_write(self.desk.engine) as tx:
-            return await apply_plan(self.resources.context(self.desk.actor), tx, plan.id, confirm, which or Which())
+            return await apply_plan(self.resources.context(self.desk.actor), tx, plan.id, confirm)
 
     async def finished(self, job: Job, size: Size = SMALL) -> Job:
         """Done by one worker, and how it is then."""
-        await work_on(self.resources, job.id, Pace(size=size))
+        while await work_on(self.resources, job.id, Pace(size=size)) == "again":
+            pass
         return await self.job(job.id)
+
+    async def some(self, job: Job, pieces: int, size: Size = SMALL) -> None:
+        """So many pieces of the job, and its canary looked at, by a worker that then leaves."""
+        for _ in range(pieces):
+            step: Any = await self.act(claim_piece, job.id, "somebody", size)
+            if step == "canary":
+                await self.act(_looked_at, job.id)
+                step = await self.act(claim_piece, job.id, "somebody", size)
+            assert isinstance(step, Piece), step
+            await self.act(_done, step)
 
     async def job(self, job_id: str) -> Job:
         return await self.desk.read(load_job, job_id)
@@ -134,9 +148,18 @@ class Bench:
         assert [finding.to_json() for finding in found.findings] == []
 
 
+async def _done(ctx: Context, tx: Write, piece: Piece) -> None:
+    await do_piece(ctx, tx, await task_of(tx, await load_job(tx, piece.job_id)), piece)
+    await note_time(tx, piece, 1_000)
+
+
+async def _looked_at(ctx: Context, tx: Write, job_id: str) -> None:
+    assert await verify_canary(ctx, tx, await task_of(tx, await load_job(tx, job_id))) is None
+
+
 HEADS = """
   SELECT run.id::text, version.version_number, run.status, coalesce(run.working_answers, head.answers)::text AS answers,
-    coalesce(head.archive, '{}')::text AS archive, head.asked::text, run.language
+    coalesce(head.archive, '{}')::text AS archive, CASE run.status WHEN 'completed' THEN head.asked END::text AS asked, run.language
   FROM wizard_runs AS run JOIN wizard_versions AS version ON version.id = run.wizard_version_id
   LEFT JOIN run_revisions AS head ON head.run_id = run.id AND head.revision = run.revision
   WHERE run.origin_wizard_id = CAST(:wizard AS uuid) ORDER BY 1

@@ -19,8 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from keepstep.actions.context import Context
 from keepstep.core.permissions import Actor, Role
-from keepstep.db.blobs import BlobStore, FolderStore
-from keepstep.db.bucket import Bucket, BucketStore
+from keepstep.db.blobs import BlobStore, Bucket, FolderStore
 from keepstep.errors import SettingInvalid
 
 MEGABYTE: Final = 1024 * 1024
@@ -89,7 +88,11 @@ class Settings:
 
     def blobs(self, limit: int) -> BlobStore:
         """Where the bytes of uploaded files lie, taking files of up to so many bytes."""
-        return FolderStore(self.home / "files", limit) if self.bucket is None else BucketStore(self.bucket, limit)
+        if self.bucket is None:
+            return FolderStore(self.home / "files", limit)
+        from keepstep.db.bucket import BucketStore
+
+        return BucketStore(self.bucket, limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ class AnswersInvalid(Problem):
 class UnknownOptionSet(Problem):
     """An answer names an option set that neither the run's version nor its key aliases know. Check the key or the id."""
 
-    kind, code, title = "invalid", "unknown-option-set", "No such option set in this version"
+    kind, code, title = "invalid", "unknown-option-set", "No such question in this version"
 
 
 class IdTaken(Problem):
@@ -231,7 +231,7 @@ class ReceiptNotFound(Problem):
 class NodeNotFound(Problem):
     """There is no such step, option set or option in a draft that you may see. The detail says where it was last."""
 
-    kind, code, title = "not_found", "node-not-found", "No such step, option set or option"
+    kind, code, title = "not_found", "node-not-found", "No such step, question or option"
 
 
 class VersionNotFound(Problem):
@@ -315,7 +315,7 @@ class OptionValueReserved(Problem):
 class KeyReserved(Problem):
     """Another option set of this wizard has, or once had, this key; exports and clients may mean it. Choose another key."""
 
-    kind, code, title = "conflict", "key-reserved", "This key belongs to another option set"
+    kind, code, title = "conflict", "key-reserved", "This key belongs to another question"
 
 
 class SlugTaken(Problem):

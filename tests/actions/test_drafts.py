@@ -36,9 +36,9 @@ async def test_an_edit_is_one_revision_one_line_and_one_event(desk: Desk) -> Non
     survey = await desk.survey()
     await edit(desk, survey, e.RetireOptionSet(option_set_id=survey.email))
     line = (await desk.read(lambda tx: tx.rows(select(draft_edits))))[0]
-    assert (line.revision, line.kind, line.name, line.actor) == (2, "edit", "Retire option set “Email”", EDITOR.id)
+    assert (line.revision, line.kind, line.name, line.actor) == (2, "edit", "Retire question “Email”", EDITOR.id)
     wanted = select(audit_events.c.details).where(audit_events.c.action == "draft.edited")
-    assert await desk.read(lambda tx: tx.scalars(wanted)) == [{"revision": 2, "name": "Retire option set “Email”"}]
+    assert await desk.read(lambda tx: tx.scalars(wanted)) == [{"revision": 2, "name": "Retire question “Email”"}]
 
 
 async def test_an_edit_that_changes_nothing_leaves_no_trace(desk: Desk) -> None:
@@ -90,7 +90,7 @@ async def test_of_two_writers_at_once_exactly_one_wins(desk: Desk) -> None:
     results = await asyncio.gather(first, second, return_exceptions=True)
     refused = [result for result in results if isinstance(result, Problem)]
     assert [type(problem) for problem in refused] == [Stale]
-    assert refused[0].extra["changed"]["edits"][0]["edit"].startswith("Rename option set")
+    assert refused[0].extra["changed"]["edits"][0]["edit"].startswith("Rename question")
 
 
 async def test_a_wizard_in_the_trash_takes_no_edits(desk: Desk) -> None:
@@ -176,7 +176,7 @@ async def test_the_menu_names_what_undo_and_redo_are_about(desk: Desk) -> None:
     log = await desk.read(recent_edits, survey.wizard, 4)
     menu = undo_names(log, EDITOR.id)
     assert menu == {
-        "undo": {"revision": 2, "name": "Rename option set “Email” to “One”"},
-        "redo": {"revision": 3, "name": "Retire option set “Favorite Color”"},
+        "undo": {"revision": 2, "name": "Rename question “Email” to “One”"},
+        "redo": {"revision": 3, "name": "Retire question “Favorite Color”"},
     }
     assert undo_names(log, OTHER_EDITOR.id) == {"undo": None, "redo": None}

@@ -16,6 +16,9 @@ from keepstep.core.audit_words import SUBJECTS, deed_of, known_actions
         ),
         ("wizard.trashed", {"runs": 1234}, "Moved the wizard to the trash; 1,234 runs stay readable."),
         ("wizard.changed", {"slug": "new-name"}, "Changed the address to new-name."),
+        ("wizard.changed", {"settings": {"abandon_after": None}}, "Changed the settings (abandon_after = the default)."),
+        ("wizard.changed", {"settings": {"abandon_after": 3, "access": {"link": "secret"}}}, "Changed the settings (abandon_after = 3)."),
+        ("wizard.view_saved", {"name": "Ann’s runs"}, "Saved a view of the runs."),
         ("run.erased", {"option_sets": 1, "answers": 2, "files": 0}, "Erased 2 stored answers to 1 question of run Ann, for good."),
         (
             "run.erased",

@@ -38,13 +38,13 @@ def test_what_people_would_say_is_read_as_rules(expression: Any, condition: Cond
     [
         True,
         A,
-        {"==": [A, B]},
+        {"==": [A, {"text": [B]}]},
         {"==": ["yes", A]},
         {">": [{"count": [A]}, 1]},
         {"!": [{"==": [A, 1]}]},
         {"if": [A, 1, 2]},
         {"selected": [A, {"text": ["x"]}]},
-        {"matches": [A, "x+"]},
+        {"matches": [A, B]},
         {"in": [A, []]},
         {"answered": []},
         {"and": []},
@@ -65,8 +65,17 @@ def test_what_is_nested_deeper_is_kept_beside_what_is_read_as_rules() -> None:
 
 
 def test_it_is_read_so_that_the_least_is_kept() -> None:
-    expression = {"or": [{"and": [{"==": [A, 1]}, {"answered": [B]}]}, {"matches": [A, "x+"]}]}
-    assert parsed(expression) == Condition("any", ((Rule("a", "is", 1), Rule("b", "answered")), (Kept({"matches": [A, "x+"]}),)))
+    expression = {"or": [{"and": [{"==": [A, 1]}, {"answered": [B]}]}, {"matches": [A, B]}]}
+    assert parsed(expression) == Condition("any", ((Rule("a", "is", 1), Rule("b", "answered")), (Kept({"matches": [A, B]}),)))
+
+
+@pytest.mark.parametrize(
+    ("expression", "rule"),
+    [({"<=": [A, B]}, Rule("a", "at-most", B)), ({"matches": [A, "[0-9]+"]}, Rule("a", "matches", "[0-9]+"))],
+)
+def test_another_question_and_a_form_are_compared_with_as_values_are(expression: Any, rule: Rule) -> None:
+    assert parsed(expression) == Condition("all", ((rule,),))
+    assert built(Condition("all", ((rule,),))) == expression
 
 
 def test_the_rules_of_a_question_are_about_the_value_under_test() -> None:

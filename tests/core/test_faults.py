@@ -230,3 +230,16 @@ def test_mentions_of_an_option_are_those_that_compare_with_it() -> None:
 def test_piped_references_are_ids_in_braces_and_nothing_else() -> None:
     text = f"{{{{{qid(1)}}}}} {{{{ {qid(2)} }}}} {{{{{qid(1)}}}}} {{{{name}}}} {{{qid(3)}}} {{{{{qid(4)}"
     assert piped_references(text) == (qid(1), qid(2))
+
+
+def test_questions_of_one_step_that_nobody_can_tell_apart_are_worth_a_look() -> None:
+    one, two, three, four = (question(number, name=name) for number, name in enumerate(("Name", " Name", "Name", "Name"), start=1))
+    three |= {"visible_if": {"answered": [var(1)]}}
+    found = [each for each in problems_in(wizard(page(1, one, two, three), page(2, four))) if each.issue.code == "same-name"]
+    assert [(each.node_id, each.severity) for each in found] == [(two["id"], "warns")]
+    assert "are called “Name”" in found[0].issue.detail
+
+
+def test_braces_around_what_is_no_key_are_worth_a_look() -> None:
+    found = problems_in(one_page(question(1, name="Dear {{nobody}}")))
+    assert [(each.issue.code, "{{nobody}}" in each.issue.detail) for each in found] == [("piped-unknown", True)]

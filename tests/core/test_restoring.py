@@ -67,4 +67,4 @@ def test_what_the_version_does_not_have_cannot_come_from_it() -> None:
 
 def test_the_undo_menu_names_the_question_and_the_version() -> None:
     draft = drafted(e.DeleteOptionSet(option_set_id=qid(1)))
-    assert apply(draft, restoring(draft, (3, VERSION), qid(1))).name == "Restore option set “Question 1” as in version 3"
+    assert apply(draft, restoring(draft, (3, VERSION), qid(1))).name == "Restore question “Question 1” as in version 3"

@@ -9,8 +9,8 @@ import pytest
 from tests.bucket_kit import KEY_ID, S3, SECRET
 from tests.served import free_port
 
-from keepstep.db.blobs import Tried
-from keepstep.db.bucket import Bucket, BucketStore
+from keepstep.db.blobs import Bucket, Tried
+from keepstep.db.bucket import BucketStore
 from keepstep.errors import FileNotFound, FileStoreUnavailable
 
 MEGABYTE = 1024 * 1024

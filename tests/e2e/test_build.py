@@ -47,6 +47,10 @@ class Made:
         changed = self.client.put(f"/api/v1/option-sets/{self.ids[key]}", headers={"If-Match": etag}, json=members)
         assert changed.status_code == 200, changed.text
 
+    def delete(self, key: str) -> None:
+        etag = self.client.get(f"{self.url}/draft").headers["ETag"]
+        assert self.client.delete(f"/api/v1/option-sets/{self.ids[key]}", headers={"If-Match": etag}).status_code == 200
+
 
 @pytest.fixture
 def made(served: Served, request: pytest.FixtureRequest) -> Iterator[Made]:
@@ -85,7 +89,7 @@ def test_questions_are_chosen_reworded_moved_and_undone_by_mouse(signed_in: Open
     page.reload()
     for _ in range(2):
         name = page.locator("#undo").get_attribute("title")
-        assert name == "Undo: Move option set “Age”"
+        assert name == "Undo: Move question “Age”"
         with page.expect_response(re.compile("/undo$")):
             page.locator("#undo").click()
         expect(page.locator("#redo")).to_be_enabled()
@@ -161,7 +165,7 @@ def test_a_wizard_of_five_types_is_built_by_keyboard_alone(signed_in: OpenPage, 
         saved(page)
     page.locator("#undo").focus()
     page.keyboard.press("Control+z")
-    expect(page.locator("#undo")).to_contain_text("Add option set")
+    expect(page.locator("#undo")).to_contain_text("Add question")
     with served.client() as client:
         built = client.get(f"/api/v1/wizards/{slug}/draft").json()["structure"]["steps"][0]
     assert built["name"] == "Your visit"
@@ -413,7 +417,11 @@ def test_a_conflict_that_is_cancelled_keeps_what_was_typed_through_a_reload(sign
     help_text = page.get_by_role("textbox", name="Help text", exact=True)
     help_text.fill("Mine")
     page.get_by_role("textbox", name="Question", exact=True).focus()
-    page.get_by_role("dialog").get_by_role("link", name="Cancel").click()
+    expect(page.get_by_role("dialog").get_by_role("link", name="Cancel")).to_be_focused()
+    # As good as Cancel: the page stays.
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page).to_have_url(re.compile(f"node={made.ids['email']}"))
     expect(help_text).to_have_value("Mine")
     page.locator("#outline").get_by_role("link", name="Age").click()
     expect(help_text).to_have_value("")
@@ -425,6 +433,38 @@ def test_a_conflict_that_is_cancelled_keeps_what_was_typed_through_a_reload(sign
     page.get_by_role("dialog").get_by_role("button", name="Make my change all the same").click()
     saved(page)
     assert (made.question("email")["help"], page.locator("#unsaved > *").count()) == ("Mine", 0)
+
+
+def test_what_was_typed_in_a_question_that_is_gone_brings_it_back(signed_in: OpenPage, accessible: CheckPage, made: Made) -> None:
+    page = signed_in(width=360, theme="dark")
+    page.goto(made.path("age"))
+    made.delete("age")
+    page.get_by_role("textbox", name="Help text", exact=True).fill("In years")
+    page.get_by_role("textbox", name="Question", exact=True).focus()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("“Age” was taken out of the draft")
+    accessible(page)
+    dialog.get_by_role("button", name="Bring it back with my text").dblclick()
+    saved(page)
+    expect(page.locator("#live")).to_have_text("Saved: Restore option set “Age”; Change help text of option set “Age”")
+    assert made.question("age")["help"] == "In years"
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_focus_goes_to_the_neighbour_of_what_went(signed_in: OpenPage, made: Made, width: int) -> None:
+    page = signed_in(width=width)
+    page.goto(f"{made.path('color')}&pane=item")
+    red = page.locator(".kb-options > li").last
+    red.locator("summary").click()
+    red.get_by_role("button", name="Delete “Red”…").click()
+    expect(page.locator("#live")).to_have_text("Saved: Delete option “Red”")
+    assert focused(page) == "f-option-1-label"
+    page.goto(made.path("email"))
+    page.get_by_role("button", name="Delete “Email”…").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete “Email” anyway").dblclick()
+    expect(page.locator("#live")).to_have_text("Saved: Delete option set “Email”")
+    assert focused(page) == f"{'item' if width == 360 else 'row'}-{made.ids['age']}"
+    assert page.evaluate("() => [document.documentElement.scrollHeight - innerHeight, history.state]") == [0, None]
 
 
 def test_back_and_forward_show_what_was_chosen_and_send_nothing(signed_in: OpenPage, made: Made) -> None:
@@ -455,6 +495,11 @@ def test_the_builder_can_be_read_and_reached_by_everybody(
             if width < 1024:
                 page.locator(f"[data-pane-link={pane}]").click()
             accessible(page)
+    if width >= 1024:
+        page.goto(made.path("age"))
+        page.get_by_role("link", name="Preview", exact=True).click()
+        expect(page.frame_locator("#preview-drawer iframe").locator("#preview form")).to_be_visible()
+        accessible(page)
     page.goto(f"/wizards/{made.slug}/build/options?option_set_id={made.ids['color']}")
     accessible(page)
     page.get_by_label("One option per line").fill("blue\tNavy\nteal\tNavy")
@@ -468,9 +513,9 @@ def test_the_builder_works_without_a_script(signed_in: OpenPage, made: Made) -> 
     page.goto(made.path("age"))
     page.get_by_label("Personal data").check()
     page.locator("#f-flags").get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status")).to_contain_text("of option set “Age”")
+    expect(page.get_by_role("status")).to_contain_text("of question “Age”")
     page.get_by_role("button", name="Move up").click()
-    expect(page.get_by_role("status")).to_contain_text("Move option set “Age”")
+    expect(page.get_by_role("status")).to_contain_text("Move question “Age”")
     assert made.question("age")["personal_data"] is True
 
 
@@ -516,3 +561,26 @@ def test_a_text_area_that_was_pulled_larger_stays_so_when_its_dialog_is_exchange
     after = lines.bounding_box()
     assert after is not None
     assert after["height"] == pulled["height"]
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_long_outline_is_searched_at_once_and_opens_where_the_address_points(signed_in: OpenPage, served: Served, width: int) -> None:
+    steps = [step(f"part-{number}", *[option_set(f"q-{number}-{each}") for each in range(20)]) for number in range(6)]
+    last = steps[5]["option_sets"][17]
+    with served.client() as client:
+        slug = client.post("/api/v1/wizards", json={"structure": wizard(*steps, name="Long")}).json()["slug"]
+    page = signed_in(width=width)
+    page.goto(f"/wizards/{slug}/build?node={last['id']}")
+    expect(page.locator(f"#item-{last['id']}")).to_be_in_viewport()
+    if width < 640:
+        expect(page.locator("[data-pane-link=step]")).to_have_text("Step 6")
+        page.locator("[data-pane-link=outline]").click()
+    expect(page.locator(f"#row-{last['id']}")).to_be_in_viewport()
+    page.get_by_label("Find a step or question").fill("q-3-1")
+    expect(page.locator("#outline .kb-sets li:visible")).to_have_count(11)
+    expect(page.locator("#outline-found")).to_have_text("Found: 11 of 120")
+    page.get_by_label("Find a step or question").press("ArrowDown")
+    expect(page.locator(".kb-steps .kb-row:focus")).to_contain_text("Part 3")
+    page.get_by_role("link", name="Q 3 15").first.click()
+    expect(page.locator(f"#item-{steps[3]['option_sets'][15]['id']}")).to_be_in_viewport()
+    expect(page.get_by_label("Find a step or question")).to_have_value("q-3-1")

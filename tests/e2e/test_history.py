@@ -229,6 +229,6 @@ def test_the_trail_is_filtered_without_leaving_the_page(signed_in: OpenPage, sur
     page.goto(survey.page("audit"))
     page.get_by_label("What", exact=True).select_option(label="Edits of the draft")
     page.get_by_role("button", name="Show", exact=True).click()
-    expect(page.get_by_role("cell", name="Delete option set “Email”.")).to_be_visible()
+    expect(page.get_by_role("cell", name="Delete question “Email”.")).to_be_visible()
     expect(page.get_by_role("cell", name="Published version 1.")).to_have_count(0)
     expect(page).to_have_url(re.compile("what=draft"))

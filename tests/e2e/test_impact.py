@@ -235,6 +235,9 @@ def test_every_dialog_and_page_can_be_read_by_everybody(
         accessible(page)
         page.goto(path)
         accessible(page)
+    opened(page, survey, survey.change("full-name", {"selection_type": "date"}))
+    expect(page.locator("#parameters")).to_be_visible()
+    accessible(page)
     for path in (survey.home, survey.path("answers", "favorite-color"), survey.path("answers", "personal-info")):
         page.goto(path)
         accessible(page)

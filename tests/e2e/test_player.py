@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import Page, expect
-from tests.e2e.conftest import THEMES, CheckPage
+from tests.e2e.conftest import LOOKS, CheckPage
 from tests.factories import option, option_set, step, wizard
 from tests.served import Served, free_port
 
@@ -57,7 +57,9 @@ def clinic() -> dict[str, Any]:
     others = [option_set(each, each, **({"options": YES_NO} if each == "dropdown" else {})) for each in kinds]
     several = option_set("several", "multiple_select", options=[*YES_NO, option("none", exclusive=True)], allow_other=True)
     slider = option_set("slider", "slider", constraints={"min": 0, "max": 100})
-    about = step("about", option_set("name", is_required=True), before, since)
+    name = option_set("name", is_required=True)
+    again = option_set("again", "calculated", expression={"var": name["id"]}, presentation={"shown": True})
+    about = step("about", name, before, since, again)
     return wizard(about, step("more", several, slider, *others), name="Clinic", languages=["en"])
 
 
@@ -65,8 +67,8 @@ def go_on(page: Page) -> None:
     page.locator("button.pl-button[value=next]").click()
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("width", [320, 1280])
+# Every state at 320 px is in test_player_states.py.
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
 def test_every_page_and_error_is_readable_for_everybody(
     open_page: Callable[..., Page], served: Served, accessible: CheckPage, theme: str, width: int
 ) -> None:
@@ -115,6 +117,7 @@ def test_with_a_script_an_answer_opens_a_question_at_once_and_what_was_typed_sta
     page.get_by_label("Name", exact=True).fill("Ann")
     page.get_by_label("Yes", exact=True).check()
     page.get_by_label("Year").fill("2020")
+    expect(page.get_by_text("Ann", exact=True)).to_be_visible()
     page.get_by_label("No", exact=True).check()
     expect(page.get_by_label("Year")).to_be_hidden()
     page.get_by_label("Yes", exact=True).check()
@@ -140,6 +143,8 @@ def test_framed_by_a_site_that_may_it_is_answered_and_the_frame_grows(open_page:
     with _host(site, host):
         page.goto(site)
         _answered_in_frame(page)
+        # So a browser that takes none from other sites changes nothing.
+        assert page.context.cookies() == []
 
 
 @contextmanager
@@ -180,7 +185,7 @@ def _answered_in_frame(page: Page) -> None:
 
 
 def test_the_real_form_is_filled_on_a_phone_without_a_script_over_two_publishes(
-    open_page: Callable[..., Page], served: Served, real_inputs: Path
+    open_page: Callable[..., Page], signed_in: Callable[..., Page], served: Served, real_inputs: Path
 ) -> None:
     """Filled, interrupted, resumed on another device after two publishes, completed, and read back as it was asked."""
     wizard_id, slug = _imported(served, real_inputs / "who-va-1.5.2.xlsx")
@@ -208,6 +213,20 @@ def test_the_real_form_is_filled_on_a_phone_without_a_script_over_two_publishes(
     assert wrong == []
     phone.get_by_role("link", name="See a copy").click()
     assert _answers_on(phone) == shown
+    _reads_back(signed_in(width=360, script=False), f"/wizards/{slug}/runs/{run_id}", shown)
+
+
+def _reads_back(page: Page, path: str, shown: list[tuple[str, str]]) -> None:
+    """On the page of the run, in the words and the order in which they were asked."""
+    page.goto(path)
+    expect(page.locator(".ks-run-banner strong")).to_contain_text("Wizard v1 (older version")
+    tree = BeautifulSoup(page.content(), "html.parser")
+    lines = [
+        (line.select("dt")[0].get_text(" ", strip=True), "".join(each.get_text(" ", strip=True) for each in line.select(".ks-answer-text")))
+        for line in tree.select(".ks-answer")
+    ]
+    told = iter(lines)
+    assert [each for each in shown if each[1] != "You left this empty" and each not in told] == []
 
 
 def _imported(served: Served, path: Path) -> tuple[str, str]:

@@ -43,6 +43,45 @@ def test_ticked_runs_go_to_the_trash_by_mouse(signed_in: Callable[..., Page], ru
     page.get_by_role("button", name="Move 2 runs to the trash").click()
     expect(page.get_by_text("2 runs are in the trash.")).to_be_visible()
     expect(page.locator("table.ks-runs tbody tr")).to_have_count(1)
+    page.goto(f"/wizards/{slug}/runs?trashed=1")
+    page.get_by_label(f"Run {ids[0][-8:]}").check()
+    page.get_by_role("button", name="Out of the trash…").click()
+    page.get_by_role("button", name="Restore 1 run").click()
+    expect(page.locator("table.ks-runs tbody tr")).to_have_count(1)
+
+
+def test_runs_are_exported_without_personal_data_and_erased_by_keyboard(
+    signed_in: Callable[..., Page], runs: tuple[str, list[str]]
+) -> None:
+    slug, ids = runs
+    page = signed_in()
+    page.goto(f"/wizards/{slug}/runs?q=ann")
+    page.get_by_label(f"Run {ids[1][-8:]}").focus()
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Export…").press("Enter")
+    page.get_by_label("Leave out personal data").press("Space")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export 1 run").press("Enter")
+    assert download.value.suggested_filename == f"{slug}-without-personal-data.csv"
+    page.goto(f"/wizards/{slug}/runs?q=ann")
+    page.get_by_label(f"Run {ids[1][-8:]}").press("Space")
+    page.get_by_role("button", name="Erase…").press("Enter")
+    page.get_by_label("Reason").fill("asked for")
+    page.get_by_role("button", name="Erase 1 run for good").press("Enter")
+    expect(page.get_by_text("The answers of 1 run are erased for good.")).to_be_visible()
+    page.goto(f"/wizards/{slug}/runs/{ids[1]}")
+    expect(page.get_by_text("asked for")).to_be_visible()
+
+
+def test_a_retention_rule_is_counted_and_switched_on(signed_in: Callable[..., Page], runs: tuple[str, list[str]]) -> None:
+    slug, _ = runs
+    page = signed_in(width=360)
+    page.goto(f"/wizards/{slug}/settings")
+    page.get_by_label("Days to keep a run").fill("30")
+    page.get_by_role("button", name="Count what is due…").click()
+    expect(page.get_by_role("heading", name="Switch this retention rule on?")).to_be_visible()
+    page.get_by_role("button", name="Switch the rule on").click()
+    expect(page.locator("#retention-rule")).to_contain_text("30 days")
 
 
 def test_an_old_run_is_found_edited_and_saved_by_keyboard(signed_in: Callable[..., Page], runs: tuple[str, list[str]]) -> None:
@@ -83,10 +122,14 @@ PAGES = (
     "/filter",
     "/views",
     "/act?deed=erase&all=1",
+    "/act?deed=export&all=1",
+    "/act?deed=trash&all=1",
     "/{run}",
     "/{run}/edit",
     "/{run}/erase",
     "/{run}/compare",
+    "/../settings",
+    "/../settings/retention?after=last_activity&days=1&then=erase",
 )
 
 

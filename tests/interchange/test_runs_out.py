@@ -89,7 +89,7 @@ def test_line_breaks_and_quotes_stay_in_their_cell() -> None:
     assert row["name"] == text
 
 
-@pytest.mark.parametrize("text", ["=1+1", "@SUM(A1)", "-cmd", "+a", "\tx", "'quoted"])
+@pytest.mark.parametrize("text", ["=1+1", "@SUM(A1)", "-cmd", "+a", "\tx", "\n=1", "＝1+1", "'quoted"])
 def test_formulas_are_guarded_only_where_chosen(text: str) -> None:
     run = stored({1: text})
     assert table([run])[0]["name"] == text

@@ -113,6 +113,8 @@ def test_a_hidden_question_is_hidden() -> None:
 def test_a_read_only_text_with_a_calculation_is_calculated() -> None:
     text = "# survey\ntype | name | label | calculation | read_only\ninteger | n | N\ntext | q | Q | ${n} * 2 | yes"
     assert node(text)["expression"] == {"*": [{"var": node(text, "n")["id"]}, 2]}
+    assert node(text)["presentation"] == {"shown": True}
+    assert "presentation" not in node(text.replace("text | q", "calculate | q"))
 
 
 def test_a_comparison_as_calculation_gives_the_text_that_the_form_stores() -> None:

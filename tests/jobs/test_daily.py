@@ -14,7 +14,7 @@ from keepstep.actions.runs import complete_run, save_answers
 from keepstep.actions.wizards import WizardPatch, change_wizard
 from keepstep.config import Resources
 from keepstep.core.permissions import Actor
-from keepstep.db.tables import audit_events, checkpoints, files, sessions, start_tries, users, wizard_runs
+from keepstep.db.tables import audit_events, checkpoints, files, passages, sessions, start_tries, users, wizard_runs
 from keepstep.db.transaction import open_read, open_write
 from keepstep.errors import Forbidden
 from keepstep.interchange.checkpoint_file import trusted
@@ -22,7 +22,7 @@ from keepstep.jobs import daily
 from keepstep.jobs.daily import do_daily_work, is_due
 from keepstep.queries.daily import last_daily_work
 from keepstep.queries.integrity import verify
-from keepstep.queries.runs import get_run
+from keepstep.queries.runs import get_run, load_run
 
 
 async def _state(desk: Desk, run_id: str) -> Any:
@@ -94,6 +94,19 @@ async def test_sessions_that_are_over_go_and_others_stay(desk: Desk, resources: 
     assert (await do_daily_work(resources))["sessions"] == 2
     async with open_read(desk.engine) as tx:
         assert await tx.scalar(select(func.count()).select_from(sessions)) == 1
+
+
+async def test_links_to_resume_that_are_over_go_and_their_runs_stay(desk: Desk, resources: Resources) -> None:
+    survey, now = await desk.survey(), resources.now()
+    runs = [await desk.run(survey.wizard, complete=False, full_name="Ada") for _ in range(2)]
+    async with open_write(desk.engine) as tx:
+        for number, (run, ends) in enumerate(zip(runs, (now, now + timedelta(seconds=1)), strict=True)):
+            row = {"run_id": run, "digest": bytes([number]) * 32, "nonce": bytes(16), "created_at": now, "expires_at": ends, "forms": {}}
+            await tx.execute(insert(passages).values(row))
+    assert [(await do_daily_work(resources))["passages"] for _ in range(2)] == [1, 0]
+    async with open_read(desk.engine) as tx:
+        assert await tx.scalars(select(passages.c.run_id)) == [runs[1]]
+        assert (await load_run(tx, runs[0])).answers == (await load_run(tx, runs[1])).answers != {}
 
 
 async def test_counts_of_starts_go_when_nothing_is_measured_by_them(desk: Desk, resources: Resources) -> None:

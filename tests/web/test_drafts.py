@@ -7,7 +7,7 @@ async def test_a_draft_has_its_revision_as_etag_and_shows_shelf_and_undo(editor:
     await survey.send("DELETE", f"/api/v1/option-sets/{survey.email}")
     answer = await editor.get(f"{survey.url}/draft")
     body = answer.json()
-    assert (answer.headers["ETag"], body["revision"], body["undo"]["name"]) == ('"2"', 2, "Delete option set “Email”")
+    assert (answer.headers["ETag"], body["revision"], body["undo"]["name"]) == ('"2"', 2, "Delete question “Email”")
     assert [(item["kind"], item["name"]) for item in body["shelf"]] == [("option_set", "Email")]
 
 

@@ -228,7 +228,7 @@ async def test_a_question_comes_back_as_a_version_had_it_once_its_report_is_conf
     refused = await survey.send("POST", back)
     assert (refused.status_code, refused.json()["code"]) == (409, "impact-unconfirmed")
     done = await survey.send("POST", back, params={"confirm": refused.json()["confirm"]})
-    assert (done.status_code, done.json()["edit"]) == (200, "Restore option set “Favorite Color” as in version 1")
+    assert (done.status_code, done.json()["edit"]) == (200, "Restore question “Favorite Color” as in version 1")
     assert (await survey.draft())["structure"]["steps"][1] == first
 
 

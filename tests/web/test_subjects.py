@@ -10,16 +10,21 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.actions_kit import new_id
 from tests.factories import option_set, published, step, wizard
 
+from keepstep.actions.access import renew_link
 from keepstep.actions.run_edits import keep_edit, open_edit
+from keepstep.actions.run_views import NewView, delete_run_view, save_run_view
 from keepstep.actions.subjects import MOST_RUNS_AT_ONCE
+from keepstep.actions.wizards import WizardPatch, change_wizard
 from keepstep.config import Resources
+from keepstep.core.access import from_settings
 from keepstep.core.permissions import Actor
-from keepstep.db.transaction import open_read, open_write
+from keepstep.db.tables import audit_events
+from keepstep.db.transaction import Read, open_read, open_write
 from keepstep.queries.integrity import verify
 
 SignIn = Callable[..., Awaitable[httpx.AsyncClient]]
@@ -82,12 +87,13 @@ async def erased_whole(client: httpx.AsyncClient, respondent: str = ANN) -> http
 async def everything_stored(engine: AsyncEngine) -> str:
     """Every row of every table, the queue's included, as one text."""
     async with open_read(engine) as tx:
-        tables = await tx.scalars(
-            text(
-                "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace::regnamespace::text !~ '^(pg_|information)'"
-            )
-        )
-        found = [await tx.scalar(text(f"SELECT coalesce(string_agg(t::text, chr(10)), '') FROM {table} AS t")) for table in tables]
+        return await everything_in(tx)
+
+
+async def everything_in(tx: Read) -> str:
+    wanted = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace::regnamespace::text !~ '^(pg_|information)'"
+    tables = await tx.scalars(text(wanted))
+    found = [await tx.scalar(text(f"SELECT coalesce(string_agg(t::text, chr(10)), '') FROM {table} AS t")) for table in tables]
     assert any("procrastinate_jobs" in table for table in tables)
     return "\n".join(found)
 
@@ -198,6 +204,24 @@ async def test_a_dry_run_lists_by_wizard_what_would_go_and_erases_nothing(
     assert [run["id"] for run in listed["runs"] if run["trashed"]] == [ann["trashed"]]
     assert not any(secret in json.dumps(listed) for secret in SECRETS)
     assert await everything_stored(engine) == before
+
+
+async def test_a_name_in_a_view_goes_with_the_view_and_the_trail_keeps_no_secret_of_a_link(
+    admin: httpx.AsyncClient, two_wizards: tuple[str, str], resources: Resources
+) -> None:
+    wizard_id = two_wizards[0]
+    ctx = resources.context(Actor(id=admin.headers["X-User"], name="editor", role="admin", channel="web"))
+    async with open_write(resources.engine) as tx:
+        view = await save_run_view(ctx, tx, wizard_id, NewView(f"Runs of {ANN}", {}))
+        assert ANN in await everything_in(tx)
+        await delete_run_view(ctx, tx, wizard_id, view)
+        assert ANN not in await everything_in(tx)
+        link = from_settings((await renew_link(ctx, tx, wizard_id)).settings).link
+        await change_wizard(ctx, tx, wizard_id, WizardPatch(settings={"abandon_after": 9}))
+        kept = await tx.scalars(select(audit_events.c.details))
+    assert {"settings": {"abandon_after": 9}} in kept
+    assert link
+    assert link not in str(kept)
 
 
 async def test_nothing_is_left_of_the_respondent_anywhere(

@@ -57,7 +57,7 @@ def rule_in(option_set: OptionSet, index: int) -> Rule | None:
     """The rule of this index, None for the one that would be added. Raises NodeNotFound."""
     rules = option_set.constraints.rules
     if not 0 <= index <= len(rules):
-        raise NodeNotFound(f"The option set {option_set.key!r} has no rule {index + 1}.")
+        raise NodeNotFound(f"The question “{option_set.key}” has no rule {index + 1}.")
     return rules[index] if index < len(rules) else None
 
 
@@ -138,4 +138,4 @@ def _check_expression(expression: Any, structure: Structure, *, is_rule: bool) -
 def _missing(expression: Any, structure: Structure) -> list[Issue]:
     known = structure.option_set_by_id
     gone = sorted({each.option_set_id for each in references(expression) if each.option_set_id not in known})
-    return [Issue("", "reference-missing", f"This wizard has no option set {each}.") for each in gone]
+    return [Issue("", "reference-missing", f"This wizard has no question {each}.") for each in gone]

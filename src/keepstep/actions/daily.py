@@ -16,7 +16,7 @@ from keepstep.actions.sessions import IDLE, WINDOW
 from keepstep.actions.wizards import setting_of
 from keepstep.core.permissions import require
 from keepstep.db.audit import append_event
-from keepstep.db.tables import files, oidc_requests, password_links, sessions, sign_in_tries, wizard_runs, wizards
+from keepstep.db.tables import files, oidc_requests, passages, password_links, sessions, sign_in_tries, wizard_runs, wizards
 from keepstep.db.transaction import Write
 
 # Runs that one transaction holds: a second of work, so that nobody who comes back to one of them waits for longer.
@@ -50,6 +50,8 @@ async def forget_what_is_over(ctx: Context, tx: Write) -> Mapping[str, int]:
     over = {
         "sessions": delete(sessions).where(or_(sessions.c.expires_at <= ctx.now, sessions.c.used_at <= ctx.now - IDLE)),
         "links": delete(password_links).where(password_links.c.expires_at <= ctx.now),
+        # Who comes with one is told the same as before. The run stays, whatever it is.
+        "passages": delete(passages).where(passages.c.expires_at <= ctx.now),
         "sign_ins": delete(oidc_requests).where(oidc_requests.c.expires_at <= ctx.now),
         "tries": delete(sign_in_tries).where(sign_in_tries.c.since <= ctx.now - 2 * WINDOW),
         # An answer that names the file just now makes it a run's in the same row, which is seen here or comes too late.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Row, and_, exists, select, text, update
+from sqlalchemy import Row, and_, select, text, update
 
 from keepstep.actions.context import Context
 from keepstep.actions.migration_batch import Batch, Look, Writer, store
@@ -33,7 +33,7 @@ from keepstep.queries.runs import (
     runs_with_revision,
     state_of_row,
 )
-from keepstep.queries.versions import version_by_id
+from keepstep.queries.versions import Version, version_by_id
 
 AT_ONCE: Final = 500
 """Runs that are read, decided and written together: enough that statements do not show, few enough that memory does not either."""
@@ -234,8 +234,40 @@ def _way_back(task: Task, move: Move) -> Prepared:
 
 async def _moving(tx: Write, task: Task, ids: Sequence[str]) -> list[Case]:
     rows = await tx.rows(runs_with_heads(wizard_runs).where(among(ids)).order_by(wizard_runs.c.id))
-    states = [await state_of_row(tx, row) for row in rows]
-    return [(state, None, _kept_out(task.job, state)) for state in states]
+    return [await _readable(tx, task, row) for row in rows]
+
+
+async def _readable(tx: Write, task: Task, row: Row[Any]) -> Case:
+    try:
+        state = await state_of_row(tx, row)
+    except Problem:
+        raise
+    except Exception:
+        log.exception("job %s: run %s cannot be read", task.job.id, row.id)
+        return _unreadable(row, task.versions[row.wizard_version_id]), None, "failed"
+    return state, None, _kept_out(task.job, state)
+
+
+def _unreadable(row: Row[Any], version: Version) -> RunState:
+    """A run that is not what Keepstep could have stored, as far as it has to be named."""
+    names = ("id", "origin_wizard_id", "wizard_id", "status", "save_number", "head_revision", "language", "respondent")
+    times = ("started_at", "updated_at", "completed_at", "trashed_at", "erased_at")
+    return RunState(
+        **{name: getattr(row, name) for name in (*names, *times)},
+        version=version,
+        revision=row.head_revision,
+        answers={},
+        archive={},
+        asked="",
+        evaluated_at=row.updated_at,
+        zone="UTC",
+        digest=None,
+        cause=None,
+        actor=None,
+        at=row.updated_at,
+        is_working_copy=False,
+        erased={},
+    )
 
 
 def _kept_out(job: Job, state: RunState) -> str:
@@ -256,9 +288,10 @@ async def _undoing(tx: Write, task: Task, ids: Sequence[str]) -> list[Case]:
     job = task.job
     assert job.undoes is not None
     later = run_revisions.alias("later")
-    moved_on = exists().where(later.c.run_id == _JOB.c.run_id, later.c.revision > _JOB.c.revision, later.c.job_id.is_not(None))
+    since = later.c.run_id == _JOB.c.run_id, later.c.revision > _JOB.c.revision, later.c.job_id.is_not(None)
+    last = select(later.c.cause).where(*since).order_by(later.c.revision.desc()).limit(1).scalar_subquery()
     those = wizard_runs.join(_JOB, and_(_JOB.c.run_id == wizard_runs.c.id, written_by(job.undoes, _JOB)))
-    more = (_JOB.c.revision.label("moved_revision"), _JOB.c.wizard_version_id.label("moved_version_id"), moved_on.label("moved_on"))
+    more = (_JOB.c.revision.label("moved_revision"), _JOB.c.wizard_version_id.label("moved_version_id"), last.label("later_cause"))
     statement = runs_with_revision(_JOB.c.revision - 1, those, *more).where(among(ids)).order_by(wizard_runs.c.id)
     rows = await tx.rows(statement)
     heads = {row.id: row for row in await tx.rows(runs_with_heads(wizard_runs).where(among(ids)))}
@@ -269,7 +302,8 @@ async def _undoing_one(tx: Write, row: Row[Any], head: RunState) -> Case:
     before = revision_state(row, await version_by_id(tx, row.revision_version_id))
     if head.erased_at is not None or head.trashed_at is not None:
         return head, None, "erased" if head.erased_at is not None else "trashed"
-    if row.moved_on or head.version.id != row.moved_version_id:
+    # Another job's move has to be taken back first; one that was is as if it had never been.
+    if row.later_cause not in (None, "undo") or head.version.id != row.moved_version_id:
         return head, None, "moved_on"
     after = head if head.revision == row.moved_revision and head.save_number == 0 else await load_run_at(tx, head.id, row.moved_revision)
     return head, Move(subject_of(before), subject_of(after)), ""

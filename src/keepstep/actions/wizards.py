@@ -185,13 +185,22 @@ async def change_wizard(ctx: Context, tx: Write, wizard_ref: str, patch: WizardP
     if patch.slug is not None and patch.slug != wizard.slug:
         values["slug"] = checked_slug(patch.slug)
     if patch.settings is not None:
-        values["settings"] = _new_settings(wizard.settings or {}, patch.settings)
-        await require_retention(ctx, tx, wizard, values["settings"].get("retention"), confirm)
+        settings = _new_settings(wizard.settings or {}, patch.settings)
+        await require_retention(ctx, tx, wizard, settings.get("retention"), confirm)
+        values |= {"settings": settings} if settings != (wizard.settings or {}) else {}
     if not values:
         return wizard
     await tx.execute(update(wizards).where(wizards.c.id == wizard.id).values(**values, updated_at=ctx.now), refused={UNIQUE: SlugTaken()})
-    await audit_wizard(ctx, tx, "wizard.changed", wizard.id, **values)
+    await audit_wizard(ctx, tx, "wizard.changed", wizard.id, **_told(wizard, values, patch))
     return replace(wizard, **values, updated_at=ctx.now)
+
+
+def _told(wizard: Wizard, values: Mapping[str, Any], patch: WizardPatch) -> dict[str, Any]:
+    """What the audit trail keeps of a change: what was asked for and is other now. The rest of the settings holds the secret of a link."""
+    if "settings" not in values:
+        return dict(values)
+    before, after = wizard.settings or {}, values["settings"]
+    return {**values, "settings": {name: after.get(name) for name in patch.settings or () if after.get(name) != before.get(name)}}
 
 
 def _new_name(structure: Structure, name: Any) -> Any:

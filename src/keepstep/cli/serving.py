@@ -31,6 +31,9 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 LOOPBACK: Final = "127.0.0.1"
 # A request that is being answered gets this long to end before the server stops all the same.
 _GRACE: Final = 30
+# On a busy or small machine a worker takes many seconds to start, in which it answers no question; the library's five would end
+# and start it for ever.
+_SLOWEST_START: Final = 60
 log = logging.getLogger("keepstep.serve")
 
 
@@ -66,6 +69,7 @@ def serve(
                     log_config=None,
                     server_header=False,
                     timeout_graceful_shutdown=_GRACE,
+                    timeout_worker_healthcheck=_SLOWEST_START,
                 )
 
 

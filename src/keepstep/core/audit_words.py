@@ -43,13 +43,17 @@ def _changed(deed: Deed) -> str:
     if "slug" in deed:
         told.append(f"the address to {deed['slug']}")
     if "settings" in deed:
-        settings = ", ".join(f"{name} = {_setting(value)}" for name, value in sorted((deed["settings"] or {}).items()))
+        # Entries of before held all settings, with what makes the link.
+        shown = sorted((name, value) for name, value in (deed["settings"] or {}).items() if name != "access")
+        settings = ", ".join(f"{name} = {_setting(value)}" for name, value in shown)
         told.append(f"the settings ({settings})" if settings else "the settings (back to the defaults)")
     return f"Changed {' and '.join(told) or 'the wizard'}."
 
 
 def _setting(value: Any) -> str:
     """A retention rule as a phrase; other values as they are."""
+    if value is None:
+        return "the default"
     if isinstance(value, Mapping) and value.keys() == {"after", "days", "then"}:
         return _rule(value)
     return str(value)
@@ -116,6 +120,7 @@ _DAILY: Final[Mapping[str, str]] = {
     "abandoned": "run abandoned",
     "sessions": "session over",
     "links": "link over",
+    "passages": "link to resume over",
     "sign_ins": "sign-in broken off",
     "tries": "count of sign-in tries",
     "uploads": "upload never named",
@@ -155,8 +160,8 @@ _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     "wizard.removed": lambda deed: (
         f"Removed the wizard “{deed.get('name')}” for good; {_count(deed.get('runs'), 'run stays', 'runs stay')} readable."
     ),
-    "wizard.view_saved": lambda deed: f"Saved the view “{deed.get('name')}” of the runs.",
-    "wizard.view_deleted": lambda deed: f"Deleted the view “{deed.get('name')}” of the runs.",
+    "wizard.view_saved": lambda _: "Saved a view of the runs.",
+    "wizard.view_deleted": lambda _: "Deleted a view of the runs.",
     "run.revision_restored": lambda deed: (
         f"Restored revision {deed.get('revision')} of run {deed['about']}, as revision {deed.get('stored_as')}."
     ),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any, Final, Literal, NamedTuple
 
+from keepstep.core import piping
 from keepstep.core.jsonvalue import dumps
 from keepstep.core.logic_words import condition_words, words_of
 from keepstep.core.order import displaced
@@ -24,7 +25,6 @@ from keepstep.core.structure import (
     choices_of,
     dump,
 )
-from keepstep.core.text import text_in
 from keepstep.core.wording import TYPE_NAMES
 
 Mark = Literal["", "removed", "added"]
@@ -151,12 +151,11 @@ class _Against(NamedTuple):
 
 
 def _side(step: Step, told: _Told, other: _Against) -> Side:
-    default, their_default = told.structure.default_language, other.structure.default_language
     theirs = other.step
     name, note = (None, None) if theirs is None else (theirs.name, theirs.help)
     return Side(
-        name=_words(text_in(step.name, default, default), text_in(name, their_default, their_default), other.mark),
-        help=_words(text_in(step.help, default, default), text_in(note, their_default, their_default), other.mark),
+        name=_words(piping.told(step.name, told.structure), piping.told(name, other.structure), other.mark),
+        help=_words(piping.told(step.help, told.structure), piping.told(note, other.structure), other.mark),
         facts=_facts(_of_step(step, told), [] if theirs is None else _of_step(theirs, other.told), other.mark),
         questions=tuple(_questions(step, told, other)),
     )
@@ -181,7 +180,7 @@ def _questions(step: Step, told: _Told, other: _Against) -> Iterator[Question]:
 
 
 def _question(mine: OptionSet, theirs: OptionSet | None, told: _Told, other: _Against, *, moved: bool) -> Question:
-    default, their_default, mark = told.structure.default_language, other.structure.default_language, other.mark
+    mark = other.mark
     known = [] if theirs is None else _facts_of(theirs, other.told)
     # Nobody who answers sees a key, so it is told where it differs and where a question stands by itself.
     own_key = [f"Key: {mine.key}"] if theirs is None or not mark or theirs.key != mine.key else []
@@ -189,11 +188,9 @@ def _question(mine: OptionSet, theirs: OptionSet | None, told: _Told, other: _Ag
         id=mine.id,
         selection_type=mine.selection_type,
         mark=mark if theirs is None else "",
-        name=_words(
-            text_in(mine.name, default, default), None if theirs is None else text_in(theirs.name, their_default, their_default), mark
-        ),
+        name=_words(piping.told(mine.name, told.structure), None if theirs is None else piping.told(theirs.name, other.structure), mark),
         type_name=Piece(how_answered(mine), "" if theirs is None or how_answered(theirs) == how_answered(mine) else mark),
-        help=_words(_said(mine, default), None if theirs is None else _said(theirs, their_default), mark),
+        help=_words(_said(mine, told.structure), None if theirs is None else _said(theirs, other.structure), mark),
         facts=_facts([*_facts_of(mine, told), *own_key], known, mark if theirs is not None else ""),
         choices=tuple(_choices(mine, theirs, told, other)),
         retired=mine.retired,
@@ -207,21 +204,21 @@ def how_answered(option_set: OptionSet) -> str:
     return asked.get(option_set.selection_type, TYPE_NAMES[option_set.selection_type])
 
 
-def _said(option_set: OptionSet, default: str) -> str:
+def _said(option_set: OptionSet, structure: Structure) -> str:
     """The text below the name: help, or what a statement says."""
     texts = [option_set.text if isinstance(option_set, Statement) else None, option_set.help]
-    return "\n".join(filter(None, (text_in(text, default, default) for text in texts)))
+    return "\n".join(filter(None, (piping.told(text, structure) for text in texts)))
 
 
 def _facts_of(option_set: OptionSet, told: _Told) -> list[str]:
-    structure, default = told.structure, told.structure.default_language
+    structure = told.structure
     facts = [word for holds, word in _flags(option_set) if holds]
     if option_set.visible_if is not None:
         facts.append(f"Shown if {told.condition(option_set.visible_if)}")
     if isinstance(option_set, Calculated):
         facts.append(f"Calculated as {words_of(option_set.expression, structure, told.gone)}")
     if option_set.unit is not None:
-        facts.append(f"Unit: {text_in(option_set.unit, default, default)}")
+        facts.append(f"Unit: {piping.told(option_set.unit, structure)}")
     if option_set.default is not None:
         facts.append(f"Default: {_default(option_set, structure)}")
     return [*facts, *_limits(option_set, told)]
@@ -237,9 +234,7 @@ def _flags(option_set: OptionSet) -> tuple[tuple[bool, str], ...]:
 
 
 def _default(option_set: OptionSet, structure: Structure) -> str:
-    labels = {
-        option.value: text_in(option.label, structure.default_language, structure.default_language) for option in choices_of(option_set)
-    }
+    labels = {option.value: piping.told(option.label, structure) for option in choices_of(option_set)}
     given = option_set.default
     values = given if isinstance(given, list | tuple) else [given]
     return ", ".join(labels.get(value, value) if isinstance(value, str) else dumps(value) for value in values)
@@ -263,7 +258,6 @@ _LIMIT_WORDS: Final[Mapping[str, str]] = {
 
 
 def _limits(option_set: OptionSet, told: _Told) -> Iterator[str]:
-    default = told.structure.default_language
     limits = dump(option_set.constraints)
     for name, value in limits.items():
         if name in _LIMIT_WORDS and value not in (None, []):
@@ -271,7 +265,7 @@ def _limits(option_set: OptionSet, told: _Told) -> Iterator[str]:
     for rule in option_set.constraints.rules:
         yield f"Fits only if {told.condition(rule.expression)}"
     for name, text in option_set.constraints.messages.items():
-        yield f"Message ({name}): {text_in(text, default, default)}"
+        yield f"Message ({name}): {piping.told(text, told.structure)}"
 
 
 def _plain(value: Any) -> str:
@@ -284,17 +278,16 @@ def _plain(value: Any) -> str:
 
 
 def _choices(mine: OptionSet, theirs: OptionSet | None, told: _Told, other: _Against) -> Iterator[Choice]:
-    default = told.structure.default_language
     known = {} if theirs is None else {option.value: option for option in choices_of(theirs)}
     shared = [option.value for option in choices_of(mine) if option.value in known]
     moved = displaced(shared, [value for value in known if value in set(shared)])
     for option in choices_of(mine):
-        label = text_in(option.label, default, default) or option.value
+        label = piping.told(option.label, told.structure) or option.value
         if option.value not in known:
             yield Choice((Piece(label, "" if theirs is None else other.mark),), _facts(_notes(option, told), [], ""))
             continue
         theirs_now = known[option.value]
-        words = _words(label, text_in(theirs_now.label, other.structure.default_language, other.structure.default_language), other.mark)
+        words = _words(label, piping.told(theirs_now.label, other.structure), other.mark)
         yield Choice(words, _facts(_notes(option, told), _notes(theirs_now, other.told), other.mark), option.value in moved)
     if isinstance(mine, ChoiceFields) and mine.allow_other:
         both = theirs is None or (isinstance(theirs, ChoiceFields) and theirs.allow_other)

@@ -10,9 +10,9 @@ from typing import Final, Literal, get_args
 from keepstep.core import change as c
 from keepstep.core.change import Change
 from keepstep.core.impact import Reported
+from keepstep.core.piping import told
 from keepstep.core.severity import SEVERITIES, Severity
 from keepstep.core.structure import Structure
-from keepstep.core.text import text_in
 
 Family = Literal["added", "removed", "retired", "retyped", "required", "limits", "logic", "meaning", "reworded", "moved", "other"]
 FAMILIES: Final[tuple[Family, ...]] = get_args(Family)
@@ -126,8 +126,7 @@ def step_order(old: Structure, new: Structure) -> tuple[str, ...]:
 
 
 def _step_names(structure: Structure) -> Iterator[tuple[str, str]]:
-    default = structure.default_language
-    yield from ((step.id, text_in(step.name, default, default)) for step in structure.steps)
+    yield from ((step.id, told(step.name, structure)) for step in structure.steps)
 
 
 def _gravest_first(changes: Iterable[Reported]) -> tuple[Reported, ...]:

@@ -16,7 +16,8 @@ TODAY: Final[Mapping[str, Any]] = {"today": []}
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A question, one of OPERATORS, and what it is compared with: a literal, a list for `one-of`, None where nothing is.
+    """A question, one of OPERATORS, and what it is compared with: a literal, TODAY, the answer to another question (`answer_to`), a list
+    for `one-of`, a regular expression for `matches`, None where nothing is.
 
     The id `.` is the value under test, in a rule of a question.
     """
@@ -59,7 +60,7 @@ COMPARING: Final[Mapping[str, str]] = {
     "at-least": ">=",
     "includes": "selected",
 }
-OPERATORS: Final = (*COMPARING, "not-includes", "one-of", "contains", "answered", "not-answered")
+OPERATORS: Final = (*COMPARING, "not-includes", "one-of", "contains", "matches", "answered", "not-answered")
 WITHOUT_VALUE: Final = ("answered", "not-answered")
 
 
@@ -87,6 +88,8 @@ def _rule_built(rule: Rule | Kept) -> Any:
             return {"in": [read, list(rule.value)]}
         case "contains":
             return {"in": [rule.value, read]}
+        case "matches":
+            return {"matches": [read, rule.value]}
         case "answered":
             return {"answered": [read]}
         case "not-answered":
@@ -142,7 +145,10 @@ def _rule(found: Any) -> Rule | None:
         return None
     if name == "in":
         return _membership(arguments)
-    return Rule(target, _BY_NAME[name], arguments[1]) if name in _BY_NAME and target and _is_value(arguments[1]) else None
+    if name == "matches":
+        return Rule(target, "matches", arguments[1]) if target and isinstance(arguments[1], str) else None
+    is_readable = _is_value(arguments[1]) or _target(arguments[1]) is not None
+    return Rule(target, _BY_NAME[name], arguments[1]) if name in _BY_NAME and target and is_readable else None
 
 
 def _membership(arguments: list[Any]) -> Rule | None:
@@ -162,6 +168,11 @@ def _negated(rule: Rule | None) -> Rule | None:
 def _target(found: Any) -> str | None:
     target = found.get("var") if isinstance(found, dict) and len(found) == 1 else None
     return target if isinstance(target, str) else None
+
+
+def answer_to(value: Any) -> str:
+    """The id of the question whose answer this value of a rule is; "" for a literal."""
+    return _target(value) or ""
 
 
 def _is_value(value: Any) -> bool:

@@ -271,7 +271,7 @@ def _options_revised(draft: Draft, edit: e.OfOption | e.AddOption) -> Structure:
     structure = draft.structure
     option_set = option_set_in(structure, edit.option_set_id)
     if isinstance(edit, e.AddOption | e.RestoreOption) and not isinstance(option_set, ChoiceFields):
-        raise _without_options(option_set, structure)
+        raise _without_options(option_set, structure, is_back=isinstance(edit, e.RestoreOption))
     match edit:
         case e.AddOption():
             change = _inserting(edit.node, edit.position)
@@ -296,12 +296,10 @@ def _options_revised(draft: Draft, edit: e.OfOption | e.AddOption) -> Structure:
     return with_options(structure, edit.option_set_id, change)
 
 
-def _without_options(option_set: OptionSet, structure: Structure) -> StructureInvalid:
-    name = label_of(option_set.name, structure)
-    detail = (
-        f"{name} is a {TYPE_NAMES[option_set.selection_type]} now, which has no options. Give it a selection type with options "
-        "first, or undo the change of its type."
-    )
+def _without_options(option_set: OptionSet, structure: Structure, *, is_back: bool) -> StructureInvalid:
+    name, undone = label_of(option_set.name, structure), ", or undo the change of its type" if is_back else ""
+    kind = TYPE_NAMES[option_set.selection_type]
+    detail = f"{name} is a {kind} now, which has no options. Give it a selection type with options first{undone}."
     return StructureInvalid(detail, errors=to_errors((Issue("/selection_type", "no-options", detail),)))
 
 

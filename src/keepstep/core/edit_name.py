@@ -95,23 +95,23 @@ def _of_option_set(draft: Draft, edit: OptionSetEdit) -> str:
     structure = draft.structure
     match edit:
         case e.AddOptionSet():
-            return f"Add option set {_named(edit.node, structure)}"
+            return f"Add question {_named(edit.node, structure)}"
         case e.RestoreOptionSet():
-            return f"Restore option set {_shelved_name(draft, edit.option_set_id)}"
+            return f"Restore question {_shelved_name(draft, edit.option_set_id)}"
         case e.RestoreFromVersion():
-            return f"Restore option set {_named(edit.node, structure)} as in version {edit.version_number}"
+            return f"Restore question {_named(edit.node, structure)} as in version {edit.version_number}"
         case e.ChangeOptionSet():
-            return _changing("option set", option_set_in(structure, edit.option_set_id).name, edit.fields, structure)
+            return _changing("question", option_set_in(structure, edit.option_set_id).name, edit.fields, structure)
         case e.MoveOptionSet():
-            return f"Move option set {_option_set(structure, edit.option_set_id)}"
+            return f"Move question {_option_set(structure, edit.option_set_id)}"
         case e.RetireOptionSet():
-            return f"Retire option set {_option_set(structure, edit.option_set_id)}"
+            return f"Retire question {_option_set(structure, edit.option_set_id)}"
         case e.UnretireOptionSet():
-            return f"Bring back option set {_option_set(structure, edit.option_set_id)}"
+            return f"Bring back question {_option_set(structure, edit.option_set_id)}"
         case e.DeleteOptionSet():
-            return f"Delete option set {_option_set(structure, edit.option_set_id)}"
+            return f"Delete question {_option_set(structure, edit.option_set_id)}"
         case e.SplitOptionSet():
-            return f"Retire option set {_option_set(structure, edit.option_set_id)} and add one with another meaning"
+            return f"Retire question {_option_set(structure, edit.option_set_id)} and add one with another meaning"
         case _:
             assert_never(edit)
 

@@ -16,6 +16,7 @@ from keepstep.core.issue import Issue, pointer
 from keepstep.core.logic import faults_in, references, references_itself
 from keepstep.core.mismatches import mismatches_in
 from keepstep.core.naming import Naming
+from keepstep.core.piping import unknown_keys
 from keepstep.core.places import Mention, Place, TextPlace, expressions_in, mentions, texts_in
 from keepstep.core.shelf import Shelved, option_id
 from keepstep.core.structure import Calculated, ChoiceFields, OptionSet, Statement, Step, Structure, choices_of, option_set_texts
@@ -57,6 +58,7 @@ def problems_in(structure: Structure, shelf: tuple[Shelved, ...] = ()) -> tuple[
         *_cycle_findings(structure),
         *_step_findings(structure, never),
         *_question_findings(structure, never),
+        *_same_name_findings(structure),
         *(finding for place in sound for finding in _mismatch_findings(place, structure)),
         *(finding for place in texts_in(structure, _texts_to_look_at(structure)) for finding in _text_findings(place, naming)),
     )
@@ -211,7 +213,13 @@ def _step_findings(structure: Structure, never: frozenset[str]) -> Iterator[Find
                 Issue(at, "step-unreachable", f"Nobody can reach the step {name}: {why}. Retire the step as well."), "stops", step.id
             )
         elif not step.option_sets:
-            yield Finding(Issue(at, "step-empty", f"The step {name} has no questions, so it is not shown."), "warns", step.id)
+            yield Finding(
+                Issue(
+                    at, "step-empty", f"The step {name} has no questions, so respondents never see it. Add a question, or delete the step."
+                ),
+                "warns",
+                step.id,
+            )
 
 
 def _question_findings(structure: Structure, never: frozenset[str]) -> Iterator[Finding]:
@@ -233,6 +241,23 @@ def _question_findings(structure: Structure, never: frozenset[str]) -> Iterator[
                 yield Finding(Issue(f"{at}/options", "same-label", detail), "warns", option_set.id)
 
 
+def _same_name_findings(structure: Structure) -> Iterator[Finding]:
+    """Questions of one step that nobody can tell apart. Those on different conditions may be meant as one in two forms."""
+    default = structure.default_language
+    for step_index, step in enumerate(structure.steps):
+        alike: dict[tuple[str, str], list[int]] = {}
+        for index, item in enumerate(step.option_sets):
+            name = " ".join(text_in(item.name, default, default).split())
+            if name and not (item.retired or item.hidden or step.retired or isinstance(item, Statement | Calculated)):
+                alike.setdefault((name, repr(item.visible_if)), []).append(index)
+        for indexes in alike.values():
+            if len(indexes) > 1:
+                item = step.option_sets[indexes[1]]
+                named = f"{len(indexes)} questions of the step {quoted(step.name, default)} are called {quoted(item.name, default)}"
+                detail = f"{named}: neither who answers nor who reads the results can tell them apart. Name each by what it asks."
+                yield Finding(Issue(pointer("steps", step_index, "option_sets", indexes[1], "name"), "same-name", detail), "warns", item.id)
+
+
 def _same_labels(option_set: OptionSet, default: str) -> Iterator[tuple[str, int]]:
     """The labels, quoted, that several of the offered options have in the default language, and how many."""
     counts = Counter(" ".join(text_in(option.label, default, default).split()) for option in choices_of(option_set) if not option.retired)
@@ -252,6 +277,9 @@ def _text_findings(place: TextPlace, naming: Naming) -> Iterator[Finding]:
         elif isinstance(option_set, Statement):
             name = quoted(option_set.name, structure.default_language)
             yield _warns(place, "reads-statement", f"{_capital(place.where)} shows the answer of {name}, a statement: it never has one.")
+    for key in dict.fromkeys(key for wording in texts_of(place.text) for key in unknown_keys(wording)):
+        detail = f"{_capital(place.where)} holds {{{{{key[:60]}}}}}, and no question has this key: respondents read it as it stands."
+        yield _warns(place, "piped-unknown", detail)
     missing = _missing_languages(place.text, structure)
     if missing and not place.retired:
         yield _warns(place, "untranslated", f"{_capital(place.where)} is not translated into {', '.join(missing)}.")
@@ -269,12 +297,12 @@ def _texts_to_look_at(structure: Structure) -> Callable[[OptionSet], bool]:
 
 
 def _glance(option_set: OptionSet) -> tuple[bool, frozenset[str] | None]:
-    """Whether a text shows an answer, and the languages in which every text is there that has several; None where none has."""
+    """Whether a text shows an answer or means to, and the languages in which every text is there that has several; None where none has."""
     texts = [text for _, text in option_set_texts("", option_set)]
     several = [
         frozenset(language for language in text if text[language]) for text in texts if isinstance(text, dict) and any(text.values())
     ]
-    is_piped = any(piped_references(wording) for text in texts for wording in texts_of(text))
+    is_piped = any("{{" in wording for text in texts for wording in texts_of(text))
     return is_piped, frozenset.intersection(*several) if several else None
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from keepstep.core.shelf import Shelved, option_id, shelved_option_sets
 from keepstep.core.structure import OptionSet, Structure, choices_of, dump
-from keepstep.core.text import text_in
+from keepstep.core.text import text_in, without_pipes
 from keepstep.errors import KeyReserved, OptionValueReserved
 
 LONGEST_KEY: Final = 64
@@ -85,12 +85,12 @@ def following_key(option_set: OptionSet, name: str, default: str, owners: Mappin
     A key follows the name as long as it is spelled like it and nobody can know it: published once, given by hand or brought along by an
     import, it stays.
     """
-    derived = _stem(text_in(option_set.name, default, default), "question")
+    derived = _stem(without_pipes(text_in(option_set.name, default, default)), "question")
     numbered = re.fullmatch("(.*)-([0-9]+)", option_set.key)
     is_counted = numbered is not None and numbered[1] == derived[: LONGEST_KEY - 1 - len(numbered[2])]
     if not (option_set.key == derived or is_counted) or option_set.source is not None or option_set.id in set(reserved.keys.values()):
         return None
-    key = free_key(name, (key for key, owner in owners.items() if owner != option_set.id), "question")
+    key = free_key(without_pipes(name), (key for key, owner in owners.items() if owner != option_set.id), "question")
     return None if key == option_set.key else key
 
 
@@ -121,7 +121,7 @@ def check_key_owners(wanted: Mapping[Any, Any], owners: Mapping[str, str]) -> No
         owner = owners.get(key, option_set_id) if isinstance(key, str) else option_set_id
         if owner != option_set_id:
             raise KeyReserved(
-                f"The key {key!r} belongs to another option set of this wizard; exports and clients that know it "
+                f"The key {key!r} belongs to another question of this wizard; exports and clients that know it "
                 "must not read other answers under it. Choose another key."
             )
 

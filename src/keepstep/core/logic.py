@@ -266,7 +266,7 @@ def _operation_faults(expression: Mapping[str, Any], path: str, depth: int) -> I
     here = path + pointer(name)
     if name in LEAVES:
         if len(args) != 1 or not isinstance(args[0], str) or (name == "other" and args[0] == "."):
-            yield Issue(here, "expression-invalid", f"{name} takes the id of one option set.")
+            yield Issue(here, "expression-invalid", f"{name} takes one question.")
     elif name not in OPERATORS:
         yield Issue(here, "operator-unknown", f"There is no operator {name[:40]!r}; docs/logic.md lists them.")
     elif not _fits(OPERATORS[name], args, name):

@@ -59,10 +59,11 @@ def condition_words(expression: Any, structure: Structure, shelf: tuple[Shelved,
 
 
 def _operation(expression: Any) -> tuple[str, Sequence[Any]] | None:
-    if not isinstance(expression, Mapping) or len(expression) != 1:
+    # Expressions are read from JSON; asking for a mapping of any kind takes longer than all the rest here.
+    if type(expression) is not dict or len(expression) != 1:
         return None
     name, args = next(iter(expression.items()))
-    return name, list(args) if isinstance(args, list | tuple) else [args]
+    return name, args if type(args) is list else list(args) if type(args) is tuple else [args]
 
 
 def _words(expression: Any, naming: Naming) -> str:

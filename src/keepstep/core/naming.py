@@ -22,7 +22,8 @@ class Naming:
     shelf: tuple[Shelved, ...] = ()
 
     @cached_property
-    def _shelved(self) -> dict[str, OptionSet]:
+    def deleted(self) -> dict[str, OptionSet]:
+        """The option sets on the shelf, by id."""
         structure = self.structure
         return {
             str(node["id"]): parse_option_set(node, structure.languages, structure.default_language)
@@ -31,7 +32,7 @@ class Naming:
 
     def option_set(self, option_set_id: str) -> OptionSet | None:
         """Of the structure, else of the shelf."""
-        return self.structure.option_set_by_id.get(option_set_id) or self._shelved.get(option_set_id)
+        return self.structure.option_set_by_id.get(option_set_id) or self.deleted.get(option_set_id)
 
     def is_gone(self, option_set_id: str) -> bool:
         """Whether the structure lacks it, wherever it is."""

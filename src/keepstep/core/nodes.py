@@ -43,9 +43,7 @@ def option_in(option_set: OptionSet, value: str) -> Option:
     """Raises NodeNotFound."""
     option = option_set.option_by_value.get(value) if isinstance(option_set, ChoiceFields) else None
     if option is None:
-        raise NodeNotFound(
-            f"The option set {option_set.key!r} has no option {value!r}. If it was deleted, restore it from the shelf first."
-        )
+        raise NodeNotFound(f"The question “{option_set.key}” has no option “{value}”. If it was deleted, restore it from the shelf first.")
     return option
 
 

@@ -23,8 +23,8 @@ POLICIES: Final[Mapping[str, tuple[str, ...]]] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """Every name is an option set's key or id. `mapping`: by question of a source its route (`"archive"`, `{to}`, `{to, params, …}`), or by
-    version number such a mapping for that version alone. `parameters`: by question the parameters of its conversion, and nothing else
-    of its route. `fills`: by question of the target `"default"`, `"empty"` or `{constant}`; None takes one away. `merges` likewise.
+    version number such a mapping for that version alone. `parameters`, likewise: by question the parameters of its conversion, and nothing
+    else of its route. `fills`: by question of the target `"default"`, `"empty"` or `{constant}`; None takes one away. `merges` likewise.
     """
 
     mapping: Mapping[str, Any] = field(default_factory=dict)
@@ -76,12 +76,17 @@ class _Change:
                 self.of_question(name, route, pointer("mapping", name), self.between.sources)
 
     def of_version(self, number: str, given: Any) -> None:
+        for name, version_id in self.in_version("mapping", number, given):
+            self.of_question(name, given[name], pointer("mapping", number, name), {version_id: self.between.sources[version_id]})
+
+    def in_version(self, member: str, number: str, given: Any) -> Iterator[tuple[str, str]]:
+        """The questions that are named under a version's number, each with the id of that version."""
         version_id = self.between.numbers.get(int(number)) if len(number) < 10 else None
         if version_id is None or not isinstance(given, Mapping):
-            self.say(pointer("mapping", number), "version-unknown", f"The plan moves no runs of version {number[:12]}.")
+            self.say(pointer(member, number), "version-unknown", f"The plan moves no runs of version {number[:12]}.")
             return
-        for name, route in given.items():
-            self.of_question(name, route, pointer("mapping", number, name), {version_id: self.between.sources[version_id]})
+        for name in given:
+            yield name, version_id
 
     def of_question(self, name: str, given: Any, at: str, sources: Mapping[str, Structure]) -> None:
         route = self.parsed(_ROUTE, self.spelt(given), at)
@@ -94,15 +99,22 @@ class _Change:
 
     def parameters(self, given: Mapping[str, Any]) -> None:
         for name, params in given.items():
-            at = pointer("parameters", name)
-            places = list(self.places(name, self.between.sources))
-            if not places or not isinstance(params, Mapping):
-                self.say(at, "question-unknown", f"None of these versions has a question {name[:80]!r} with parameters of a conversion.")
-                continue
-            for version_id, option_set_id in places:
-                route = self.routes[version_id].get(option_set_id)
-                if isinstance(route, Carry):
-                    self.routes[version_id][option_set_id] = route.model_copy(update={"params": dict(params)})
+            if name.isascii() and name.isdigit():
+                for inner, version_id in self.in_version("parameters", name, params):
+                    at = pointer("parameters", name, inner)
+                    self.params_of(inner, params[inner], at, {version_id: self.between.sources[version_id]})
+            else:
+                self.params_of(name, params, pointer("parameters", name), self.between.sources)
+
+    def params_of(self, name: str, params: Any, at: str, sources: Mapping[str, Structure]) -> None:
+        places = list(self.places(name, sources))
+        if not places or not isinstance(params, Mapping):
+            self.say(at, "question-unknown", f"None of these versions has a question {name[:80]!r} with parameters of a conversion.")
+            return
+        for version_id, option_set_id in places:
+            route = self.routes[version_id].get(option_set_id)
+            if isinstance(route, Carry):
+                self.routes[version_id][option_set_id] = route.model_copy(update={"params": dict(params)})
 
     def places(self, name: str, sources: Mapping[str, Structure]) -> Iterator[tuple[str, str]]:
         for version_id, structure in sources.items():

@@ -11,7 +11,7 @@ from keepstep.core.issue import Issue, pointer
 from keepstep.core.plan import RULE_SET, Carry, Constant, Default, Joined, Plan, Route, Union
 from keepstep.core.plan_making import holds_answers, is_possible
 from keepstep.core.selection import check_value
-from keepstep.core.structure import OptionSet, Structure
+from keepstep.core.structure import Calculated, OptionSet, Structure
 
 Faults = Iterator[Issue]
 Used = Mapping[tuple[str, str], Sequence[Stored]]
@@ -81,6 +81,9 @@ class _Check:
         place = self.target.option_set_by_id.get(route.to)
         if place is None:
             yield Issue(f"{at}/to", "question-removed", "The target has no such question. Choose another, or the archive.")
+            return
+        if isinstance(source, Calculated) and is_possible(source, place):
+            # What a calculation came to is carried as it was stored.
             return
         conversion = rule_for(source, place, language=language) if is_possible(source, place) else None
         if conversion is None or conversion.kind == "-":

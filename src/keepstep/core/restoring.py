@@ -25,7 +25,7 @@ def restoring(
     number, structure = version
     former = structure.option_set_by_id.get(option_set_id)
     if former is None:
-        raise NodeNotFound(f"Version {number} has no option set {option_set_id}.")
+        raise NodeNotFound(f"Version {number} has no question {option_set_id}.")
     node = dump(former) if same_languages(structure, draft.structure) else relocalised(dump(former), structure, draft.structure)
     node |= _aliases(draft, former, reserved)
     edit = RestoreFromVersion(version_number=number, option_set_id=option_set_id, node=node)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field, TypeAdapter, ValidationError
 
 from keepstep.core.findings import place_of, sentence_of
-from keepstep.core.issue import Issue, pointer, to_errors
+from keepstep.core.issue import Issue, place_words, pointer, to_errors
 from keepstep.core.structure_model import (
     CHOICE_TYPES,
     EMPTY_DEFAULT,
@@ -213,7 +213,7 @@ def _parsed(model: type[Structure], data: Any) -> Structure:
 def _first(issues: tuple[Issue, ...]) -> str:
     least = "at least " if len(issues) >= _MOST_ISSUES else ""
     more = f" ({least}{len(issues) - 1} more)" if len(issues) > 1 else ""
-    return f"{issues[0].pointer or '/'}: {issues[0].detail}{more}"
+    return f"{place_words(issues[0].pointer)}: {issues[0].detail}{more}"
 
 
 def _upgraded(data: Any) -> Any:

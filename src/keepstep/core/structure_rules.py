@@ -32,7 +32,7 @@ def faults_in(structure: Structure) -> Iterator[Issue]:
     yield from _language_faults(structure)
     yield from _duplicates(structure)
     if len(structure.option_sets) > MAX_OPTION_SETS:
-        yield Issue("/steps", "too-many-option-sets", f"A wizard has at most {MAX_OPTION_SETS} option sets; split it.")
+        yield Issue("/steps", "too-many-option-sets", f"A wizard has at most {MAX_OPTION_SETS} questions; split it.")
     if sum(len(choices_of(option_set)) for option_set in structure.option_sets) > MAX_ALL_OPTIONS:
         yield Issue("/steps", "too-many-options", f"A wizard has at most {MAX_ALL_OPTIONS:,} options in all; split it.")
     for path, option_set in walk(structure):
@@ -91,9 +91,9 @@ def _duplicates(structure: Structure) -> Iterator[Issue]:
         yield from _once(ending_keys, ending.key, f"/endings/{index}/key", "duplicate-key", "Another ending has this key.")
     for path, option_set in walk(structure):
         yield from _once(ids, option_set.id, f"{path}/id", "duplicate-id", "Each step and option set needs an id of its own.")
-        yield from _once(keys, option_set.key, f"{path}/key", "duplicate-key", "Another option set has this key (or had it, as an alias).")
+        yield from _once(keys, option_set.key, f"{path}/key", "duplicate-key", "Another question has this key (or had it, as an alias).")
         for number, alias in enumerate(option_set.key_aliases):
-            yield from _once(keys, alias, f"{path}/key_aliases/{number}", "duplicate-key", "Another option set has this key.")
+            yield from _once(keys, alias, f"{path}/key_aliases/{number}", "duplicate-key", "Another question has this key.")
 
 
 def _once(seen: set[str], item: str, path: str, code: str, detail: str) -> Iterator[Issue]:

@@ -53,13 +53,13 @@ _SETS: Final = "Option sets of a wizard"
 def _of_option_set(option_set: Any, path: str) -> Iterator[_Length]:
     options = _list(option_set, "options")
     yield _members(option_set, path)
-    yield _Length(f"{path}/options", "too-many-options", len(options), MAX_OPTIONS, "Options of an option set")
+    yield _Length(f"{path}/options", "too-many-options", len(options), MAX_OPTIONS, "Options of a question")
     yield from (_members(option, f"{path}/options/{number}") for number, option in enumerate(options))
     constraints = option_set.get("constraints") if isinstance(option_set, Mapping) else None
     yield _members(constraints, f"{path}/constraints")
     messages = constraints.get("messages") if isinstance(constraints, Mapping) else None
     yield _members(messages, f"{path}/constraints/messages")
-    yield _Length(f"{path}/constraints/rules", "too-many-rules", len(_list(constraints, "rules")), MAX_RULES, "Rules of an option set")
+    yield _Length(f"{path}/constraints/rules", "too-many-rules", len(_list(constraints, "rules")), MAX_RULES, "Rules of a question")
 
 
 def _members(node: Any, path: str) -> _Length:

@@ -19,6 +19,8 @@ from keepstep.core.selection import check_value
 from keepstep.core.severity import O6, Q17, rule_of
 from keepstep.core.structure import Calculated, OptionSet, Structure
 
+# With one of these a person says what a value becomes; the others only say how it is read or written.
+_TABLES: Final = frozenset({"options", "others", "values", "pick", "derive", "buckets"})
 _MEANING: Final[Mapping[str, str]] = {
     O6.code: "Labels were exchanged between options: say whether the choices keep their meaning, or which option becomes which.",
     Q17.code: "The unit changed: say that the numbers keep their meaning, or let these answers stay or go to the archive.",
@@ -55,7 +57,7 @@ class Way:
 
     def former(self, envelope: Envelope, run: Carried) -> Envelope | None:
         """The answer that a conversion in the other direction made this one of, where it still fits; else None."""
-        if self.back is None or self.params or envelope.get("rule") != self.back.rule_id:
+        if self.back is None or self.params.keys() & _TABLES or envelope.get("rule") != self.back.rule_id:
             return None
         entry = run.archive.get(self.back.source.id)
         archived = envelope_in(entry) if isinstance(entry, Mapping) else None

@@ -118,6 +118,23 @@ def digest_of(place: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Bucket:
+    """Where a bucket is, and who may use it. Without `endpoint` it is one of AWS, without `key_id` the credentials are those of
+    the machine, by AWS's own variables or roles.
+    """
+
+    name: str
+    prefix: str
+    endpoint: str | None
+    region: str | None
+    key_id: str | None = field(repr=False)
+    secret: str | None = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"s3://{self.name}/{self.prefix}".rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
 class FolderStore:
     """A folder of contents. `limit` is the largest content in bytes that it takes."""
 

@@ -8,7 +8,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from typing import IO, Any, Final
@@ -18,7 +18,7 @@ from anyio.to_thread import run_sync
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from keepstep.db.blobs import CHUNK, GONE, Blob, Received, Tried, digest_of, place_of
+from keepstep.db.blobs import CHUNK, GONE, Blob, Bucket, Received, Tried, digest_of, place_of
 from keepstep.errors import FileDamaged, FileNotFound, FileStoreUnavailable
 
 # What is sent at once: the service takes 10,000 parts, so 80 GB; four are held in memory.
@@ -26,23 +26,6 @@ _PART: Final = 8 * 1024 * 1024
 _PARTS_AT_ONCE: Final = 4
 _CODE: Final = re.compile(r"<Code>(\w{1,60})</Code>")
 _NO_BUCKET: Final = "NoSuchBucket"
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """Where a bucket is, and who may use it. Without `endpoint` it is one of AWS, without `key_id` the credentials are those of
-    the machine, by AWS's own variables or roles.
-    """
-
-    name: str
-    prefix: str
-    endpoint: str | None
-    region: str | None
-    key_id: str | None = field(repr=False)
-    secret: str | None = field(repr=False)
-
-    def __str__(self) -> str:
-        return f"s3://{self.name}/{self.prefix}".rstrip("/")
 
 
 @cache
@@ -57,7 +40,7 @@ def _opened(bucket: Bucket) -> S3Store:
         bucket.name,
         prefix=bucket.prefix or None,
         config=config,
-        client_options={"allow_http": plain, "connect_timeout": "5s", "read_timeout": "30s", "timeout": "1h"},
+        client_options={"allow_http": plain, "connect_timeout": "5s", "read_timeout": "15s", "timeout": "1h"},
         # Somebody waits for the answer: what does not come back within seconds is said to be away.
         retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20), "backoff": {"max_backoff": timedelta(seconds=2)}},
     )

@@ -42,7 +42,7 @@ APP_PRIVILEGES: Final = {
     # Written by erase_run alone.
     "erasures": _READ,
     "edits": _ALL,
-    "passages": _CHANGE,
+    "passages": _ALL,
     "files": _ALL,
     "plans": _CHANGE,
     "migration_jobs": _CHANGE,

@@ -18,7 +18,8 @@ CHOICE_DELIMITER: Final = ";"
 BOOLEANS: Final = {"true": True, "yes": True, "1": True, "ok": True, "false": False, "no": False, "0": False}
 """What spreadsheets and collection tools write; "OK" is an acknowledged question of an XLSForm."""
 # What a spreadsheet program takes for the start of a formula (OWASP's list for CSV injection), and the guard itself.
-_FORMULA_START: Final = frozenset("=+-@\t\r'")
+# The wide forms as well, which spreadsheet programs of East Asia take for the plain ones.
+_FORMULA_START: Final = frozenset("=+-@\t\r\n'＝＋－＠")
 _GUARD: Final = "'"
 
 

@@ -3,11 +3,13 @@
 Takes words that are ready to be read. Must not know runs, languages of pages, or where bytes go.
 """
 
+import json
 import logging
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +18,8 @@ from fpdf.enums import XPos, YPos
 from fpdf.fonts import TTFFont
 
 FONTS: Final = Path(__file__).parent / "fonts"
+# The characters of each further font, in the order in which they are asked (assets/fonts.py).
+_COVERAGE: Final = "coverage.json"
 _FAMILY: Final = "Keepstep"
 _INK, _MUTED, _LINE = (25, 34, 46), (86, 98, 112), (195, 203, 214)
 _LABEL_WIDTH: Final = 60
@@ -74,9 +78,23 @@ class _Pdf(FPDF):
         self.add_font(_FAMILY, "B", FONTS / "DejaVuSans-Bold.ttf")
         cmaps: list[Any] = [set(font.cmap) for font in self.fonts.values() if isinstance(font, TTFFont)]
         self._known = frozenset(cmaps[0] & cmaps[1] | _SHAPELESS)
+        self._add_further(document)
         self.set_title(self._text(document.title))
         self.set_creation_date(document.made_at)
         self.set_lang(document.language)
+
+    def _add_further(self, document: PdfDocument) -> None:
+        """The fonts that have what is missing in the first one; the others are not opened, since one of them takes a third of a second."""
+        missing = {ord(each) for text in _texts_of(document) for each in text} - self._known
+        added = []
+        for name, characters in further_fonts().items():
+            if found := missing & characters:
+                self.add_font(name, "", FONTS / name)
+                added.append(name)
+                missing -= found
+                self._known |= found
+        if added:
+            self.set_fallback_fonts(added, exact_match=False)
 
     def footer(self) -> None:
         self.set_y(-14)
@@ -142,8 +160,28 @@ class _Pdf(FPDF):
         return shown
 
 
+@cache
+def further_fonts() -> Mapping[str, frozenset[int]]:
+    """The characters of each font beside the first one, by its file."""
+    stored = json.loads((FONTS / _COVERAGE).read_text(encoding="utf-8"))
+    return {name: frozenset(each for first, last in ranges for each in range(first, last + 1)) for name, ranges in stored.items()}
+
+
+def _texts_of(document: PdfDocument) -> Iterator[str]:
+    yield from (document.title, document.foot, *document.about)
+    for section in document.sections:
+        yield section.title
+        for line in section.lines:
+            yield from (line.label, line.text, *line.notes)
+
+
 def _needs_shaping(text: str) -> bool:
-    return not text.isascii() and any(unicodedata.bidirectional(each) in ("R", "AL", "NSM") for each in text)
+    return not text.isascii() and any(unicodedata.bidirectional(each) in ("R", "AL", "NSM") or _is_indic(each) for each in text)
+
+
+def _is_indic(character: str) -> bool:
+    """Of a script of South or South-East Asia, whose letters join or move about: Devanagari to Myanmar, Khmer."""
+    return "\u0900" <= character <= "\u109f" or "\u1780" <= character <= "\u17ff"
 
 
 # Joiners and marks of direction and of the form of an emoji: they have no shape of their own.

@@ -364,6 +364,8 @@ def _read_only(place: Place, around: Surroundings) -> Node:
         return {}
     if _says_no(item.text) or place.selection_type in ("calculated", "statement"):
         around.ledger.keep(item.cell)
-        return {}
+        # Unlike a `calculate`, it has a place among the questions, where respondents read what it comes to.
+        is_shown = place.selection_type == "calculated" and _says_yes(item.text) and place.asked.type.name not in ("calculate", "hidden")
+        return {"shown": True} if is_shown else {}
     around.ledger.approximate(item.cell, "read-only", "Kept with the question; answers to it are taken here.")
     return {"read_only": True} if _says_yes(item.text) else {}

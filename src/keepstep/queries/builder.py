@@ -60,20 +60,20 @@ async def construction_of(tx: Read, state: WizardDraft) -> Construction:
     wizard = state.wizard
     active = await version_by_id(tx, wizard.active_version_id) if wizard.active_version_id is not None else None
     if active is not None:
-        state = _sharing(state, active.structure)
+        state = replace(state, draft=shared_draft(state.draft, active.structure))
     log = await recent_edits(tx, wizard.id, wizard.draft_revision)
     changes = diff(active.structure, state.draft.structure) if active is not None else ()
     return Construction(state, active, changes, log)
 
 
-def _sharing(state: WizardDraft, live: Structure) -> WizardDraft:
-    """The draft with the objects of the live version where they are the same, kept so for the next edit."""
-    structure = sharing(state.draft.structure, live)
-    if structure is state.draft.structure:
-        return state
-    draft = Draft(structure, state.draft.shelf)
-    KEPT.exchange(state.draft, draft)
-    return replace(state, draft=draft)
+def shared_draft(draft: Draft, live: Structure) -> Draft:
+    """The draft with the objects of the live version where they are the same, kept so for whoever reads or edits it next."""
+    structure = sharing(draft.structure, live)
+    if structure is draft.structure:
+        return draft
+    shared = Draft(structure, draft.shelf)
+    KEPT.exchange(draft, shared)
+    return shared
 
 
 # --- stored answers ------------------------------------------------------------------------------------------------

@@ -113,3 +113,8 @@ async def find_nonce(tx: Read, run_id: str) -> bytes | None:
     """What the token of a run is made from besides the installation's key; None for a run that nobody began in the player."""
     nonce = await tx.scalar(select(passages.c.nonce).where(passages.c.run_id == run_id))
     return None if nonce is None else bytes(nonce)
+
+
+async def was_begun(tx: Read, run_id: str) -> bool:
+    """Whether there is such a run, whoever began it and whether or not its link still opens it."""
+    return await tx.scalar(select(wizard_runs.c.id).where(wizard_runs.c.id == run_id)) is not None

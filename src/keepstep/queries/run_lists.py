@@ -39,6 +39,7 @@ class RunFilter:
     `archived`: the archive has an entry of this name: an imported column, or an option set by its id. `holds`: any flag, any archive
     entry, or anything erased. `ids`: these runs alone. `newest_change`: in the order of the last change, the newest first.
     `trashed`: in the trash or not, None for both. `erasable`: not erased whole yet.
+    `until`: changed no earlier than at this position, which `end_of_stretch` gave.
     """
 
     version: int | None = None
@@ -56,6 +57,7 @@ class RunFilter:
     ids: Sequence[str] | None = None
     newest_change: bool = False
     erasable: bool = False
+    until: Sequence[str] | None = None
 
 
 async def list_runs(tx: Read, wizard_id: str, chosen: RunFilter, *, limit: int, after: Sequence[str] | None = None) -> Sequence[RunState]:
@@ -63,6 +65,17 @@ async def list_runs(tx: Read, wizard_id: str, chosen: RunFilter, *, limit: int, 
     statement = runs_with_heads(wizard_runs).where(*await conditions_of(tx, wizard_id, chosen))
     rows = await tx.rows(_in_order(statement, chosen, after).limit(limit))
     return [await state_of_row(tx, row) for row in rows]
+
+
+async def end_of_stretch(tx: Read, wizard_id: str, chosen: RunFilter, size: int, after: Sequence[str] | None = None) -> list[str] | None:
+    """The position of the last of the next `size` runs in the order of change, whatever is looked for in them; None when that is all.
+
+    A search reads the documents of every run that it looks at, so a page of it looks at no more than so many.
+    """
+    own = wizard_runs.c
+    statement = select(own.updated_at, own.id).where(*_plain_conditions(wizard_id, chosen), *_dates(chosen))
+    rows = await tx.rows(_in_order(statement, chosen, after).offset(size - 1).limit(2))
+    return [rows[0].updated_at.isoformat(), str(rows[0].id)] if len(rows) == 2 else None
 
 
 def _in_order(statement: Select[Any], chosen: RunFilter, after: Sequence[str] | None) -> Select[Any]:
@@ -187,6 +200,8 @@ def _plain_conditions(wizard_id: str, chosen: RunFilter) -> list[ColumnElement[b
         conditions.append(among(chosen.ids))
     if chosen.erasable:
         conditions.append(own.erased_at.is_(None))
+    if chosen.until is not None:
+        conditions.append(tuple_(own.updated_at, own.id) >= _seen(chosen.until))
     return conditions
 
 
@@ -245,7 +260,7 @@ async def _option_set_id(tx: Read, wizard_id: str, key: str, filter_name: str = 
     found = await tx.scalar(statement.order_by(wizard_versions.c.version_number.desc()).limit(1))
     if found is None:
         raise RequestInvalid(
-            f"No version of this wizard has an option set {key[:80]!r}.",
+            f"No version of this wizard has a question “{key[:80]}”.",
             errors=[
                 {
                     "pointer": f"/{filter_name or f'answer[{key[:80]}]'}",

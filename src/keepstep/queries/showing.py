@@ -105,7 +105,7 @@ def _unshown_in(answers: Mapping[str, Any], structure: Structure | None, languag
         if structure is None:
             yield name, "The version of the run cannot be read."
         elif name not in structure.option_set_by_id:
-            yield name, "The version of the run has no such option set."
+            yield name, "The version of the run has no such question."
         elif not _has_reading(envelope, structure.option_set_by_id[name], language, structure.default_language):
             yield name, "What is stored here has no reading as an answer."
 

@@ -34,7 +34,6 @@ from keepstep.web.pages import (
     impact_delete,
     impact_stored,
     invitations,
-    invited,
     languages,
     new_wizard,
     prefill,
@@ -64,7 +63,7 @@ from keepstep.web.pages import (
 )
 from keepstep.web.pages import runs as runs_pages
 from keepstep.web.pages.provider import CALLBACK
-from keepstep.web.player import changed, ends, nowhere, own_files, start, steps
+from keepstep.web.player import changed, ends, invited, nowhere, own_files, start, steps
 from keepstep.web.problems import answer_problems
 from keepstep.web.session import SignedInCache
 from keepstep.web.warmth import warm

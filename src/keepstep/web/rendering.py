@@ -4,7 +4,7 @@ Must not know any page. Macros are globals (`ui.`), because a block that is rend
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -21,6 +21,7 @@ from starlette.routing import NoMatchFound, Route
 from keepstep import __version__
 from keepstep.config import Resources
 from keepstep.core.change_groups import family_of
+from keepstep.queries.wizards import Wizard
 from keepstep.web.assets import assets_in
 from keepstep.web.icons import ICONS
 from keepstep.web.navigation import NAVIGATION, WIZARD_TABS
@@ -79,9 +80,16 @@ def page(
     """The page, or its `block` alone where htmx asks for a part. `values` are what the template names."""
     resources: Resources = request.app.state.resources
     environment = environment_of(language_for(request), resources.settings.zone)
-    given = _always(request) | values
+    given = _always(request) | {"layout": _layout(values)} | values
     body = _part(environment, template, block, given) if wants_part(request) else environment.get_template(template).render(given)
     return HTMLResponse(body, status_code=status, headers={**PAGE_HEADERS, **(headers or {})})
+
+
+def _layout(values: Mapping[str, Any]) -> str:
+    """What a dialog stands in where it is a page: the frame of the wizard that it is about, with as much in it as the page gives."""
+    if not isinstance(values.get("wizard"), Wizard):
+        return "shell.html"
+    return "history/frame.html" if "has_draft" in values else "wizard.html"
 
 
 def _part(environment: Environment, template: str, block: str, given: Mapping[str, Any]) -> str:
@@ -105,7 +113,6 @@ def _always(request: Request) -> dict[str, Any]:
     resources: Resources = request.app.state.resources
     return {
         "request": request,
-        "layout": "shell.html",
         "path": request.url.path,
         "visitor": getattr(request.state, "visitor", None),
         "theme": theme if theme in THEMES else "auto",
@@ -156,6 +163,7 @@ def environment_of(language: str, zone: str) -> Environment:
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
     wording = Wording(language, zone)
+    made.globals["ngettext"] = _numbered(made.globals["ngettext"], wording)  # type: ignore[arg-type]  # the extension made it
     made.filters |= {
         "number": wording.number,
         "clock": wording.clock,
@@ -183,6 +191,16 @@ def environment_of(language: str, zone: str) -> Environment:
     made.globals["ui"] = made.get_template("components.html").module
     made.globals["player"] = made.get_template("player/parts.html").module
     return made
+
+
+def _numbered(ngettext: Callable[..., str], wording: Wording) -> Callable[..., str]:
+    """`%(num)s` as the language writes numbers: in the plurals of every page and not only where somebody thought of it."""
+
+    @pass_context
+    def numbered(context: TemplateContext, singular: str, plural: str, num: int, **named: Any) -> str:
+        return ngettext(context, singular, plural, num, **{"num": wording.number(num), **named})
+
+    return numbered
 
 
 def _query(parameters: Mapping[str, str]) -> str:

@@ -33,7 +33,7 @@ async def test_the_trail_of_a_wizard_tells_what_was_done_to_it_in_words(admin_br
     page = await admin_browser.open(f"/wizards/{survey.wizard}/audit")
     assert deeds(page) == [
         "Published version 2 with 1 change.",
-        "Change requirement of option set “Favorite Color”.",
+        "Change requirement of question “Favorite Color”.",
         "Published version 1.",
         "Created the wizard “Customer Survey”.",
     ]
@@ -90,7 +90,7 @@ async def test_filters_choose_by_person_by_subject_and_by_day(
     await survey.send("PUT", f"/api/v1/option-sets/{survey.color}", json={"help": "x"})
     path = f"/wizards/{survey.wizard}/audit"
     drafts = await admin_browser.open(f"{path}?what=draft")
-    assert deeds(drafts) == ["Change help text of option set “Favorite Color”."]
+    assert deeds(drafts) == ["Change help text of question “Favorite Color”."]
     assert len(deeds(await admin_browser.open(f"{path}?until=2026-03-03"))) == 2
     assert deeds(await admin_browser.open(f"{path}?since=2026-03-04")) == deeds(drafts)
     me = editor.headers["X-User"]

@@ -55,6 +55,12 @@ async def test_a_change_of_the_help_text_alone_is_called_so(admin_browser: Brows
     assert page.text(f"#li-{survey.email} .kb-mark") == "help text"
 
 
+async def test_a_text_that_shows_an_answer_has_the_name_of_its_question_in_the_canvas(admin_browser: Browser, survey: WebSurvey) -> None:
+    await survey.send("PATCH", f"/api/v1/option-sets/{survey.email}", json={"help": f"So, {{{{{survey.full_name}}}}}?"})
+    page = await admin_browser.open(path(survey, node=survey.full_name))
+    assert page.text(f"#item-{survey.email} .kb-help") == "So, [Full Name]?"
+
+
 async def test_what_changed_begins_with_options_and_folds_what_does_not_fit(admin_browser: Browser, survey: WebSurvey) -> None:
     await survey.send("PUT", f"/api/v1/option-sets/{survey.color}", json={"help": "Why?", "is_required": True, "personal_data": True})
     await survey.send("PUT", f"/api/v1/option-sets/{survey.color}/options/blue", json={"label": "Navy"})
@@ -64,6 +70,40 @@ async def test_what_changed_begins_with_options_and_folds_what_does_not_fit(admi
     assert "“Navy”" in first
     assert "“Red” of “Favorite Color” was retired" in first
     assert folded.startswith("and 2 more changes")
+
+
+async def test_the_outline_is_searched_by_name_and_key_without_a_script(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    steps = [step(f"part-{number}", *[option_set(f"q{number}{each}") for each in range(5)]) for number in range(2)]
+    await editor.post("/api/v1/wizards", json={"structure": wizard(*steps, name="Long"), "slug": "long"})
+    page = await admin_browser.open("/wizards/long/build?q=Q13&pane=outline")
+    shown = [each.get_text(strip=True) for each in page.tree.select("#outline li:not([hidden]) > .kb-row .kb-row-name")]
+    assert shown == ["Part 1", "Q13"]
+    assert (page.text("#outline-found"), page.labelled("Find a step or question")["value"]) == ("Found: 1 of 10", "Q13")
+    assert "q=Q13" in str(page.one("#outline li:not([hidden]) .kb-sets li:not([hidden]) a")["href"])
+    none = await admin_browser.open("/wizards/long/build?q=nobody")
+    assert none.text("#outline-found") == "No step or question has these words in its name or key."
+    whole = await admin_browser.open("/wizards/long/build?q=part-0")
+    assert len(whole.tree.select("#outline li:not([hidden]) > .kb-sets li:not([hidden])")) == 5
+
+
+async def test_nobody_reads_or_writes_the_id_of_a_question(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    name = option_set("full-name")
+    mood = option_set("mood", name=f"How are you, {{{{{name['id']}}}}}?")
+    sum_ = option_set("total", "calculated", expression={"cat": ["Dear ", {"var": name["id"]}]})
+    await editor.post("/api/v1/wizards", json={"structure": wizard(step("one", name, mood, sum_)), "slug": "piped"})
+    page = await admin_browser.open(f"/wizards/piped/build?node={mood['id']}")
+    assert page.text(f"#row-{mood['id']} .kb-row-name") == f"How are you, [{name['name']}]?"
+    assert page.labelled("Question").get_text(strip=True) == "How are you, {{full-name}}?"
+    await send(admin_browser, page, "change-option-set", {"name": "Well, {{full-name}}?"}, form="f-question")
+    page = await admin_browser.open(f"/wizards/piped/build?node={sum_['id']}")
+    assert page.labelled("Calculation").get_text(strip=True) == '{"cat":["Dear ",{"var":"full-name"}]}'
+    await send(admin_browser, page, "change-option-set", {"expression": '{"upper": [{"var": "full-name"}]}'}, form="f-calculation")
+    page = await admin_browser.open(f"/wizards/piped/build?node={sum_['id']}")
+    wrong = await send(admin_browser, page, "change-option-set", {"expression": '{"upper": [{"var": "ful-name"}]}'}, form="f-calculation")
+    assert "Line 1, column 20: no question has the key “ful-name”. Did you mean “full-name”?" in Page(wrong).text("#properties")
+    found = (await editor.get("/api/v1/wizards/piped/draft")).json()["structure"]["steps"][0]["option_sets"]
+    assert found[1]["name"] == f"Well, {{{{{name['id']}}}}}?"
+    assert found[2]["expression"] == {"upper": [{"var": name["id"]}]}
 
 
 async def test_a_wizard_without_steps_says_what_comes_next(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
@@ -155,7 +195,7 @@ async def test_a_form_makes_one_named_edit_and_comes_back_to_its_place(admin_bro
     page = await admin_browser.open(path(survey, node=survey.email))
     before = (await survey.draft())["revision"]
     after = Page(await send(admin_browser, page, "change-option-set", {"help": "Only to answer you."}, form="f-question"))
-    assert after.text(".kb-said") == "Saved: Change help text of option set “Email”"
+    assert after.text(".kb-said") == "Saved: Change help text of question “Email”"
     assert (await survey.draft())["revision"] == before + 1
     assert after.text("#outline [aria-current] .kb-row-name") == "Email"
     assert after.labelled("Help text").get_text(strip=True) == "Only to answer you."
@@ -178,7 +218,7 @@ async def test_for_the_script_an_edit_sends_the_row_that_changed_and_no_outline(
     assert answer.headers["X-Revision-Made"] == answer.headers["X-Draft-Revision"]
     assert [str(each["data-instead"]) for each in part.tree.select("[data-instead]")] == [f"li-{survey.email}"]
     assert not part.tree.select('[data-into="outline"]')
-    assert part.text("[data-say]") == "Saved: Change help text of option set “Email”"
+    assert part.text("[data-say]") == "Saved: Change help text of question “Email”"
 
 
 async def test_each_of_the_selection_types_can_be_added_shown_and_saved(admin_browser: Browser, survey: WebSurvey) -> None:
@@ -264,7 +304,7 @@ async def test_what_on_the_shelf_has_to_wait_says_for_what(admin_browser: Browse
         await survey.send("DELETE", f"/api/v1/{node}")
     page = await admin_browser.open(path(survey))
     shelf = {each.select_one(".kb-shelf-name").get_text(): each for each in page.tree.select(".kb-shelf li")}  # type: ignore[union-attr]
-    assert "“Favorite Color” has no options now (Short text)" in " ".join(shelf["Red"].get_text(" ", strip=True).split())
+    assert "“Favorite Color” has no options now (Short text). Give it a type" in " ".join(shelf["Red"].get_text(" ", strip=True).split())
     assert page.tree.select(f'.kb-shelf a[href$="node={survey.color}"]')
     assert "Its step was deleted, too" in shelf["Email"].get_text()
     assert [name for name, row in shelf.items() if row.select("button")] == ["Personal Info"]
@@ -294,11 +334,18 @@ async def test_undo_and_redo_name_what_they_do_and_survive_a_reload(admin_browse
     page = await admin_browser.open(path(survey, node=survey.email))
     await send(admin_browser, page, "retire-option-set", option_set_id=survey.email)
     page = await admin_browser.open(path(survey))
-    assert page.one("#undo")["title"] == "Undo: Retire option set “Email”"
+    assert page.one("#undo")["title"] == "Undo: Retire question “Email”"
     page = Page(await send(admin_browser, page, "undo"))
-    assert page.one("#redo")["title"] == "Redo: Retire option set “Email”"
+    assert page.one("#redo")["title"] == "Redo: Retire question “Email”"
     await send(admin_browser, page, "redo")
     assert sets_of(await structure_of(survey))[1]["retired"] is True
+
+
+async def test_where_a_form_was_sent_somebody_who_comes_by_address_sees_the_draft(admin_browser: Browser, survey: WebSurvey) -> None:
+    for way in ("edit/change-option-set", "undo", "redo"):
+        page = await admin_browser.open(f"/wizards/customer-survey/build/{way}")
+        assert str(page.answer.url).endswith("/wizards/customer-survey/build")
+        assert page.answer.status_code == 200
 
 
 # --- what is refused -----------------------------------------------------------------------------------------------
@@ -311,7 +358,7 @@ async def test_undo_and_redo_name_what_they_do_and_survive_a_reload(admin_browse
         ("f-limits", {"constraints.min_length": "9", "constraints.max_length": "3"}, "min_length is greater than max_length"),
         ("f-limits", {"constraints.pattern": "("}, "No regular expression"),
         ("f-key", {"key": "Not A Key"}, "A key begins with a small letter"),
-        ("f-key", {"key": "full-name"}, "belongs to another option set"),
+        ("f-key", {"key": "full-name"}, "belongs to another question"),
     ],
 )
 async def test_what_is_wrong_is_said_at_its_input_and_what_was_typed_stays(

@@ -37,7 +37,7 @@ async def test_an_edit_of_what_somebody_changed_says_who_and_what_and_keeps_what
     asked = Page(await send(admin_browser, mine, CHANGE, {"help": "Mine, typed long"}, form="f-question"))
     assert asked.answer.status_code == 409
     assert "Editor Okafor" in asked.text(".kb-list")
-    assert "Change help text of option set “Email”" in asked.text(".kb-list")
+    assert "Change help text of question “Email”" in asked.text(".kb-list")
     assert asked.labelled("Help text").get_text().strip() == "Mine, typed long"
     assert sets_of(await structure_of(survey))[1]["help"] == "Theirs"
     done = await send(admin_browser, asked, CHANGE)
@@ -50,7 +50,7 @@ async def test_what_somebody_deleted_meanwhile_is_said_by_name(admin_browser: Br
     await survey.send("DELETE", f"/api/v1/option-sets/{survey.email}")
     asked = Page(await send(admin_browser, page, CHANGE, {"help": "Mine"}, form="f-question"))
     assert asked.answer.status_code == 409
-    assert "Delete option set “Email”" in asked.text(".kb-list")
+    assert "Delete question “Email”" in asked.text(".kb-list")
     assert "“Email” was taken out of the draft while you were writing in it." in asked.text(".ks-dialog-body")
 
 
@@ -311,3 +311,12 @@ async def test_a_copy_goes_only_where_one_may_edit(signed_in: SignedIn, admin: h
     token = str(page.one('meta[name="csrf-token"]')["content"])
     data = {"csrf_token": token, "node": survey.steps[0], "target": hidden["id"]}
     assert (await browser.client.post("/wizards/customer-survey/build/copy", data=data)).status_code == 403
+
+
+async def test_options_as_text_hold_the_keys_of_questions(admin_browser: Browser, survey: WebSurvey) -> None:
+    piped = f"As {{{{{survey.full_name}}}}} likes"
+    await survey.send("PUT", f"/api/v1/option-sets/{survey.color}/options/blue", json={"label": piped, "meaning": "same"})
+    page = await admin_browser.open(f"/wizards/customer-survey/build/options?option_set_id={survey.color}")
+    lines = page.one("textarea[name=lines]").get_text().removeprefix("\n")
+    assert "As {{full-name}} likes" in lines
+    assert "Nothing changes." in Page(await admin_browser.press(page, "Compare")).text(".ks-dialog-body")

@@ -77,6 +77,21 @@ async def test_the_wizard_says_what_stands_on_a_page_beside_its_other_settings(a
     assert (await structure_in(editor, slug))["presentation"] == {"theme": "calm"}
 
 
+async def test_a_calculation_says_whether_respondents_see_it_beside_its_other_settings(
+    admin_browser: Browser, editor: httpx.AsyncClient
+) -> None:
+    total = asked("total", "calculated", expression=1, presentation={"appearance": "minimal"})
+    slug = await made(editor, [asked("a", "text_input"), total])
+    held = {"form": "f-calculation", "option_set_id": total["id"]}
+    kept = []
+    for ticked in ("on", None):
+        page = await opened(admin_browser, slug, total["id"])
+        answer = await send(admin_browser, page, "change-option-set", {"presentation.shown": ticked or ""}, **held)
+        assert answer.status_code == 200, answer.text[:500]
+        kept.append((await structure_in(editor, slug))["steps"][0]["option_sets"][1]["presentation"])
+    assert kept == [{"appearance": "minimal", "shown": True}, {"appearance": "minimal"}]
+
+
 async def test_former_keys_are_edited(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
     question = asked("a", "text_input", key_aliases=["old"])
     slug = await made(editor, [question])

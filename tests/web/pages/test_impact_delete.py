@@ -53,6 +53,13 @@ async def test_deleting_anyway_takes_the_question_out_and_leaves_the_run_alone(e
     assert [each["display"] for each in run["responses"]] == ["John Doe", "john@example.com", "Blue"]
 
 
+async def test_a_second_click_finds_it_deleted(editor_browser: Browser, survey: WebSurvey) -> None:
+    page = await editor_browser.open(address(survey, "delete", survey.email))
+    for _ in range(2):
+        assert (await editor_browser.press(page, "Delete “Email” anyway")).status_code == 303
+    assert (await survey.draft())["revision"] == 2
+
+
 async def test_retiring_is_the_default_and_keeps_the_question_marked(editor_browser: Browser, survey: WebSurvey) -> None:
     path = address(survey, "delete", survey.email, **{"return": "/wizards/x/build"})
     page = await editor_browser.open(path)

@@ -64,7 +64,7 @@ async def test_a_passage_goes_on_as_it_began_whatever_is_published(
     stranger: Browser, open_browser: OpenBrowser, resources: Resources, editor: httpx.AsyncClient, edit: str
 ) -> None:
     case = await new_case(editor)
-    page = await sent(stranger, await begun(stranger, "taste"), {"Full Name": "Ann", "Age": "41"})
+    shown_before = page = await sent(stranger, await begun(stranger, "taste"), {"Full Name": "Ann", "Age": "41"})
     run_id, link, kept = run_id_of(page), await link_of(stranger, page), await stored(resources, run_id_of(page))
     await EDITS[edit](case)
     assert await stored(resources, run_id) == kept
@@ -73,9 +73,9 @@ async def test_a_passage_goes_on_as_it_began_whatever_is_published(
     for browser, where in ((stranger, path_of(page)), (other, link)):
         page = await browser.open(where)
         assert (title(page), asked_in(page), choices_on(page)) == ("Taste", ["Favorite Color", "Nickname"], ["Blue", "Red", "Green"])
-    page = await sent(other, page, {"Blue": "blue"})
+    page = await sent(stranger, shown_before, {"Blue": "blue"})
     assert asked_in(page) == ["Favorite Color", "Why this color?", "Nickname"]
-    page = await sent(other, page, {"Why this color?": "It suits the room"})
+    page = await sent(other, await other.open(link), {"Why this color?": "It suits the room"})
     assert answers_on(page) == GIVEN
     page = await finished(other, page)
     assert answers_on(await other.open(page.link("See a copy of your answers"))) == GIVEN

@@ -47,7 +47,7 @@ async def test_the_builder_tells_errors_from_hints_and_both_from_what_is_untrans
     slug, looped = await faulty(editor)
     page = await admin_browser.open(f"/wizards/{slug}/build")
     sums = [" ".join(each.get_text(" ", strip=True).split()) for each in page.tree.select(".kb-dock-sums > *")]
-    assert sums[:2] == ["1 stops publishing", "1 hint"]
+    assert sums[:2] == ["1 stops publishing", "1 warning"]
     assert sums[2].endswith("not translated")
     assert [" ".join(each.get_text(" ", strip=True).split()) for each in page.tree.select(".kb-dock h3")] == ["Circles 1", "No options 1"]
     assert page.link("“Looped <b>” depends on its own answer. Take that reference out.").endswith(f"node={looped['id']}")

@@ -50,7 +50,7 @@ async def test_the_counts_are_shown_before_it_is_switched_on(admin_browser: Brow
     clock.advance(days=31)
     await admin_browser.sign_in("admin@example.org")
     page = await asked(admin_browser)
-    assert page.text("h1") == "Switch this retention rule on?"
+    assert page.text("#dialog-title") == "Switch this retention rule on?"
     assert "2 runs are due already and go to the trash with the next daily work." in page.text(".ks-dialog-body")
     heads = [squeezed(each) for each in page.tree.select(".ks-run-numbers thead th")]
     numbers = [squeezed(each) for each in page.tree.select(".ks-run-numbers tbody tr > *")]

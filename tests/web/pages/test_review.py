@@ -165,7 +165,7 @@ async def test_an_edit_of_somebody_else_meanwhile_is_named_and_nothing_is_publis
     await change(survey, survey.color, is_required=True)
     again = Page(await admin_browser.press(page, "Publish version 2"))
     assert again.answer.status_code == 412
-    assert "Change requirement of option set “Favorite Color”" in again.text("[role=alert]")
+    assert "Change requirement of question “Favorite Color”" in again.text("[role=alert]")
     assert len(shown_changes(again)) == 2
     assert len(await versions(resources)) == 1
 
@@ -240,7 +240,8 @@ async def test_what_the_draft_took_away_is_brought_back_from_the_review(
     reader = await signed_in("analyst")
     assert (await reader.open(path(survey))).tree.select(".ks-bring-back") == []
     for name in ("Email", "Red", "Personal Info"):
-        done = await admin_browser.press(await admin_browser.open(path(survey)), f"Bring back {name}")
+        page = await admin_browser.open(path(survey))
+        done = await admin_browser.press(page, f"Bring back {name}")
         assert done.headers["location"].endswith("/review?done=brought-back")
     page = await admin_browser.open(done.headers["location"])
     assert page.text("#notices") == "It is in the draft again."
@@ -254,6 +255,7 @@ async def test_a_question_that_was_deleted_is_called_by_its_label_where_a_condit
     await delete(survey, "option-sets", survey.email)
     page = await admin_browser.open(f"{path(survey)}?step={survey.steps[1]}")
     assert "Shown if “Email” (deleted) is answered" in page.text("#beside")
+    assert page.text(".ks-stops button") == "Bring back Email"
     assert "a question that is gone" not in page.answer.text
 
 

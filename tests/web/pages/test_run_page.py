@@ -69,6 +69,16 @@ async def test_a_question_that_was_not_asked_says_why_in_words(admin_browser: Br
     assert less.link("Show the 1 question that was not asked").startswith(runs_path(kit, f"/{run}"))
 
 
+async def test_a_condition_on_a_bare_answer_is_told_as_what_makes_it_hold(admin_browser: Browser, survey: Survey) -> None:
+    kit = survey[0]
+    why = {"step_id": kit.steps[1], "name": "Why?", "selection_type": "text_input", "visible_if": {"var": kit.color}}
+    await confirmed(kit, "POST", "/api/v1/option-sets", json=why)
+    assert (await kit.publish()).status_code == 201
+    run = await kit.answer(full_name="Mo")
+    told = lines_of(await admin_browser.open(runs_path(kit, f"/{run}")))["Why?"]
+    assert told == ("Asked only if “Favorite Color” is neither empty, 0 nor no. “Favorite Color” was not answered.", "not asked")
+
+
 async def test_through_another_version_nothing_is_stored(admin_browser: Browser, survey: Survey, resources: Resources) -> None:
     before = await stored(resources, survey[1]["john"])
     page = await admin_browser.open(path(survey, rest="?through=2"))

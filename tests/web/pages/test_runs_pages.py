@@ -110,7 +110,7 @@ async def test_ticked_runs_go_to_the_trash_and_come_back_with_an_event_each(
 ) -> None:
     john, ann = survey[1]["john"], survey[1]["ann"]
     dialog = await opened(admin_browser, survey, f"/act?deed=trash&run={john}&run={ann}")
-    assert dialog.text("h1") == "Move 2 runs to the trash?"
+    assert dialog.text("#dialog-title") == "Move 2 runs to the trash?"
     assert dialog.text(".ks-run-numbers tbody") == "v1 2 0 0"
     answer = await post_dialog(admin_browser, dialog, john, ann)
     assert answer.headers["location"] == "/wizards/customer-survey/runs?done=trash&many=2"
@@ -136,7 +136,7 @@ async def test_all_that_match_are_meant_whatever_is_ticked_and_nothing_happens_t
     admin_browser: Browser, survey: Survey
 ) -> None:
     dialog = await opened(admin_browser, survey, "/act?deed=trash&version=1&all=1")
-    assert dialog.text("h1") == "Move 2 runs to the trash?"
+    assert dialog.text("#dialog-title") == "Move 2 runs to the trash?"
     await survey[0].client.patch(
         f"/api/v1/runs/{survey[1]['zoe']}/answers", json={"answers": {"full-name": "Zoë"}}, headers={"If-Match": '"1.0"'}
     )
@@ -144,7 +144,7 @@ async def test_all_that_match_are_meant_whatever_is_ticked_and_nothing_happens_t
     await survey[0].client.post(f"{survey[0].url}/runs", json=made)
     again = Page(await post_dialog(admin_browser, dialog, version="1"))
     assert again.answer.status_code == 409
-    assert again.text("h1") == "Move 3 runs to the trash?"
+    assert again.text("#dialog-title") == "Move 3 runs to the trash?"
     assert len(names_in(await opened(admin_browser, survey))) == 4
     assert (await post_dialog(admin_browser, again, version="1")).status_code == 303
     assert names_in(await opened(admin_browser, survey)) == ["Zoë"]
@@ -167,7 +167,7 @@ async def test_erasing_many_lists_what_goes_and_leaves_tombstones_that_verify_ac
 
 async def test_an_export_of_some_runs_has_the_rows_of_those_alone(admin_browser: Browser, survey: Survey) -> None:
     dialog = await opened(admin_browser, survey, "/act?deed=export&version=1&all=1")
-    assert dialog.text("h1") == "Export 2 runs"
+    assert dialog.text("#dialog-title") == "Export 2 runs"
     csv = (await admin_browser.client.get(runs_path(survey[0], "/export?all=1&version=1&labels=labels"))).text
     lines = csv.lstrip("\ufeff").splitlines()
     assert (len(lines), "John Doe" in csv, "Blue" in csv, "Zoe" in csv) == (3, True, True, False)
@@ -186,6 +186,24 @@ async def test_an_export_without_personal_data_is_offered_with_what_goes_out(
     box = page.one("input[name=impersonal]")
     got = await admin_browser.client.get(f"/wizards/{wizard_id}/runs/export?all=1&{box['name']}={box['value']}")
     assert ("Ann" in got.text, "ann@" in got.text, "red" in got.text) == (False, False, True)
+
+
+async def test_a_search_looks_at_so_many_runs_at_a_time_and_goes_on_where_it_stopped(
+    admin_browser: Browser, survey: Survey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keepstep.web.pages.runs.STRETCH", 1)
+    first = await opened(admin_browser, survey, "?q=john")
+    assert names_in(first) == []
+    assert "Nothing found so far" in first.answer.text
+    second = await admin_browser.open(first.link("Look through older runs"))
+    last = await admin_browser.open(second.link("Look through older runs"))
+    assert [names_in(second), names_in(last)] == [[], ["John Doe"]]
+    assert "1 run found here" in last.text("#shown")
+    assert "Look through older runs" not in last.answer.text
+    monkeypatch.setattr("keepstep.web.pages.runs.STRETCH", 2)
+    zoe = await opened(admin_browser, survey, "?q=zoe")
+    assert (names_in(zoe), "1 run found here" in zoe.text("#shown")) == (["Zoe"], True)
+    assert zoe.link("Look through older runs")
 
 
 # --- columns and views -------------------------------------------------------------------------------------------------

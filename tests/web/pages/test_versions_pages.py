@@ -212,13 +212,29 @@ async def test_more_that_is_touched_by_going_back_is_shown_before_anything_is_pu
 async def test_the_dialog_of_going_back_is_a_page_and_a_part(admin_browser: Browser, survey: WebSurvey) -> None:
     whole, part = [await admin_browser.open(path(survey, "/1/rollback"), htmx=htmx) for htmx in (False, True)]
     assert (whole.is_whole, part.is_whole) == (True, False)
-    assert whole.text("h1#dialog-title") == part.text("#dialog-title") == "Roll back to v1?"
+    assert whole.text("#dialog-title") == part.text("#dialog-title") == "Roll back to v1?"
     assert part.link("Cancel") == "/wizards/customer-survey/versions"
 
 
 async def test_going_back_to_what_is_live_is_nothing(admin_browser: Browser, survey: WebSurvey) -> None:
     page = await admin_browser.open(path(survey, "/3/rollback"))
-    assert (page.answer.status_code, page.text("h1")) == (409, "There is nothing to publish")
+    assert (page.answer.status_code, page.text("#dialog-title")) == (409, "v3 is the same as what is live")
+    assert page.text(".ks-tabs [aria-current]").startswith("Versions")
+    assert page.link("Back to the versions") == "/wizards/customer-survey/versions"
+    assert page.tree.select("#roll-back") == []
+
+
+async def test_an_older_version_that_is_the_same_as_what_is_live_is_not_offered_to_go_back_to(
+    admin_browser: Browser, survey: WebSurvey
+) -> None:
+    await admin_browser.press(await admin_browser.open(path(survey, "/1/rollback")), "Roll back to v1")
+    rows = {squeezed(row).split(" ")[0]: squeezed(row) for row in (await admin_browser.open(path(survey))).tree.select(".ks-version-row")}
+    assert "the same as what is live" in rows["v1"]
+    assert "Roll back to v1" not in rows["v1"]
+    assert "Roll back to v2…" in rows["v2"]
+    page = await admin_browser.open(path(survey, "/1"))
+    assert "The same as what is live" in page.text(".ks-list-foot .ks-chip")
+    assert "Roll back" not in page.text("main")
 
 
 async def test_an_analyst_reads_versions_and_cannot_go_back(signed_in: SignedIn, survey: WebSurvey) -> None:
@@ -243,7 +259,7 @@ async def test_a_question_that_is_gone_comes_back_into_the_draft_with_its_id(
 ) -> None:
     version = await admin_browser.open(path(survey, "/1"))
     page = await admin_browser.open(version.link("Restore from v1… Email"))
-    assert page.text("h1") == "Restore “Email” as in v1?"
+    assert page.text("#dialog-title") == "Restore “Email” as in v1?"
     assert "comes back into the draft with the same id" in page.text(".ks-dialog-body")
     answer = await admin_browser.press(page, "Restore “Email”")
     assert answer.status_code == 303

@@ -42,7 +42,9 @@ class PlanWords(RequestBody):
         default_factory=dict,
         description='By question: `"archive"`, or `{to, params?, keeps_meaning?, as_legacy?}`; or by version number such a mapping.',
     )
-    parameters: Named = Field(default_factory=dict, description="By question: the parameters of its conversion alone.")
+    parameters: Named = Field(
+        default_factory=dict, description="By question (or by version number, then question): the parameters of its conversion alone."
+    )
     fills: Named = Field(default_factory=dict, description='By new question: `"default"`, `"empty"`, `{constant}`, or null for none.')
     merges: Named = Field(
         default_factory=dict, description="By question that several lead to: `{kind: first | union | joined, delimiter?}`."

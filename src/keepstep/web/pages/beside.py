@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from keepstep.core.beside import Beside, beside
 from keepstep.core.change import Change
 from keepstep.core.change_groups import step_id_of, step_order
+from keepstep.core.piping import told
 from keepstep.core.shelf import Shelved
 from keepstep.core.structure import Structure
-from keepstep.core.text import text_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,10 @@ class TouchedStep:
 def touched_step(
     changes: Iterable[Change], old: Structure, new: Structure, step_id: str | None, shelf: tuple[Shelved, ...] = ()
 ) -> TouchedStep | None:
-    """The step of this id, or the first that these changes touch; None where they touch no step. `shelf`: of the draft, where `new` is one."""
+    """The step of this id, or the first that these changes touch; None where they touch no step.
+
+    `shelf`: of the draft, where `new` is one.
+    """
     steps = list(_touched(changes, old, new))
     if not steps:
         return None
@@ -61,5 +64,5 @@ def _touched(changes: Iterable[Change], old: Structure, new: Structure) -> Itera
     for number, step_id in enumerate(step_order(old, new), start=1):
         if step_id in ids:
             structure = new if step_id in new.step_by_id else old
-            name = text_in(structure.step_by_id[step_id].name, structure.default_language, structure.default_language)
+            name = told(structure.step_by_id[step_id].name, structure)
             yield Neighbour(step_id, number, name)

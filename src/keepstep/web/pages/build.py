@@ -108,11 +108,14 @@ async def build(
     find: Annotated[str, Query(max_length=200)] = "",
     done: Annotated[int, Query(ge=0, lt=2**31)] = 0,
     options: Annotated[int, Query(ge=0, lt=2**31)] = 0,
+    q: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
-    """The draft with a node chosen. `add` opens the palette before that sibling ("" is the end), `find` are words of its search."""
+    """The draft with a node chosen. `add` opens the palette before that sibling ("" is the end), `find` are words of its search; `q` are
+    words by which the outline is searched.
+    """
     construction = await get_construction(tx, visitor.actor, wizard_ref)
     said = next((line.name for line in construction.log if line.revision == done), "")
-    place = Place(node, lang, pane if pane in PANES else "step", add, find, options)
+    place = Place(node, lang, pane if pane in PANES else "step", add, find, options, q)
     # Whoever has the outline of this very draft needs no other.
     has_outline = request.headers.get(_REVISION) == construction.state.etag
     parts = Parts(outline=not has_outline, problems=not has_outline)
@@ -154,6 +157,7 @@ def values_of(visitor: Visitor, view: View) -> Mapping[str, Any]:
     """What the templates of the builder name."""
     wizard = view.construction.state.wizard
     lang = f"&lang={quote(view.language)}" if view.place.language else ""
+    lang += f"&q={quote(view.place.search)}" if view.place.search else ""
     return {
         "wizard": wizard,
         "ref": wizard.slug or wizard.id,
@@ -293,6 +297,14 @@ async def _nothing_typed(visitor: Visitor, tx: Read, wizard_ref: str, about: tup
     return Edited(state=state, name=None) if collision.is_nothing else None
 
 
+@router.get("/wizards/{wizard_ref}/build/edit/{act}", name="page:build-edited")
+@router.get("/wizards/{wizard_ref}/build/undo", name="page:build-undone")
+@router.get("/wizards/{wizard_ref}/build/redo", name="page:build-redone")
+async def instead(request: Request, _visitor: CurrentVisitor, wizard_ref: str) -> Response:
+    """Whoever comes to where a form was sent, by a reload or on the way back from signing in, sees the draft."""
+    return see_other(request, f"/wizards/{quote(wizard_ref)}/build")
+
+
 @router.post("/wizards/{wizard_ref}/build/undo", name="page:build-undo")
 async def undo(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizard_ref: str) -> Response:
     """Takes back the edit that the button names; a second click finds it taken back and does nothing."""
@@ -324,7 +336,7 @@ async def _done(request: Request, visitor: Visitor, tx: Read, edited: Edited, se
     if not is_htmx(request):
         return see_other(request, _beside_path(edited, sent) if sent.text("to") in _BESIDE else _path(edited, node, sent))
     construction = await construction_of(tx, edited.state)
-    place = Place(node, sent.text("lang"), sent.text("pane") or "step", options=_options_after(edited, sent))
+    place = Place(node, sent.text("lang"), sent.text("pane") or "step", options=_options_after(edited, sent), search=sent.text("q"))
     own = dict.fromkeys(each.state.etag for each in (*revived, edited) if each.name is not None)
     made = {_REVISION_MADE: ",".join(own)} if own else {}
     said = "; ".join(each.name for each in (*revived, edited) if each.name is not None)
@@ -375,7 +387,8 @@ def _beside_path(edited: Edited, sent: Sent) -> str:
 def _path(edited: Edited, node: str, sent: Sent) -> str:
     wizard = edited.state.wizard
     done = str(wizard.draft_revision) if edited.name is not None else ""
-    query = {"node": node, "lang": sent.text("lang"), "pane": sent.text("pane"), "done": done, "options": _options_after(edited, sent)}
+    place = {name: sent.text(name) for name in ("lang", "pane", "q")}
+    query = {"node": node, **place, "done": done, "options": _options_after(edited, sent)}
     given = urlencode({name: value for name, value in query.items() if value})
     return f"/wizards/{quote(wizard.slug or wizard.id)}/build?{given}" + (f"#item-{quote(node)}" if node else "")
 
@@ -388,7 +401,7 @@ async def _again(request: Request, visitor: Visitor, tx: Read, about: tuple[str,
     if isinstance(problem, KeyReserved) and not errors:
         errors = {"key": problem.detail}
     refused = Refused(sent.text("form"), sent.given, errors, problem.detail)
-    place = Place(sent.text("node"), sent.text("lang"), sent.text("pane") or "step", options=sent.number("options"))
+    place = Place(sent.text("node"), sent.text("lang"), sent.text("pane") or "step", options=sent.number("options"), search=sent.text("q"))
     return await _page(request, visitor, tx, construction, place, Shown(refused=refused, status=status_of(problem)))
 
 

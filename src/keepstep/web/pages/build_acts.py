@@ -27,6 +27,7 @@ from keepstep.core.edits import Edit
 from keepstep.core.jsonvalue import dumps, loads
 from keepstep.core.nodes import option_in, option_set_in, step_in
 from keepstep.core.option_lines import Gone
+from keepstep.core.piping import with_ids
 from keepstep.core.revert import WIZARD
 from keepstep.core.reviving import Wanted
 from keepstep.core.shelf import option_id
@@ -400,7 +401,9 @@ def _change_rule(sent: Sent) -> Plan:
 
 def lines_of(sent: Sent, structure: Structure) -> Lines:
     gone: Gone = "delete" if sent.text("gone") == "delete" else "retire"
-    return Lines(option_set_id=sent.option_set_id, text=sent.text("lines"), language=_language(sent, structure), gone=gone)
+    return Lines(
+        option_set_id=sent.option_set_id, text=with_ids(sent.text("lines"), structure), language=_language(sent, structure), gone=gone
+    )
 
 
 def _replace_options(sent: Sent) -> Plan:

@@ -34,15 +34,15 @@ def node_after(edited: Edited) -> str:
 def _beside_option_set(edited: Edited, option_set_id: str) -> str:
     """The next question of the step, else the one before, else the step."""
     step, at = _place(edited, option_set_id)
-    return _nearest(step.option_sets, at) or step.id
+    return "" if step is None else _nearest(step.option_sets, at) or step.id
 
 
-def _place(edited: Edited, option_set_id: str) -> tuple[Step, int]:
-    """The step, and where the option set stands in it, or stood."""
+def _place(edited: Edited, option_set_id: str) -> tuple[Step | None, int]:
+    """The step, and where the option set stands in it, or stood; no step where that is gone as well."""
     draft = edited.state.draft
     shelved = draft.shelved.get(option_set_id)
     if shelved is not None:
-        return draft.structure.step_by_id[shelved.parents[-1]], shelved.position
+        return draft.structure.step_by_id.get(shelved.parents[-1]), shelved.position
     step = draft.structure.step_of[option_set_id]
     return step, next(at for at, item in enumerate(step.option_sets) if item.id == option_set_id)
 

@@ -110,7 +110,7 @@ def _language(sent: Sent, structure: Structure) -> str:
 
 def _shown(name: str, sent: Sent, node: Frozen | None, structure: Structure) -> str | None:
     field = _field(name, node)
-    return None if field is None or node is None else shown(field, node, _language(sent, structure), structure.default_language)
+    return None if field is None or node is None else shown(field, node, _language(sent, structure), structure)
 
 
 def _differs(name: str, sent: Sent, node: Frozen, structure: Structure) -> bool:

@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from keepstep.actions.copying import Copied, Copying, copy_to_wizard
 from keepstep.core.nodes import option_set_in
-from keepstep.core.text import quoted, text_in
+from keepstep.core.piping import told
+from keepstep.core.text import quoted
 from keepstep.db.transaction import Read
 from keepstep.queries.drafts import WizardDraft, get_draft
 from keepstep.queries.wizards import Wizard, WizardFilter, list_wizards
@@ -76,6 +77,7 @@ def _dialog(
         request,
         "build/copy.html",
         block="dialog",
+        wizard=state.wizard,
         ref=wizard_ref,
         node=named.id,
         is_step=step is not None,
@@ -92,5 +94,4 @@ def _dialog(
 
 def _steps(target: WizardDraft) -> list[dict[str, str]]:
     structure = target.draft.structure
-    default = structure.default_language
-    return [{"id": step.id, "name": text_in(step.name, default, default) or step.key} for step in structure.steps if not step.retired]
+    return [{"id": step.id, "name": told(step.name, structure) or step.key} for step in structure.steps if not step.retired]

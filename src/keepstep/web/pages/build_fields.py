@@ -10,6 +10,8 @@ from typing import Any, Final, Literal
 
 from keepstep.core.jsonvalue import dumps, loads, unstorable_text
 from keepstep.core.languages import by_language, with_wording
+from keepstep.core.naming import Naming
+from keepstep.core.piping import told, with_ids, with_keys
 from keepstep.core.structure import (
     OPTION_SET_BY_TYPE,
     ChoiceFields,
@@ -25,11 +27,12 @@ from keepstep.core.structure import (
     choices_of,
     dump,
 )
-from keepstep.core.text import Text, text_in
+from keepstep.core.text import Text
 from keepstep.errors import Problem, RequestInvalid
+from keepstep.web.pages.expression_text import expression_of, text_of
 from keepstep.web.texts import message
 
-Kind = Literal["line", "area", "flag", "whole", "number", "code", "list", "json", "choice", "members"]
+Kind = Literal["line", "area", "flag", "whole", "number", "code", "list", "logic", "choice", "members"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +91,11 @@ ENDING: Final = (
     Field("key", message("Key"), "code"),
 )
 RULE: Final = (Field("message", message("Said when it does not fit"), "line", localised=True),)
-CONDITION: Final = (Field("visible_if", message("Condition"), "json", hint=message("JsonLogic; empty: always.")),)
+CONDITION: Final = (
+    Field("visible_if", message("Condition"), "logic", hint=message("JsonLogic over the keys of questions; empty: always.")),
+)
 CALCULATION: Final = (
-    Field("expression", message("Calculation"), "json", hint=message("JsonLogic over other answers.")),
+    Field("expression", message("Calculation"), "logic", hint=message('JsonLogic over the keys of questions: {"+": [{"var": "age"}, 1]}.')),
     Field("presentation.shown", message("Respondents see the result"), "flag"),
 )
 TYPE: Final = Field("selection_type", message("Selection type"), "choice")
@@ -173,27 +178,27 @@ def default_of(option_set: OptionSet) -> Sequence[Field]:
     return (Field("default", message("Begins with"), kind, hint=hint),)
 
 
-def choices_for(option_set: OptionSet, language: str, default: str) -> Sequence[tuple[str, str]]:
+def choices_for(option_set: OptionSet, language: str, structure: Structure) -> Sequence[tuple[str, str]]:
     """The values and labels among which its default is."""
     if option_set.selection_type == "boolean":
         return (("", ""), ("true", message("Yes")), ("false", message("No")))
     offered = [option for option in choices_of(option_set) if not option.retired]
-    return (("", ""), *((option.value, text_in(option.label, language, default)) for option in offered))
+    return (("", ""), *((option.value, told(option.label, structure, language)) for option in offered))
 
 
 # --- shown ---------------------------------------------------------------------------------------------------------
 
 
-def shown(field: Field, node: Frozen, language: str, default: str) -> str:
-    """What stands in the input: the member as a text; "on" for a flag that is set."""
+def shown(field: Field, node: Frozen, language: str, structure: Structure) -> str:
+    """What stands in the input: the member as a text, questions by their keys; "on" for a flag that is set."""
     value = _member(field.name, node)
     if field.localised:
-        return _wording(value, language, default)
+        return with_keys(_wording(value, language, structure.default_language), structure)
     match field.kind:
         case "flag":
             return "on" if value else ""
-        case "json":
-            return "" if value is None else dumps(value)
+        case "logic":
+            return text_of(value, Naming(structure))
         case "list":
             return ", ".join(value) if isinstance(value, list | tuple) else ""
         case "members":
@@ -278,9 +283,7 @@ def members_in(typed: Typed, node: Frozen, structure: Structure) -> dict[str, An
 
     What was shown and comes back as it was is left out, so that nobody's other change is taken back by it.
     """
-    changed = [
-        field for field in typed.fields if given_in(field, typed.given) != shown(field, node, typed.language, structure.default_language)
-    ]
+    changed = [field for field in typed.fields if given_in(field, typed.given) != shown(field, node, typed.language, structure)]
     values, errors = {}, []
     for field in changed:
         try:
@@ -314,9 +317,11 @@ def _read(field: Field, typed: Typed, node: Frozen, structure: Structure) -> Any
     if field.name in _NEEDED and not text.strip() and typed.language == structure.default_language:
         raise Misread("Write something: what people read it by cannot be empty.")
     if field.localised:
-        return with_wording(_member(field.name, node), text, typed.language, structure)
+        return with_wording(_member(field.name, node), with_ids(text, structure), typed.language, structure)
     if field.name == "default":
         return _default(field, text, node)
+    if field.kind == "logic":
+        return _logic(text, structure)
     if not text and field.kind not in ("flag", "members", "list"):
         return _unset(field.name, node)
     return _READERS[field.kind](text)
@@ -364,10 +369,10 @@ def _number(text: str) -> Any:
     return int(number) if number == number.to_integral_value() and abs(number) < Decimal(10) ** 30 else number
 
 
-def _json(text: str) -> Any:
+def _logic(text: str, structure: Structure) -> Any:
     try:
-        return loads(text)
-    except Problem as problem:
+        return expression_of(text, Naming(structure))
+    except RequestInvalid as problem:
         raise Misread(problem.detail) from problem
 
 
@@ -399,7 +404,6 @@ _READERS: Final[Mapping[Kind, Callable[[str], Any]]] = {
     "flag": bool,
     "whole": _whole,
     "number": _number,
-    "json": _json,
     "list": _list,
     "members": _members,
 }

@@ -20,6 +20,7 @@ from keepstep.core.confirm import needs_confirmation
 from keepstep.core.counts import Chosen
 from keepstep.core.nodes import option_set_in
 from keepstep.core.option_lines import Entry, Listing, text_of
+from keepstep.core.piping import with_keys
 from keepstep.core.places import mentions
 from keepstep.core.structure import ChoiceFields
 from keepstep.core.text import quoted
@@ -44,7 +45,8 @@ _REFUSED: Final = (OptionValueReserved, RequestInvalid, StructureInvalid)
 class Compared:
     """What the lines would make of the options, what is stored of each, and what applying it says along.
 
-    `wrong`: why it cannot be applied. `reading`: by the value of an option that is deleted, what reads it. `consent`: the fields that confirm what was shown, where it has to be confirmed.
+    `wrong`: why it cannot be applied. `reading`: by the value of an option that is deleted, what reads it. `consent`: the fields that
+    confirm what was shown, where it has to be confirmed.
     """
 
     listing: Listing
@@ -94,7 +96,7 @@ async def options(
     option_set = _choice_in(state, option_set_id)
     structure = state.draft.structure
     language = lang if lang in structure.languages else structure.default_language
-    lines = text_of(option_set, language, structure.default_language)
+    lines = with_keys(text_of(option_set, language, structure.default_language), structure)
     sent = Sent({"option_set_id": option_set_id, "lang": lang, "lines": lines, "base": state.etag})
     return _dialog(request, wizard_ref, state, sent, None)
 
@@ -158,6 +160,7 @@ def _dialog(request: Request, wizard_ref: str, state: WizardDraft, sent: Sent, c
         block="dialog",
         status=status,
         headers=headers,
+        wizard=state.wizard,
         ref=wizard_ref,
         option_set=option_set,
         subject=quoted(option_set.name, structure.default_language),

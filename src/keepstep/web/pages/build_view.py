@@ -22,9 +22,10 @@ from keepstep.core.change import (
     TypeChanged,
 )
 from keepstep.core.jsonvalue import dumps
+from keepstep.core.piping import told
 from keepstep.core.places import Mention, mentions
 from keepstep.core.structure import ChoiceFields, Option, OptionSet, Rule, Step, Structure, choices_of
-from keepstep.core.text import Text, text_in
+from keepstep.core.text import Text, text_in, without_pipes
 from keepstep.core.wording import sentence_of
 from keepstep.queries.builder import Construction, Stored
 from keepstep.web.questions.situation import Situation
@@ -175,7 +176,7 @@ def window(items: Sequence[T], at: int, size: int) -> Window[T]:
 @dataclass(frozen=True, slots=True)
 class Place:
     """What a page of the builder is about: the node chosen, the language, the pane of a narrow window, where something is to be added,
-    and which of many options are shown: those around this index.
+    which of many options are shown: those around this index, and the words by which the outline is searched.
     """
 
     node: str = ""
@@ -184,6 +185,7 @@ class Place:
     add: str | None = None
     find: str = ""
     options: int = 0
+    search: str = ""
 
 
 @dataclass(frozen=True)
@@ -209,8 +211,8 @@ class View:
         return self.place.language if known else self.structure.default_language
 
     def text(self, text: Text | None) -> str:
-        """A text in the language of the page, else in the default language."""
-        return text_in(text, self.language, self.structure.default_language)
+        """A text in the language of the page, else in the default language, to be read: its answers by the names of their questions."""
+        return told(text, self.structure, self.language)
 
     @cached_property
     def situation(self) -> Situation:
@@ -219,7 +221,7 @@ class View:
 
         def named(option_set_id: str) -> str:
             option_set = self.structure.option_set_by_id.get(option_set_id)
-            return "" if option_set is None else f"[{self.text(option_set.name)}]"
+            return "" if option_set is None else f"[{without_pipes(text_in(option_set.name, self.language, default))}]"
 
         return Situation(self.language, default, shown=named)
 
@@ -262,6 +264,31 @@ class View:
 
     def asked_in(self, step: Step) -> tuple[OptionSet, ...]:
         return tuple(item for item in step.option_sets if not item.retired)
+
+    @cached_property
+    def found(self) -> frozenset[str] | None:
+        """The steps and questions with all words of the search in their name or key, and the steps of those; None without a search."""
+        words = self.place.search.lower().split()
+        if not words:
+            return None
+        found: set[str] = set()
+        for step in self.steps:
+            asked = self.asked_in(step)
+            hits = [item.id for item in asked if self._has(item, words)]
+            if self._has(step, words):
+                hits = [item.id for item in asked]
+                found.add(step.id)
+            found |= {step.id, *hits} if hits else set()
+        return frozenset(found)
+
+    def _has(self, node: Step | OptionSet, words: Sequence[str]) -> bool:
+        text = f"{self.text(node.name)} {node.key}".lower()
+        return all(word in text for word in words)
+
+    @cached_property
+    def found_count(self) -> int:
+        """The questions that a search found."""
+        return sum(item.id in self.found for step in self.steps for item in self.asked_in(step)) if self.found is not None else 0
 
     @cached_property
     def questions(self) -> Window[OptionSet]:

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from babel import Locale
 
-from keepstep.core.conditions import OPERATORS, TODAY, WITHOUT_VALUE, Condition, Kept, Rule
+from keepstep.core.conditions import COMPARING, OPERATORS, TODAY, WITHOUT_VALUE, Condition, Kept, Rule, answer_to
 from keepstep.core.jsonvalue import dumps, loads
 from keepstep.core.logic import as_date, as_number, to_text
 from keepstep.core.logic_words import condition_words
 from keepstep.core.naming import Naming
-from keepstep.core.structure import ChoiceFields, Option, OptionSet, Statement, Structure
+from keepstep.core.piping import told
+from keepstep.core.structure import Calculated, ChoiceFields, Option, OptionSet, Statement, Structure
 from keepstep.core.text import Text, text_in, without_pipes
 from keepstep.web.questions.lenient import clock, day
 from keepstep.web.texts import message
@@ -31,18 +32,19 @@ WORDS: Final[Mapping[str, str]] = {
     "not-includes": message("does not include"),
     "one-of": message("is one of"),
     "contains": message("contains"),
+    "matches": message("has the form"),
     "answered": message("is answered"),
     "not-answered": message("is not answered"),
 }
 assert tuple(WORDS) == OPERATORS, "each operator has its words"
 _ORDERED: Final = ("is", "is-not", "less", "at-most", "more", "at-least", *WITHOUT_VALUE)
-_TEXT: Final = ("is", "is-not", "contains", *WITHOUT_VALUE)
+_TEXT: Final = ("is", "is-not", "contains", "matches", *WITHOUT_VALUE)
 _BY_TYPE: Final[Mapping[str, Sequence[str]]] = {
     **dict.fromkeys(("single_select", "dropdown"), ("is", "is-not", *WITHOUT_VALUE)),
     "multiple_select": ("includes", "not-includes", *WITHOUT_VALUE),
     "boolean": ("is", *WITHOUT_VALUE),
     **dict.fromkeys(("number", "integer", "slider", "rating", "date", "time", "datetime"), _ORDERED),
-    "calculated": ("is", "is-not", "less", "at-most", "more", "at-least", "contains", *WITHOUT_VALUE),
+    "calculated": ("is", "is-not", "less", "at-most", "more", "at-least", "contains", "matches", *WITHOUT_VALUE),
     "file": WITHOUT_VALUE,
 }
 _NUMBERS: Final = ("number", "integer", "slider", "rating", "calculated")
@@ -82,7 +84,8 @@ class Readable:
 class RuleView:
     """One rule as the form shows it. `values`: (label, posted value, chosen) to choose from, () where a text is typed.
 
-    `sentence`: what no form can show, in words; then `kept` is its expression and there is nothing else.
+    `sentence`: what no form can show, in words; then `kept` is its expression and there is nothing else. `other`: the question whose
+    answer it is compared with, of `others`; `may_compare`: such a question can be chosen instead of a value.
     """
 
     index: int
@@ -99,17 +102,22 @@ class RuleView:
     hint: str
     sentence: str = ""
     kept: str = ""
+    other: str = ""
+    other_name: str = ""
+    others: Sequence[tuple[str, str]] = ()
+    may_compare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A rule as posted. `kept`: an expression in the place of a rule."""
+    """A rule as posted. `kept`: an expression in the place of a rule. `other`: a question in the place of a value."""
 
     block: int
     option_set_id: str
     operator: str
     texts: tuple[str, ...]
     kept: str = ""
+    other: str = ""
 
 
 # --- to the form ---------------------------------------------------------------------------------------------------
@@ -123,6 +131,8 @@ def posted_of(condition: Condition) -> tuple[Posted, ...]:
 def _posted(block: int, rule: Rule | Kept) -> Posted:
     if isinstance(rule, Kept):
         return Posted(block, "", "", (), dumps(rule.expression))
+    if other := answer_to(rule.value):
+        return Posted(block, rule.option_set_id, rule.operator, (), other=other)
     return Posted(block, rule.option_set_id, rule.operator, _texts(rule))
 
 
@@ -150,6 +160,7 @@ def _rule_view(index: int, rule: Posted, readable: Readable) -> RuleView:
     option_set = readable.option_set(rule.option_set_id)
     offered = operators_of(option_set)
     values = _values(option_set, rule.texts, readable.naming)
+    others = others_for(readable, rule) if rule.other else []
     return RuleView(
         index=index,
         block=rule.block,
@@ -162,7 +173,11 @@ def _rule_view(index: int, rule: Posted, readable: Readable) -> RuleView:
         values=values,
         several=rule.operator == "one-of",
         gone=readable.is_gone(rule.option_set_id),
-        hint=_HINTS.get(option_set.selection_type, "") if option_set else "",
+        hint=_PATTERN if rule.operator == "matches" else _HINTS.get(option_set.selection_type, "") if option_set else "",
+        other=rule.other,
+        other_name=named(readable, rule.other) if rule.other else "",
+        others=others,
+        may_compare=rule.operator in COMPARING,
     )
 
 
@@ -185,6 +200,34 @@ _HINTS: Final[Mapping[str, str]] = {
     "time": message("Such as 14:30"),
     "datetime": message("Such as 2026-03-27T14:30:00+01:00"),
 }
+
+
+_PATTERN: Final = message("A regular expression, such as [0-9]{5}")
+_ALIKE: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("number", "integer", "slider", "rating"), "number"),
+    **dict.fromkeys(("date", "datetime"), "date"),
+    "time": "time",
+    "boolean": "boolean",
+}
+
+
+def others_for(readable: Readable, rule: Posted) -> list[tuple[str, str]]:
+    """(id, name) of the questions whose answers can be compared with this one's, the one that is chosen among them."""
+    mine = readable.option_set(rule.option_set_id)
+    kind = "" if mine is None else _ALIKE.get(mine.selection_type, "text")
+    own = {rule.option_set_id, readable.under_test.id if readable.under_test is not None else ""}
+    found = [
+        each.id
+        for each in readable.structure.option_sets
+        if (each.id not in own and not isinstance(each, Statement) and kind in (_ALIKE.get(each.selection_type, "text"), ""))
+        or isinstance(each, Calculated)
+    ]
+    ids = found if rule.other in ("", ANY, *found) else [*found, rule.other]
+    return [(each, named(readable, each)) for each in ids if each not in own]
+
+
+ANY: Final = "?"
+"""In the place of another question, while none is chosen yet."""
 
 
 def operators_of(option_set: OptionSet | None) -> Sequence[str]:
@@ -230,10 +273,9 @@ def questions_for(readable: Readable, node_id: str, *, is_option: bool) -> list[
     inside = {node_id} if not is_option else set()
     step = structure.step_by_id.get(node_id)
     inside |= {each.id for each in step.option_sets} if step else set()
-    default = structure.default_language
     found = [
         (
-            text_in(step.name, default, default),
+            told(step.name, structure),
             [
                 (each.id, f"{named(readable, each.id)} ({each.key})")
                 for each in step.option_sets
@@ -270,7 +312,8 @@ def _rule_in(form: Mapping[str, Sequence[str]], prefix: str) -> Posted | None:
         return None
     operator = (form.get(f"{prefix}-operator") or ["is"])[-1]
     texts = tuple(form.get(f"{prefix}-value") or ())
-    return Posted(number, option_set_ids[-1], operator if operator in OPERATORS else "is", texts)
+    other = (form.get(f"{prefix}-other") or [""])[-1] if operator in COMPARING else ""
+    return Posted(number, option_set_ids[-1], operator if operator in OPERATORS else "is", () if other else texts, other=other)
 
 
 def condition_of(how: str, rules: Iterable[Posted], readable: Readable) -> Condition:
@@ -285,6 +328,10 @@ def _rule(rule: Posted, readable: Readable) -> Rule:
     option_set = readable.option_set(rule.option_set_id)
     if rule.operator in WITHOUT_VALUE:
         return Rule(rule.option_set_id, rule.operator)
+    if rule.other:
+        return Rule(rule.option_set_id, rule.operator, {"var": rule.other})
+    if rule.operator == "matches":
+        return Rule(rule.option_set_id, rule.operator, "".join(rule.texts[:1]))
     values = tuple(_value(text.strip(), option_set) for text in rule.texts)
     return Rule(rule.option_set_id, rule.operator, values if rule.operator == "one-of" else values[0] if values else "")
 
@@ -320,5 +367,7 @@ def empty_values(rules: Iterable[Posted]) -> list[int]:
     return [
         index
         for index, rule in enumerate(rules)
-        if not rule.kept and rule.operator not in WITHOUT_VALUE and not any(text.strip() for text in rule.texts)
+        if not rule.kept
+        and rule.operator not in WITHOUT_VALUE
+        and (rule.other in ("", ANY) and not any(text.strip() for text in rule.texts))
     ]

@@ -14,19 +14,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keepstep.actions.conditions import Conditioned, Setting, ending_in, rule_in, set_condition
+from keepstep.core.by_identity import ByIdentity
 from keepstep.core.conditions import Condition, built, parsed
+from keepstep.core.edits import Draft
 from keepstep.core.faults import problems_in
 from keepstep.core.jsonvalue import dumps, loads, unstorable_text
 from keepstep.core.languages import by_language
-from keepstep.core.logic import faults_in, references
+from keepstep.core.logic import references
 from keepstep.core.naming import Naming
 from keepstep.core.nodes import option_in, option_set_in
+from keepstep.core.piping import told
 from keepstep.core.places import Place, expressions_in, texts_in
 from keepstep.core.structure import ChoiceFields, Structure
-from keepstep.core.text import piped_references, text_in, texts_of
+from keepstep.core.text import piped_references, texts_of
 from keepstep.errors import ImpactUnconfirmed, MalformedJson, RequestInvalid, Stale
 from keepstep.queries.drafts import WizardDraft, get_draft
 from keepstep.web.pages.condition_form import (
+    ANY,
     Posted,
     Readable,
     condition_of,
@@ -38,6 +42,7 @@ from keepstep.web.pages.condition_form import (
     rule_views,
     rules_in,
 )
+from keepstep.web.pages.expression_text import expression_of, text_of
 from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.route import page_router, see_other
 from keepstep.web.rendering import page
@@ -93,13 +98,15 @@ async def conditions(
     draft = await get_draft(tx, visitor.actor, wizard_ref)
     frame = await frame_values(tx, draft.wizard, draft.draft)
     if not node and ending is None:
-        return page(request, "conditions.html", block="list", places=_places(draft), **frame)
+        return page(request, "conditions.html", block="list", places=_places_of(draft.draft), **frame)
     return _shown(request, visitor, _opened(draft, Conditioned(node, value, rule, ending), as_text=mode == "text"), is_saved=saved, **frame)
 
 
 @router.post("/wizards/{wizard_ref}/conditions", name="page:condition")
 async def condition(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizard_ref: str) -> Response:
-    """`do`: add, same-<block>, remove-<rule>, text and rules change the form; save and save-text store; drop takes the condition away."""
+    """`do`: add, same-<block>, remove-<rule>, other-<rule>, value-<rule>, text and rules change the form; save and save-text store; drop
+    takes the condition away.
+    """
     form = await _form(request)
     draft = await get_draft(tx, visitor.actor, wizard_ref, "edit")
     frame = await frame_values(tx, draft.wizard, draft.draft)
@@ -141,8 +148,9 @@ def _opened(draft: WizardDraft, of: Conditioned, *, as_text: bool = False) -> Ed
     found = parsed(expression)
     rules = posted_of(found) if found else ()
     how, was = found.how if found else "all", dumps(expression)
-    told = _message(of, structure)
-    return Editor(draft, of, how, rules, _pretty(expression), as_text, was, draft.wizard.draft_revision, message=told)
+    said = _message(of, structure)
+    naming = Naming(structure, draft.draft.shelf)
+    return Editor(draft, of, how, rules, text_of(expression, naming), as_text, was, draft.wizard.draft_revision, message=said)
 
 
 def _message(of: Conditioned, structure: Structure) -> str | None:
@@ -152,24 +160,6 @@ def _message(of: Conditioned, structure: Structure) -> str | None:
     rule = rule_in(option_set_in(structure, of.node_id), of.rule)
     wordings = {} if rule is None or rule.message is None else by_language(rule.message, structure.default_language)
     return wordings.get(structure.default_language, "")
-
-
-# Up to here an operation is read better on one line.
-_LINE: Final = 70
-
-
-def _pretty(expression: Any, depth: int = 0) -> str:
-    """An expression on several lines, its numbers exactly as they are stored; "" for none."""
-    if expression is None and not depth:
-        return ""
-    line = dumps(expression)
-    if len(line) + 2 * depth <= _LINE or not isinstance(expression, dict | list) or not expression:
-        return line
-    inner, outer = "  " * (depth + 1), "  " * depth
-    if isinstance(expression, list):
-        return "[\n" + ",\n".join(inner + _pretty(each, depth + 1) for each in expression) + f"\n{outer}]"
-    members = (f"{inner}{dumps(name)}: {_pretty(each, depth + 1)}" for name, each in expression.items())
-    return "{\n" + ",\n".join(members) + f"\n{outer}}}"
 
 
 def _sent(draft: WizardDraft, form: Mapping[str, Sequence[str]]) -> Editor:
@@ -203,15 +193,18 @@ def _rebuilt(editor: Editor, act: str, form: Mapping[str, Sequence[str]]) -> Edi
     match kind:
         case "text":
             expression = built(condition_of(editor.how, editor.rules, editor.readable))
-            return replace(editor, as_text=True, text=_pretty(expression), focus="text")
+            return replace(editor, as_text=True, text=text_of(expression, editor.readable.naming), focus="text")
         case "rules":
             return _as_rules(editor)
         case "remove":
             rest = tuple(rule for index, rule in enumerate(editor.rules) if index != at)
             return replace(editor, rules=rest, focus=f"rule-{min(at, len(rest) - 1)}-operator" if rest else "question")
+        case "other" | "value" if 0 <= at < len(editor.rules):
+            rule = replace(editor.rules[at], other=ANY if kind == "other" else "", texts=())
+            return replace(editor, rules=(*editor.rules[:at], rule, *editor.rules[at + 1 :]), focus=f"rule-{at}-{kind}")
         case "same":
             like = next((rule for rule in reversed(editor.rules) if rule.block == at), None)
-            return _with_rule(editor, replace(like, texts=())) if like else editor
+            return _with_rule(editor, replace(like, texts=(), other="")) if like else editor
         case "add":
             return _with_question(editor, form)
         case _:
@@ -229,8 +222,7 @@ def _with_question(editor: Editor, form: Mapping[str, Sequence[str]]) -> Editor:
 
 
 def _as_rules(editor: Editor) -> Editor:
-    expression = _json(editor.text) if editor.text.strip() else None
-    found = parsed(expression)
+    found = parsed(expression_of(editor.text, editor.readable.naming))
     rules = posted_of(found) if found else ()
     return replace(editor, as_text=False, how=found.how if found else "all", rules=rules)
 
@@ -257,7 +249,7 @@ def _expression(editor: Editor, act: str) -> Any:
     if act == "drop":
         return None
     if act == "save-text":
-        return _json(editor.text) if editor.text.strip() else None
+        return expression_of(editor.text, editor.readable.naming)
     if empty_values(editor.rules):
         raise RequestInvalid(_EMPTY)
     was = _json(editor.was)
@@ -319,38 +311,39 @@ def _address(of: Conditioned) -> dict[str, str]:
 
 def _name(of: Conditioned, readable: Readable) -> str:
     structure = readable.structure
-    default = structure.default_language
     if of.ending is not None:
-        return text_in(ending_in(structure, of.ending).name, default, default)
+        return told(ending_in(structure, of.ending).name, structure)
     if of.value is not None:
         option = option_in(option_set_in(structure, of.node_id), of.value)
-        return text_in(option.label, default, default) or option.value
+        return told(option.label, structure) or option.value
     step = structure.step_by_id.get(of.node_id)
-    return text_in(step.name, default, default) if step else named(readable, of.node_id)
+    return told(step.name, structure) if step else named(readable, of.node_id)
 
 
 def _owner(of: Conditioned, structure: Structure) -> str:
     if of.value is None:
         return ""
-    return text_in(option_set_in(structure, of.node_id).name, structure.default_language, structure.default_language)
+    return told(option_set_in(structure, of.node_id).name, structure)
 
 
 def _mentioned(editor: Editor) -> list[tuple[str, str]]:
-    """The questions that an expression names by id, by name."""
+    """The questions that an expression names by their keys, by name."""
     try:
-        ids = sorted({each.option_set_id for each in references(_json(editor.text))}) if editor.as_text else []
+        expression = expression_of(editor.text, editor.readable.naming) if editor.as_text else None
     except RequestInvalid:
         return []
-    return [(each, named(editor.readable, each)) for each in ids]
+    found = {each.option_set_id for each in references(expression)}
+    keyed = sorted((option_set.key, each) for each in found if (option_set := editor.readable.option_set(each)) is not None)
+    return [(key, named(editor.readable, each)) for key, each in keyed]
 
 
 def _in_words(editor: Editor) -> str:
     """What is typed as an expression, to be read; "" while it is none."""
     try:
-        expression = _json(editor.text) if editor.as_text else None
+        expression = expression_of(editor.text, editor.readable.naming) if editor.as_text else None
     except RequestInvalid:
         return ""
-    return "" if expression is None or faults_in(expression) else editor.readable.words(expression)
+    return "" if expression is None else editor.readable.words(expression)
 
 
 def _problems(editor: Editor) -> list[Any]:
@@ -380,11 +373,15 @@ def _read_condition(found: Condition, readable: Readable) -> dict[str, Any]:
 # --- every place ---------------------------------------------------------------------------------------------------
 
 
-def _places(draft: WizardDraft) -> list[dict[str, Any]]:
+def _places(draft: Draft) -> list[dict[str, Any]]:
     """Every condition and rule of the draft with its place and its words."""
-    structure = draft.draft.structure
-    readable = Readable(Naming(structure, draft.draft.shelf))
+    structure = draft.structure
+    readable = Readable(Naming(structure, draft.shelf))
     return [_shown_place(each, readable) for each in expressions_in(structure) if each.kind != "calculation"]
+
+
+# A draft is a value: its conditions are put into words once, for as long as it is kept.
+_places_of: Final = ByIdentity[Draft, list[dict[str, Any]]](_places)
 
 
 def _shown_place(place: Place, readable: Readable) -> dict[str, Any]:

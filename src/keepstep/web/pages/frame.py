@@ -6,18 +6,23 @@ from keepstep.actions.publishing import active_version
 from keepstep.core.diff import diff
 from keepstep.core.edits import Draft
 from keepstep.db.transaction import Read
+from keepstep.queries.builder import shared_draft
 from keepstep.queries.frame import frame_of
 from keepstep.queries.wizards import Wizard
 
 
 async def frame_values(tx: Read, wizard: Wizard, draft: Draft | None) -> dict[str, Any]:
-    """`draft` is None for a removed wizard, which has none. `changes` is None before the first version."""
+    """`draft` is None for a removed wizard, which has none. `changes` is None before the first version; a version of `live_digest` has
+    the structure that is live.
+    """
     found, active = await frame_of(tx, wizard.id), await active_version(tx, wizard)
+    changes = None if draft is None or active is None else diff(active.structure, shared_draft(draft, active.structure).structure)
     return {
         "wizard": wizard,
         "ref": wizard.slug or wizard.id,
         "tab_counts": {"versions": found.versions, "runs": found.runs},
         "has_draft": draft is not None,
         "saved_at": found.saved_at,
-        "changes": None if draft is None or active is None else len(diff(active.structure, draft.structure)),
+        "changes": None if changes is None else len(changes),
+        "live_digest": None if active is None else active.digest,
     }

@@ -123,7 +123,7 @@ def asked_in(wizard_ref: str, given: Mapping[str, str]) -> Asked:
     """Raises RequestInvalid when no node is named."""
     node, base = given.get("node", ""), given.get("base", "")
     if not node:
-        raise RequestInvalid("Name the `node`: the id of a step or an option set.")
+        raise RequestInvalid("Name the `node`: the id of a step or a question.")
     return Asked(
         wizard_ref=wizard_ref,
         node=node,
@@ -143,11 +143,12 @@ def gone_on(request: Request, asked: Asked, edited: Edited) -> Response:
     see it.
     """
     path, _, query = asked.back.partition("?")
-    if edited.name is None or path != builder_path(asked.wizard_ref):
+    if path != builder_path(asked.wizard_ref):
         return see_other(request, asked.back)
     node = node_after(edited)
     kept = [(name, value) for name, value in parse_qsl(query) if name != "done" and (name != "node" or not node)]
-    told = [*([("node", node)] if node else []), *kept, ("done", str(edited.state.wizard.draft_revision))]
+    done = [("done", str(edited.state.wizard.draft_revision))] if edited.name is not None else []
+    told = [*([("node", node)] if node else []), *kept, *done]
     return see_other(request, f"{path}?{urlencode(told)}" + (f"#item-{quote(node)}" if node else ""))
 
 

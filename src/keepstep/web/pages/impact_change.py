@@ -20,6 +20,7 @@ from keepstep.core.convert_parameters import faults_in_parameters, lasting
 from keepstep.core.impact import SHOWN_VALUES, stored_under
 from keepstep.core.jsonvalue import dumps, loads
 from keepstep.core.keys import free_key
+from keepstep.core.piping import told
 from keepstep.core.plan_making import Tried
 from keepstep.core.structure import OptionSet, choices_of
 from keepstep.core.text import normal_text, text_in
@@ -299,8 +300,7 @@ def _wordings(pointed: Pointed, pending: Pending, state: WizardDraft) -> list[tu
     new = normal_text(pending.fields.get(pointed.label_member), structure.languages, structure.default_language)
     old = pointed.label
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
-        default = structure.default_language
-        return [("", text_in(old, default, default), text_in(new, default, default) if isinstance(new, str | dict) else "")]
+        return [("", told(old, structure), told(new, structure) if isinstance(new, str | dict) else "")]
     changed = [language for language in structure.languages if old.get(language) != new.get(language)]
     return [(language, str(old.get(language, "")), str(new.get(language, ""))) for language in changed]
 

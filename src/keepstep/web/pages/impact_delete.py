@@ -12,9 +12,14 @@ from starlette.responses import Response
 
 from keepstep.actions.builder_edits import edit_rebased
 from keepstep.actions.confirm import Confirmable, numbers_in
+from keepstep.actions.drafts import Edited
 from keepstep.actions.nodes import fixed, report_of_edit
+from keepstep.core import edits as e
 from keepstep.core.confirm import needs_confirmation
 from keepstep.core.diff import diff
+from keepstep.core.edits import Edit
+from keepstep.core.reviving import Wanted
+from keepstep.core.shelf import Shelved
 from keepstep.core.structure import OptionSet
 from keepstep.db.transaction import Read
 from keepstep.errors import EditCollided, ImpactUnconfirmed
@@ -44,6 +49,10 @@ async def delete(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizar
     given = await given_in(request)
     asked = asked_in(wizard_ref, given)
     state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
+    shelved = state.draft.shelved.get(Wanted(asked.node, asked.value).identity)
+    if shelved is not None:
+        # The second click of a button, or somebody else's: it is done.
+        return gone_on(request, asked, Edited(state=state, name=None, edit=_deletion_of(shelved)))
     pointed = pointed_in(state.draft.structure, asked.node, asked.value)
     edit = pointed.retirement() if given.get("act") == "retire" else pointed.deletion()
     if "act" not in given and await _is_read(visitor, tx, state, pointed):
@@ -57,6 +66,18 @@ async def delete(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizar
             return await _dialog(request, visitor, tx, asked, status=409, before=given.get("counted") or "")
         return await _dialog(request, visitor, tx, asked) if is_htmx(request) else see_other(request, asked.path_to("delete"))
     return gone_on(request, asked, edited)
+
+
+def _deletion_of(shelved: Shelved) -> Edit:
+    """The edit that put this onto the shelf."""
+    owner, _, value = shelved.id.partition("/")
+    match shelved.kind:
+        case "step":
+            return e.DeleteStep(step_id=shelved.id)
+        case "option_set":
+            return e.DeleteOptionSet(option_set_id=shelved.id)
+        case "option":
+            return e.DeleteOption(option_set_id=owner, value=value)
 
 
 async def _is_read(visitor: Visitor, tx: Read, state: WizardDraft, pointed: Pointed) -> bool:

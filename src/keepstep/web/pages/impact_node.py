@@ -106,4 +106,4 @@ def pointed_in(structure: Structure, node_id: str, value: str | None) -> Pointed
 
 
 # What a sentence calls each kind.
-KIND_WORDS: Final[Mapping[NodeKind, str]] = {"step": "step", "option_set": "option set", "option": "option"}
+KIND_WORDS: Final[Mapping[NodeKind, str]] = {"step": "step", "option_set": "question", "option": "option"}

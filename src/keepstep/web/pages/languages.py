@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keepstep.actions.translations import Languages, Translation, change_languages, translate
+from keepstep.core.piping import with_ids, with_keys
+from keepstep.core.structure import Structure
 from keepstep.core.translation import Wording, untranslated, wording_at, wordings
 from keepstep.errors import MeaningUnconfirmed, NodeNotFound, RequestInvalid, Stale, StructureInvalid
 from keepstep.queries.drafts import WizardDraft, get_draft
@@ -142,7 +144,7 @@ async def _translated(
     translation = Translation(
         address=address,
         language=language,
-        text=text,
+        text=with_ids(text, draft.draft.structure),
         was=fields.get("was", "").replace("\r\n", "\n"),
         base=_number(fields.get("base", "")),
         meaning="same" if fields.get("meaning") == "same" else None,
@@ -154,23 +156,23 @@ async def _translated(
         return Row(address, fields.get("where", ""), "", "", text, retired=False, problem=_GONE), 409, draft
     except MeaningUnconfirmed as problem:
         asks = int(problem.extra["answers"]) + int(problem.extra["trashed"])
-        return _row(wording_at(structure, address), structure.default_language, language, typed=text, problem=_SAME, asks=asks), 409, draft
+        return _row(wording_at(structure, address), structure, language, typed=text, problem=_SAME, asks=asks), 409, draft
     except Stale:
         return (
-            _row(wording_at(structure, address), structure.default_language, language, typed=text, problem=_STALE, theirs=True),
+            _row(wording_at(structure, address), structure, language, typed=text, problem=_STALE, theirs=True),
             409,
             draft,
         )
     except (RequestInvalid, StructureInvalid) as problem:
-        return _row(wording_at(structure, address), structure.default_language, language, typed=text, problem=problem.detail), 422, draft
+        return _row(wording_at(structure, address), structure, language, typed=text, problem=problem.detail), 422, draft
     made = edited.state.draft.structure
-    row = _row(wording_at(made, address), made.default_language, language, saved_at=visitor.ctx.now if edited.name else None)
+    row = _row(wording_at(made, address), made, language, saved_at=visitor.ctx.now if edited.name else None)
     return row, 200, edited.state
 
 
 def _row(
     wording: Wording,
-    source: str,
+    structure: Structure,
     to: str,
     *,
     typed: str | None = None,
@@ -179,16 +181,18 @@ def _row(
     asks: int = 0,
     saved_at: datetime | None = None,
 ) -> Row:
+    """What is shown of a text names questions by their keys; `was` is as it is stored."""
     was = wording.texts.get(to, "")
+    own = with_keys(was, structure)
     return Row(
         address=wording.address,
         where=wording.where,
-        source=wording.texts.get(source, ""),
+        source=with_keys(wording.texts.get(structure.default_language, ""), structure),
         was=was,
-        typed=was if typed is None else typed,
+        typed=own if typed is None else typed,
         retired=wording.retired,
         problem=problem,
-        theirs=was if theirs else "",
+        theirs=own if theirs else "",
         asks_meaning=asks,
         saved_at=saved_at,
     )
@@ -221,7 +225,7 @@ def _page(
     every = wordings(structure)
     missing = {each: sum(1 for _ in untranslated(structure, each)) for each in structure.languages}
     wanted = [each for each in every if asked.show == "all" or (not each.retired and not each.texts.get(asked.to))]
-    rows = [_row(each, source, asked.to) for each in wanted[asked.start : asked.start + PAGE]] if asked.to else []
+    rows = [_row(each, structure, asked.to) for each in wanted[asked.start : asked.start + PAGE]] if asked.to else []
     values: dict[str, Any] = {"error": "", "typed": ""} | more
     return page(
         request,

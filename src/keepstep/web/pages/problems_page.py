@@ -12,9 +12,9 @@ from starlette.responses import Response
 from keepstep.core.edits import Draft
 from keepstep.core.faults import Finding, problems_in
 from keepstep.core.naming import way_back
+from keepstep.core.piping import told
 from keepstep.core.shelf import Shelved
 from keepstep.core.structure import Structure, choices_of
-from keepstep.core.text import text_in
 from keepstep.queries.drafts import get_draft
 from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.problem_groups import UNTRANSLATED, grouped, is_untranslated, sums_of
@@ -36,6 +36,8 @@ _KINDS: Final[Mapping[str, str]] = {
     "no-options": message("No options"),
     "never-asked": message("Never asked"),
     "same-label": message("Options with the same label"),
+    "same-name": message("Questions with the same name"),
+    "piped-unknown": message("Braces that no question fills"),
     "untranslated": message("Not translated"),
     "reads-retired": message("Reads what is retired"),
     "reads-retired-option": message("Reads what is retired"),
@@ -91,12 +93,11 @@ def problems_of(draft: Draft, wizard_ref: str) -> list[Problem]:
 def problem_of(finding: Finding, draft: Draft, wizard_ref: str) -> Problem:
     structure = draft.structure
     node = structure.step_by_id.get(finding.node_id) or structure.option_set_by_id.get(finding.node_id)
-    default = structure.default_language
     return Problem(
         detail=finding.issue.detail,
         kind=_KINDS.get(finding.issue.code, _OTHER),
         stops=finding.severity == "stops",
-        where=text_in(node.name, default, default) if node else "",
+        where=told(node.name, structure) if node else "",
         path=f"/wizards/{wizard_ref}/build?{urlencode({'node': finding.node_id})}" if node else "",
         condition_path=_condition_path(finding, structure, wizard_ref),
         place=finding.node_id if node else "",

@@ -10,8 +10,10 @@ from keepstep.actions.retention import preview_retention
 from keepstep.actions.wizards import WizardPatch, change_wizard
 from keepstep.db.transaction import Read, open_read, open_write
 from keepstep.errors import ImpactUnconfirmed, RequestInvalid
+from keepstep.queries.drafts import get_draft
 from keepstep.queries.wizards import get_wizard
 from keepstep.web.deps import ResourcesDep
+from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.route import fields_of, page_router, see_other
 from keepstep.web.pages.runs import WORDS
 from keepstep.web.pages.settings import settings_page
@@ -60,7 +62,8 @@ async def _dialog(request: Request, visitor: Visitor, tx: Read, ref: str, rule: 
     wizard = await get_wizard(tx, visitor.actor, ref, "administer")
     due = await preview_retention(visitor.ctx, tx, wizard.id, rule)
     back = path_to(request, "settings", wizard_ref=wizard.slug or wizard.id)
-    values = {"wizard": wizard, "due": due, "rule": due.rule, "changed": changed, "back": back, **WORDS}
+    frame = await frame_values(tx, wizard, (await get_draft(tx, visitor.actor, wizard.id)).draft)
+    values = {**frame, "due": due, "rule": due.rule, "changed": changed, "back": back, **WORDS}
     return page(request, "retention_dialog.html", block="dialog", status=409 if changed else 200, **values)
 
 

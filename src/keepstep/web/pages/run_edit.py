@@ -29,7 +29,7 @@ from keepstep.web.pages.run import RunId, RunPage, framed, run_page
 from keepstep.web.pages.run_acts import run_path
 from keepstep.web.pages.run_view import Difference, differences
 from keepstep.web.problems import status_of
-from keepstep.web.questions.passage import Standing, StepView, Turn, sent_step, step_view, with_files
+from keepstep.web.questions.passage import Standing, StepView, Turn, is_answered_by_hand, sent_step, step_view, with_files
 from keepstep.web.questions.posted import Given
 from keepstep.web.questions.situation import situation_of
 from keepstep.web.questions.view import issues_by_option_set
@@ -207,7 +207,7 @@ def _turn(after: Editing, step: Step, given: Given) -> Turn:
     opened = tuple(
         each
         for each in after.where.questions(step)
-        if each.id not in given.typed and before[places[each.id]] == "0" and each.selection_type != "statement"
+        if each.id not in given.typed and before[places[each.id]] == "0" and is_answered_by_hand(each)
     )
     return Turn(after.where, given, issues, opened)
 

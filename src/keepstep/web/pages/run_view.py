@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from keepstep.core.answer_changes import AnswerChange, answer_changes, archive_changes
 from keepstep.core.flow import is_answered
-from keepstep.core.logic_words import words_of
+from keepstep.core.logic_words import condition_words
 from keepstep.core.piping import shown_answers
 from keepstep.core.structure import OptionSet, Statement, Step, Structure
 from keepstep.core.text import text_in, without_pipes
@@ -142,9 +142,9 @@ def _reasons(reason: Mapping[str, Any], option_set: OptionSet, step: Step, of: t
         yield Said(_KINDS[reason["kind"]], {})
         return
     if option_set.visible_if is not None:
-        yield Said(message("Asked only if %(condition)s."), {"condition": words_of(option_set.visible_if, structure)})
+        yield Said(message("Asked only if %(condition)s."), {"condition": condition_words(option_set.visible_if, structure)})
     if step.visible_if is not None:
-        yield Said(message("The whole step is asked only if %(condition)s."), {"condition": words_of(step.visible_if, structure)})
+        yield Said(message("The whole step is asked only if %(condition)s."), {"condition": condition_words(step.visible_if, structure)})
     for name in reason.get("by", ())[:4]:
         own = state.version.structure.option_set_by_id.get(name)
         if own is not None:

@@ -1,6 +1,7 @@
 """The runs of a wizard as a table over all its versions: filters, search, columns, saved views, pages of fifty."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from keepstep.core.text import text_in, without_pipes
 from keepstep.db.transaction import Read, open_read
 from keepstep.errors import RequestInvalid
 from keepstep.queries.drafts import get_draft
-from keepstep.queries.run_lists import RunFilter, count_listed, list_runs, position_of
+from keepstep.queries.run_lists import RunFilter, count_listed, end_of_stretch, list_runs, position_of
 from keepstep.queries.run_views import RunView, list_run_views
 from keepstep.queries.versions import versions_of
 from keepstep.queries.wizards import Wizard, get_wizard, is_id
@@ -29,6 +30,8 @@ from keepstep.web.visitor import CurrentVisitor, PageRead, Visitor, writing
 
 router = page_router()
 
+# Runs that one page of a search looks at: each of them costs some 40 µs, and nobody waits for seconds at a time.
+STRETCH: Final = 10_000
 WORDS: Final[Mapping[str, Any]] = {"state_words": STATE_WORDS, "state_icons": STATE_ICONS, "status_words": STATUS_WORDS}
 
 
@@ -52,8 +55,13 @@ async def runs(
     zone = ZoneInfo(resources.settings.zone)
     chosen = table.filter(zone)
     listing = Listing("runs-page", {"wizard": wizard.id, "query": table.asked.query(c=())}, resources.secret)
-    found = await list_runs(tx, wizard.id, chosen, limit=DEFAULT_LIMIT + 1, after=listing.after(cursor))
+    after = listing.after(cursor)
+    stretch = None if chosen.search is None else await end_of_stretch(tx, wizard.id, chosen, STRETCH, after)
+    found = await list_runs(tx, wizard.id, replace(chosen, until=stretch), limit=DEFAULT_LIMIT + 1, after=after)
     shown, following = listing.page(found, DEFAULT_LIMIT, position=lambda state: position_of(state, chosen))
+    # What is left was not looked at yet.
+    further = listing.cursor(stretch) if stretch is not None and following is None else None
+    is_whole = cursor is None and following is None and further is None
     rows = rows_of(shown, table.columns, zone)
     values = await _framed(visitor, tx, wizard) | {
         "asked": table.asked,
@@ -61,9 +69,11 @@ async def runs(
         "legend": legend_of(rows),
         "columns": _headed(table),
         "following": following,
+        "further": further,
+        "looked_at": STRETCH,
         "is_first": cursor is None,
-        # Looking through every answer for the page and again for the count is what a search costs.
-        "total": len(shown) if cursor is None and following is None else await count_listed(tx, wizard.id, chosen),
+        # Not counted where that takes looking through every answer once more.
+        "total": len(shown) if is_whole else None if chosen.search else await count_listed(tx, wizard.id, chosen),
         "in_trash": await count_listed(tx, wizard.id, RunFilter(trashed=True)),
         "done": _done(request),
     }

@@ -13,8 +13,10 @@ from keepstep.config import Resources
 from keepstep.core.counts import RunTally
 from keepstep.db.transaction import Read, open_read, open_write
 from keepstep.errors import ImpactUnconfirmed
+from keepstep.queries.drafts import get_draft
 from keepstep.queries.wizards import get_wizard
 from keepstep.web.deps import ResourcesDep
+from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.route import fields_of, page_router, see_other
 from keepstep.web.rendering import page
 from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor
@@ -43,7 +45,9 @@ async def _dialog(
 ) -> Response:
     wizard = await get_wizard(tx, visitor.actor, ref, "view")
     values: dict[str, Any] = {"impact": report.report.impact, "rows": _by_version(report.report.impact.runs), "token": report.token}
-    values |= {"wizard": wizard, "deed": deed, "changed": changed, "back": "/trash" if wizard.trashed_at else "/"}
+    draft = None if wizard.removed_at else (await get_draft(tx, visitor.actor, wizard.id)).draft
+    values |= await frame_values(tx, wizard, draft)
+    values |= {"deed": deed, "changed": changed, "back": "/trash" if wizard.trashed_at else "/"}
     return page(request, "trash_dialog.html", block="dialog", status=409 if changed else 200, **values)
 
 

@@ -1,7 +1,6 @@
 """A wizard as of one version: every step and question as it stood, what the version changed, and one question back into the draft."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Path, Query
 from starlette.requests import Request
@@ -11,12 +10,14 @@ from keepstep.actions.confirm import numbers_in
 from keepstep.actions.nodes import edit_node, report_of_edit
 from keepstep.actions.restoring import restoring_from
 from keepstep.core.beside import Beside, Side, alone, beside
+from keepstep.core.by_identity import ByIdentity
 from keepstep.core.edit import apply
 from keepstep.core.edits import Draft
 from keepstep.core.faults import problems_in
+from keepstep.core.piping import told
 from keepstep.core.restoring import place_is_open, restoring
-from keepstep.core.structure import ID_PATTERN, Structure, dump
-from keepstep.core.text import text_in
+from keepstep.core.sameness import differing
+from keepstep.core.structure import ID_PATTERN, Structure
 from keepstep.db.transaction import Read, open_read, open_write
 from keepstep.errors import ImpactUnconfirmed, NodeNotFound, Problem, Stale
 from keepstep.queries.drafts import WizardDraft, get_draft, reserved_of
@@ -57,28 +58,31 @@ async def version(
         "history/version.html",
         **await frame_values(tx, wizard, draft),
         line=await get_version_line(tx, wizard, number),
-        steps=[(step.id, alone(structure, step.id)) for step in structure.steps],
-        description=text_in(structure.description, structure.default_language, structure.default_language),
+        steps=_sides_of(structure),
+        description=told(structure.description, structure),
         restorable=_restorable(structure, draft) if draft is not None and may_edit(visitor, wizard) else frozenset(),
         may_edit=may_edit(visitor, wizard),
         restored=_name_in(structure, restored),
     )
 
 
+# A version never changes: it is put into words once, for as long as it is kept.
+_sides_of: Final = ByIdentity[Structure, list[tuple[str, Side]]](
+    lambda structure: [(step.id, alone(structure, step.id)) for step in structure.steps]
+)
+
+
 def _restorable(structure: Structure, draft: Draft) -> frozenset[str]:
-    """The questions that the draft does not have in this form."""
+    """The questions that the draft does not have in this form; the keys of other times, which nobody sees, are no part of it."""
     present = draft.structure.option_set_by_id
-    return frozenset(item.id for item in structure.option_sets if item.id not in present or _form(item) != _form(present[item.id]))
-
-
-def _form(node: Any) -> Mapping[str, Any]:
-    """Without the keys of other times, which a question never loses and which nobody sees."""
-    return {name: value for name, value in dump(node).items() if name != "key_aliases"}
+    return frozenset(
+        item.id for item in structure.option_sets if item.id not in present or differing(item, present[item.id]) - {"key_aliases"}
+    )
 
 
 def _name_in(structure: Structure, option_set_id: str | None) -> str | None:
     option_set = structure.option_set_by_id.get(option_set_id or "")
-    return None if option_set is None else text_in(option_set.name, structure.default_language, structure.default_language)
+    return None if option_set is None else told(option_set.name, structure)
 
 
 # --- restore one question ------------------------------------------------------------------------------------------
@@ -154,7 +158,7 @@ def _steps_to_choose(draft: Structure, version: Structure, option_set_id: str) -
     """Ids and names of the steps of the draft, where a person has to choose one."""
     if not place_is_open(draft, version, option_set_id):
         return []
-    return [(step.id, text_in(step.name, draft.default_language, draft.default_language)) for step in draft.steps]
+    return [(step.id, told(step.name, draft)) for step in draft.steps]
 
 
 async def _previewed(visitor: Visitor, tx: Read, state: WizardDraft, version: Version, what: tuple[str, str | None]) -> dict[str, Any]:

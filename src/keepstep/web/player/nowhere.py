@@ -12,5 +12,6 @@ router = page_router(route_class=PlayerRoute)
 
 @router.get("/w/{rest:path}", name="page:player-nowhere")
 @router.get("/r/{rest:path}", name="page:player-no-link")
+@router.get("/i/{rest:path}", name="page:player-no-invitation")
 async def nowhere(request: Request) -> Response:
     return problem_page(request, RouteNotFound())

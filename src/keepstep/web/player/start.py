@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -18,7 +19,7 @@ from keepstep.db.transaction import Read, Write, open_read, open_write
 from keepstep.errors import IdConflict, NotAdmitted, PassageUnknown
 from keepstep.queries.access import count_for_limit
 from keepstep.queries.offers import find_offer
-from keepstep.queries.passages import Passage, Playable, find_nonce, load_passage, playable
+from keepstep.queries.passages import Passage, Playable, find_nonce, load_passage, playable, was_begun
 from keepstep.queries.wizards import is_id
 from keepstep.web.assets import assets_in
 from keepstep.web.gate import PROOF_FIELD, START_FIELD, TOKEN_PARAMETER, Gate, drop_invitation, gate_of, visit_of
@@ -108,7 +109,9 @@ def _again(entry: Gate, posted: Posted | None) -> Gate:
 
 
 def _here(request: Request, **changed: str) -> str:
-    return str(request.url.include_query_params(**changed)).removeprefix(str(request.base_url).rstrip("/"))
+    """This page with other members in its address: a path, whatever host the request names."""
+    asked = [*(each for each in request.query_params.multi_items() if each[0] not in changed), *changed.items()]
+    return f"{request.url.path}?{urlencode(asked)}"
 
 
 def _language(request: Request, structure: Structure, wanted: str) -> str:
@@ -185,7 +188,7 @@ async def _begun(request: Request, tx: Write, asked: tuple[str, Playable], visit
     known = await _begun_before(request, tx, visit)
     if known is not None:
         return known
-    if visit.challenge is not None and visit.run_id is not None and await find_nonce(tx, visit.run_id) is not None:
+    if visit.challenge is not None and visit.run_id is not None and await was_begun(tx, visit.run_id):
         # The form lay open since another run was begun with it, which is nobody's to open without its token.
         # What was proved with it was proved for that run: where a proof is asked for, it begins no other.
         visit = replace(visit, run_id=ctx.make_id(), challenge=None, shown_at=None)

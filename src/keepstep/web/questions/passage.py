@@ -48,7 +48,10 @@ SHOWN: Final = "shown"
 
 
 def _is_seen(option_set: OptionSet) -> bool:
-    return not option_set.hidden and (not isinstance(option_set, Calculated) or bool(option_set.presentation.get(SHOWN)))
+    if isinstance(option_set, Calculated):
+        # One whose expression could not be taken over comes to nothing.
+        return not option_set.hidden and option_set.expression is not None and bool(option_set.presentation.get(SHOWN))
+    return not option_set.hidden
 
 
 def is_answered_by_hand(option_set: OptionSet) -> bool:
@@ -193,6 +196,7 @@ class Row:
     label: str
     text: str
     files: tuple[Stored, ...] = ()
+    by_hand: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +221,7 @@ def _rows(where: Standing, option_sets: Iterable[OptionSet]) -> Iterable[Row]:
         envelope = _envelope(where, option_set)
         text = shown_answer(envelope, option_set, where.situation) if is_answered(envelope) else ""
         files = files_in(envelope, where.situation) if option_set.selection_type == "file" else ()
-        yield Row(option_set.id, where.situation.text(option_set.name), text, files)
+        yield Row(option_set.id, where.situation.text(option_set.name), text, files, is_answered_by_hand(option_set))
 
 
 def ending_of(where: Standing) -> Ending | None:

@@ -51,6 +51,10 @@ class Stored:
     size: str
 
 
+# Without a help text they show how it is written.
+_WITH_EXAMPLE: Final = frozenset({"date", "datetime", "time"})
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """All that a template of templates/option_sets/ shows. `id` is that of its first input, which the summary of errors leads to."""
@@ -80,9 +84,17 @@ class Question:
 
     @property
     def described_by(self) -> str:
-        """The ids of the hint and the error, for aria-describedby."""
-        named = [f"{self.id}-hint"] if self.help else []
-        return " ".join([*named, *([f"{self.id}-error"] if self.errors else [])])
+        """The ids of the hint, the limit and the error, for aria-describedby."""
+        parts = {"hint": self.help or self.kind in _WITH_EXAMPLE, "limit": self.has_limit, "error": self.errors}
+        return " ".join(f"{self.id}-{part}" for part, is_there in parts.items() if is_there)
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether a limit is told beforehand."""
+        if self.kind == "file":
+            return self.limits["max_files"] > 1 or bool(self.limits["max_size"])
+        is_long_scale = self.kind in ("slider", "rating") and not self.choices
+        return is_long_scale or not self.limits.keys().isdisjoint(("max_length", "min_choices", "max_choices"))
 
     @property
     def autocomplete(self) -> str:

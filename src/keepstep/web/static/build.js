@@ -118,6 +118,7 @@
     if (!answer || answer.status >= 500 || answer.status === 429) return later(answer);
     retry = 0;
     const html = await answer.text();
+    await window.ksHistory;
     if (answer.status === 401) {
       show("out");
       document.dispatchEvent(new CustomEvent("ks:sign-in", { detail: { html, then: send } }));
@@ -125,7 +126,7 @@
     }
     if (answer.headers.get("HX-Retarget") === "#dialog") return ask(item, html);
     const made = answer.headers.get("X-Revision-Made");
-    if (made) (owns[item.page] ??= []).push(made);
+    if (made) (owns[item.page] ??= []).push(...made.split(","));
     drop(item);
     if (answer.status >= 400 && !answer.headers.has("X-Draft-Revision")) return notice(html);
     if (queue.length) return send();
@@ -311,7 +312,10 @@
     if (auto && !isDirty(form)) return;
     const focus = submitter?.id || document.activeElement?.id || "";
     const body = auto ? withAside(form, bodyOf(form, submitter)) : bodyOf(form, submitter);
-    enqueue({ form: form.id, path: form.getAttribute("action"), body, auto, focus, added: form.matches(".kb-add-option") });
+    // A second click of what is on its way says nothing new.
+    const path = form.getAttribute("action");
+    if (!auto && queue.some((each) => each.path === path && each.body === body)) return;
+    enqueue({ form: form.id, path, body, auto, focus, added: form.matches(".kb-add-option") });
     if (auto) settleValues(form);
     if (form.matches(".kb-add-option")) form.reset();
   }
@@ -330,6 +334,8 @@
   });
   document.addEventListener("submit", (event) => {
     const form = event.target;
+    // A form within the question is no answer to it.
+    if (form.matches("[data-within]")) return;
     if (asking && form.closest("dialog")) {
       if (answer(form, event.submitter)) event.preventDefault();
       return;
@@ -376,6 +382,7 @@
     }
     for (const part of parsed.querySelectorAll("template[data-instead]")) byId(part.dataset.instead)?.replaceWith(part.content);
     for (const form of kept) if (!form.isConnected) byId(form.id)?.replaceWith(form);
+    markPane();
     seen(headers, kept);
     for (const each of builder.querySelectorAll("details[data-keep]")) if (open.has(each.dataset.keep)) each.open = open.get(each.dataset.keep) || !!each.querySelector("[aria-invalid]");
     for (const [name, top] of scrolls) { const pane = builder.querySelector(`[data-scroll="${name}"]`); if (pane) pane.scrollTop = top; }
@@ -383,6 +390,7 @@
     if (byId("builder").dataset.revision !== drawer.dataset.revision) refreshPreview();
     drawer.dataset.revision = byId("builder").dataset.revision;
     refill();
+    filter();
     refocus(id, caret, active, item);
     say(parsed.querySelector("template[data-say]")?.content.textContent.trim());
     sortables();
@@ -436,17 +444,46 @@
       name.focus();
       return name.select();
     }
-    const again = id && byId(id);
-    if (again && !again.disabled) {
-      again.focus({ preventScroll: true });
-      if (caret && again === document.activeElement && before?.id === id && "setSelectionRange" in again && again.type !== "checkbox") {
+    const again = id ? byId(id) : null;
+    again?.focus({ preventScroll: true });
+    if (again && again === document.activeElement) {
+      if (caret && before?.id === id && "setSelectionRange" in again && again.type !== "checkbox") {
         try { again.setSelectionRange(...caret); } catch { /* no text input */ }
       }
-    } else if (id || item.path) {
-      // What was pressed is gone: on to what the edit led to.
-      (builder.querySelector(".kb-row[aria-current]") ?? name)?.focus({ preventScroll: true });
+    } else if (id || item.path || item.led) {
+      // What was pressed is gone: on to its neighbour, or to what the edit led to, wherever that can be seen.
+      focusFirst([...besideLast(), builder.querySelector(".kb-row[aria-current]"), chosen, name,
+        builder.querySelector("[data-pane-link][aria-current]")]);
     }
     if (item.path) chosen?.scrollIntoView({ block: "nearest" });
+  }
+
+  function focusFirst(candidates) {
+    for (const each of candidates) {
+      if (!each?.checkVisibility()) continue;
+      each.focus({ preventScroll: true });
+      if (document.activeElement === each) return each.scrollIntoView({ block: "nearest" });
+    }
+  }
+
+  // Where in a list something was pressed last: what stands there once it is gone is its neighbour.
+  let last = null;
+  document.addEventListener("click", (event) => {
+    const row = event.target.closest(".kb-options > li, .kb-shelf li, .kb-rules > li, .kb-endings > li");
+    if (!row) {
+      if (!event.target.closest("dialog")) last = null;
+      return;
+    }
+    const list = row.parentElement;
+    last = { selector: list.matches(".kb-shelf ul") ? ".kb-shelf ul" : `.${list.classList[0]}`, at: [...list.children].indexOf(row), of: list.children.length };
+  }, true);
+  function besideLast() {
+    const list = last && builder.querySelector(last.selector);
+    const rows = [...(list?.children ?? [])];
+    const gone = last && rows.length < last.of;
+    const row = gone && rows[Math.min(last.at, rows.length - 1)];
+    last = null;
+    return row ? [...row.querySelectorAll("input:not([type=hidden]), summary, button")].slice(0, 1) : [];
   }
 
   // The address says what is chosen, so that a reload and Back show it.
@@ -458,36 +495,60 @@
     else if (url.searchParams.has("done")) { url.searchParams.delete("done"); history.replaceState(null, "", url); }
   }
 
-  async function visit(path, { push = true, focus = "", keepNotices = false } = {}) {
+  async function visit(path, { push = true, focus = "", keepNotices = false, led = false } = {}) {
     let answer;
     try { answer = await fetch(path, { headers: headers(), credentials: "same-origin" }); } catch { return say(words.sayOffline); }
     const html = await answer.text();
+    await window.ksHistory;
     if (answer.status === 401) return document.dispatchEvent(new CustomEvent("ks:sign-in", { detail: { html, then: () => visit(path, { push, focus }) } }));
     if (!answer.ok) return location.assign(path);
     if (queue.length) return; // what comes back after the queue is newer
     if (push) history.pushState(null, "", path);
     if (!keepNotices) byId("notices").replaceChildren();
-    exchange(html, { focus }, answer.headers);
+    exchange(html, { focus, led }, answer.headers);
     if (!byId("save-state").dataset.state || queue.length === 0) show("saved");
     if (push) (byId("palette") ?? builder.querySelector(".kb-item.kb-selected"))?.scrollIntoView({ block: "nearest" });
   }
   addEventListener("popstate", () => visit(location.href, { push: false }));
+  // This page shows by itself what an entry of the history is about; htmx would load it anew.
+  document.addEventListener("htmx:before:history:restore", (event) => event.preventDefault());
+
+  // What a dialog did beside the queue leads to the builder again: shown in place, so that nothing is lost, the focus last of all.
+  document.addEventListener("htmx:after:request", (event) => {
+    const path = event.detail.ctx.response?.headers?.get("HX-Redirect");
+    const url = path && new URL(path, location.href);
+    if (!url || url.pathname !== location.pathname) return;
+    event.preventDefault();
+    builder.querySelector("#outline .kb-row[aria-current]")?.removeAttribute("aria-current");
+    byId("dialog").close();
+    visit(url.pathname + url.search, { push: false, led: true });
+  });
 
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     if (link.matches("[data-pane-link]")) {
       event.preventDefault();
-      builder.dataset.pane = link.dataset.paneLink;
-      for (const each of builder.querySelectorAll("[data-pane-link]")) each.toggleAttribute("aria-current", each === link);
+      showPane(link.dataset.paneLink);
     } else if (link.matches("[data-select]")) {
       event.preventDefault();
       // On a narrow window the chosen thing is looked at next.
-      if (builder.dataset.pane === "outline") builder.dataset.pane = "step";
+      if (builder.dataset.pane === "outline") showPane("step");
       for (const form of builder.querySelectorAll("form[data-auto]")) if (isDirty(form)) submit(form);
       after(() => visit(link.getAttribute("href"), { focus: link.dataset.focus || link.id }));
     } else if (link.matches("[data-theirs]")) event.preventDefault();
   });
+  function showPane(name) {
+    builder.dataset.pane = name;
+    markPane();
+    reveal();
+  }
+  function markPane() {
+    for (const each of builder.querySelectorAll("[data-pane-link]")) {
+      if (each.dataset.paneLink === builder.dataset.pane) each.setAttribute("aria-current", "true");
+      else each.removeAttribute("aria-current");
+    }
+  }
   // Once everything is sent, or at once when nothing can be.
   function after(then) {
     if (!sending) return then();
@@ -514,6 +575,59 @@
     else if (event.key === "ArrowDown") { event.preventDefault(); buttons[Math.min(at + 1, buttons.length - 1)]?.focus(); }
     else if (event.key === "ArrowUp" && at >= 0) { event.preventDefault(); (buttons[at - 1] ?? byId("palette-find")).focus(); }
   });
+
+  // --- the outline: found by words, and opened where the address points ------------------------------------------------------
+  // What is searched for stays when the outline comes anew; the server hides the same rows where there is no script.
+  let wanted = byId("outline-find")?.value ?? "";
+  const has = (row, words) => {
+    const text = `${row.textContent} ${row.title} ${row.dataset.key}`.toLowerCase();
+    return words.every((word) => text.includes(word));
+  };
+  function filter() {
+    const input = byId("outline-find");
+    if (!input) return;
+    if (input !== document.activeElement) input.value = wanted;
+    const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
+    let found = 0;
+    let steps = 0;
+    for (const step of builder.querySelectorAll(".kb-steps > li")) {
+      const whole = has(step.querySelector(".kb-step-row"), words);
+      let own = 0;
+      for (const each of step.querySelectorAll(".kb-sets > li")) {
+        each.hidden = !whole && !has(each.querySelector(".kb-row"), words);
+        own += each.hidden ? 0 : 1;
+      }
+      step.hidden = !whole && !own;
+      steps += step.hidden ? 0 : 1;
+      found += own;
+    }
+    const told = byId("outline-found");
+    told.hidden = !words.length;
+    told.textContent = steps ? told.dataset.some.replace("{found}", found).replace("{all}", told.dataset.all) : told.dataset.none;
+  }
+  document.addEventListener("input", (event) => {
+    if (event.target.id !== "outline-find") return;
+    wanted = event.target.value;
+    filter();
+  });
+  document.addEventListener("submit", (event) => { if (event.target.matches("[data-find]")) event.preventDefault(); });
+  document.addEventListener("keydown", (event) => {
+    if (event.target.id !== "outline-find" || event.key !== "ArrowDown") return;
+    event.preventDefault();
+    builder.querySelector(".kb-steps li:not([hidden]) > .kb-row")?.focus();
+  });
+
+  // By hand and not by scrollIntoView, which would move the page around the panes as well.
+  function bring(pane, element) {
+    if (!pane || !element) return;
+    const [around, own] = [pane.getBoundingClientRect(), element.getBoundingClientRect()];
+    if (own.top < around.top || own.bottom > around.bottom) pane.scrollTop += own.top - around.top - Math.max(12, (around.height - own.height) / 3);
+  }
+  function reveal() {
+    const row = builder.querySelector(".kb-row[aria-current]");
+    bring(row?.closest("[data-scroll]"), row);
+    bring(byId("canvas"), builder.querySelector(".kb-item.kb-selected"));
+  }
 
   // --- the preview beside the canvas ---------------------------------------------------------------------------------------
   // In a frame, so that it has its width and ids to itself. On a narrow window the link leads to its page, as without a script.
@@ -607,6 +721,8 @@
   }
 
   sortables();
+  filter();
+  reveal();
   counts();
   navigator.locks?.request(KEY, () => new Promise(() => {}));
   try {

@@ -22,6 +22,8 @@
       menu.open = false;
     }
     dialog.showModal();
+    // In the history only once somebody can see it.
+    if (!isHeld()) history.pushState({ ...history.state, htmx: true, dialog: true }, "");
   }
 
   function closeDialog() {
@@ -43,13 +45,66 @@
     }
   });
 
+  // The second click of a double click was meant for the dialog, and not for what lies behind it.
+  let within = false;
+  document.addEventListener("click", (event) => {
+    const isWithin = event.target.closest("dialog") !== null;
+    if (event.detail > 1 && within && !isWithin) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    } else within = isWithin;
+  }, true);
+
   dialog?.addEventListener("close", () => {
+    leave();
     dialog.replaceChildren();
     waiting = [];
     asked = null;
     if (opener?.isConnected) opener.focus();
     opener = null;
   });
+
+  // --- Back closes the dialog -----------------------------------------------------------------------------------------
+  // An open dialog is an entry of the history of its own, so that Back closes it and stays on the page. Closed in another way, it takes
+  // its entry along; until that is done nobody else may write into the history (`window.ksHistory`).
+  const isHeld = () => history.state?.dialog === true;
+  let leaving = null;
+  window.ksHistory = Promise.resolve();
+
+  function leave() {
+    if (!isHeld() || leaving) return;
+    window.ksHistory = new Promise((resolve) => { leaving = resolve; });
+    setTimeout(left, 1000);
+    history.back();
+  }
+  function left() {
+    leaving?.();
+    leaving = null;
+  }
+
+  // These are about the dialog alone: the page stays as it is, for its own script and for htmx, which would load it anew.
+  let stays = false;
+  function stay(event) {
+    event.stopImmediatePropagation();
+    stays = true;
+    setTimeout(() => { stays = false; }, 100);
+  }
+  addEventListener("popstate", (event) => {
+    if (leaving) {
+      stay(event);
+      left();
+    } else if (dialog?.open && !isHeld()) {
+      stay(event);
+      closeDialog();
+    } else if (isHeld() && !dialog?.open) stay(event); // Forward, to where a dialog was
+  });
+  document.addEventListener("htmx:before:history:restore", (event) => { if (stays) event.preventDefault(); });
+  // Where htmx takes a traversal over, the browser moves the focus to the top afterwards.
+  window.navigation?.addEventListener("navigate", (event) => {
+    if (event.navigationType === "traverse" && (leaving || dialog?.open)) event.stopImmediatePropagation();
+  });
+  // A page that is loaded where a dialog was open: one entry too many.
+  addEventListener("pageshow", () => { if (isHeld() && !dialog?.open) leave(); });
 
   // A page that sends by itself puts the block of a dialog here: {html}.
   document.addEventListener("ks:dialog", (event) => {
@@ -136,6 +191,12 @@
     const { sourceElement: source, sourceEvent: event, target, swap, select, push, replace } = ctx;
     const path = source.getAttribute(`hx-${ctx.request.method.toLowerCase()}`) ?? source.getAttribute("action") ?? ctx.request.action;
     window.htmx.ajax(ctx.request.method, path, { source, event, target, swap, select, push, replace });
+  }
+
+  // The tab of this page is in sight where the tabs scroll sideways.
+  for (const tabs of document.querySelectorAll(".ks-tabs")) {
+    const [around, here] = [tabs, tabs.querySelector("[aria-current]")].map((each) => each?.getBoundingClientRect());
+    if (here && (here.left < around.left || here.right > around.right)) tabs.scrollLeft += here.left - around.left - 12;
   }
 
   // --- menus ---------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@
     form.classList.add("ks-scripted");
     form.classList.toggle("ks-picking", ticked.length > 0 || all);
     const many = all ? Number(form.dataset.total) : ticked.length;
-    count.textContent = many === 1 ? count.dataset.one : count.dataset.many.replace("#", many.toLocaleString());
+    count.textContent = all && !form.dataset.total ? count.dataset.all : many === 1 ? count.dataset.one : count.dataset.many.replace("#", many.toLocaleString());
     const versions = all ? [] : [...new Set(ticked.map((each) => each.dataset.version))].sort((a, b) => a - b);
     for (const each of versions) {
       const chip = document.createElement("span");

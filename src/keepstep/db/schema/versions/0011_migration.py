@@ -6,7 +6,7 @@ Besides the new tables one index, by which a job finds the revisions that it wro
 from alembic import op
 
 revision = "0011_migration"
-down_revision = "0009_jobs"
+down_revision = "0010_store"
 
 STEPS = (
     """

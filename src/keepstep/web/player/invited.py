@@ -14,8 +14,9 @@ from keepstep.queries.invitations import invited_to
 from keepstep.web.deps import ResourcesDep
 from keepstep.web.gate import keep_invitation
 from keepstep.web.pages.route import SEE_OTHER, page_router
+from keepstep.web.player.route import PlayerRoute
 
-router = page_router()
+router = page_router(route_class=PlayerRoute)
 
 
 @router.get("/i/{token}", name="page:invited")

@@ -1,0 +1,62 @@
+"""Which scripts a PDF is written in, and that a character without a font is seen to be there."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from keepstep.interchange.pdf import PdfDocument, PdfLine, PdfSection, _Pdf
+
+SCRIPTS = {
+    "Arabic": "ما اسمك؟ ٣٥ سنة",
+    "Bengali": "আপনার নাম কী?",
+    "Chinese": "您的姓名是什么？请选择",
+    "Chinese, traditional": "您叫什麼名字？請選擇",
+    "Cyrillic": "Как вас зовут? Їжак",
+    "Devanagari": "आपका नाम क्या है? क्षेत्र",
+    "Emoji": "😀👍❤️",
+    "Ethiopic": "ስምህ ማን ነው?",
+    "Georgian": "რა გქვია?",
+    "Greek": "Πώς σας λένε;",
+    "Gujarati": "તમારું નામ શું છે?",
+    "Gurmukhi": "ਤੁਹਾਡਾ ਨਾਮ ਕੀ ਹੈ?",
+    "Hebrew": "מה שמך?",
+    "Japanese": "お名前を教えてください。東京都",
+    "Kannada": "ನಿಮ್ಮ ಹೆಸರೇನು?",
+    "Khmer": "តើអ្នកឈ្មោះអ្វី?",
+    "Korean": "이름이 무엇입니까?",
+    "Lao": "ເຈົ້າຊື່ຫຍັງ",
+    "Malayalam": "നിങ്ങളുടെ പേരെന്താണ്?",
+    "Myanmar": "သင့်နာမည်ဘယ်လိုခေါ်သလဲ",
+    "Oriya": "ଆପଣଙ୍କ ନାମ କ’ଣ?",
+    "Sinhala": "ඔබේ නම කුමක්ද?",
+    "Tamil": "உங்கள் பெயர் என்ன?",
+    "Telugu": "మీ పేరు ఏమిటి?",
+    "Thai": "ชื่อของคุณคืออะไร?",
+    "Vietnamese": "Tên của bạn là gì? Nguyễn",
+}
+
+
+def written(text: str) -> _Pdf:
+    lines = [PdfLine(text, text, (text,))]
+    made = _Pdf(
+        PdfDocument(text, [text], [PdfSection(text, lines)], "en", datetime(2026, 3, 3, tzinfo=UTC), text, "A character is missing.")
+    )
+    made.write()
+    return made
+
+
+def test_every_script_that_is_promised_has_its_font() -> None:
+    made = written(" ".join(SCRIPTS.values()))
+    assert not made._substituted
+    assert bytes(made.output()).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(("text", "fonts"), [("Zoë, Łódź", 2), ("王 and आप", 4)])
+def test_only_the_fonts_that_are_needed_are_opened(text: str, fonts: int) -> None:
+    assert len(written(text).fonts) == fonts
+
+
+def test_a_character_of_no_font_is_named() -> None:
+    made = written("བོད")
+    assert made._substituted
+    assert made._text("བ") == "<U+0F56>"
