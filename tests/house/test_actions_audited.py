@@ -15,6 +15,7 @@ ITS_OWN_RECORD = {
     "save_working_copy": "a part of the actions on runs; the run's row says who and when",
     "version_to_start": "a part of every start: it locks and reads",
     "save_page": "a respondent's save: the run's row says when (semantics 6)",
+    "save_late": "as `save_page`, and what it puts into the archive is a revision",
     "send_passage": "the revision says when and that a respondent did it",
     "append_revision": "a part of the actions on runs; the revision says who and when",
     "store_file": "the file's row says who uploaded it and when",

@@ -57,6 +57,7 @@ def first_step() -> str:
     questions = where.questions(structure.steps[0])
     values = {
         "lang": "en",
+        "version": 1,
         "direction": "ltr",
         "name": "Before your first visit",
         "embedded": False,

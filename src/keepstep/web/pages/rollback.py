@@ -7,8 +7,8 @@ from fastapi import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keepstep.actions.confirm import Confirmable, numbers_in
-from keepstep.actions.publishing import Publishing, report_of_rollback, roll_back
+from keepstep.actions.confirm import numbers_in
+from keepstep.actions.publishing import Publishing, PublishReport, report_of_rollback, roll_back
 from keepstep.core.change_groups import classes_of
 from keepstep.db.transaction import Read, open_read, open_write
 from keepstep.errors import ImpactUnconfirmed, NothingToPublish, Problem, Stale
@@ -54,7 +54,7 @@ async def go_back(request: Request, visitor: CurrentVisitor, resources: Resource
 
 async def _asked(visitor: Visitor, tx: Read, wizard_ref: str, number: int, problem: Problem | None = None) -> dict[str, Any]:
     """`counted` is None where what is live has this very structure."""
-    counted: Confirmable | None = None
+    counted: PublishReport | None = None
     with suppress(NothingToPublish):
         counted = await report_of_rollback(visitor.ctx, tx, wizard_ref, Publishing(rolls_back_to=number))
     state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
