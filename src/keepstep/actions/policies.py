@@ -24,7 +24,7 @@ from keepstep.core.plan_making import made_plan
 from keepstep.core.structure import Structure, dump
 from keepstep.core.ways import Prepared
 from keepstep.db.queue import defer
-from keepstep.db.tables import plans, wizard_runs
+from keepstep.db.tables import migration_jobs, plans, wizard_runs
 from keepstep.db.transaction import Read, Write
 from keepstep.queries.migration_jobs import Job
 from keepstep.queries.migration_ranges import is_one_of
@@ -188,6 +188,8 @@ async def keep_policy(ctx: Context, tx: Write, version: Version, policy: Policie
     expected = {} if policy.tallies is None else policy.tallies.outcomes
     new = NewJob(stored=stored, kind="apply", scope={"unsent": True}, frozen_at=ctx.now, canary="pending", expected=expected)
     job = await store_job(ctx, tx, new)
+    # Respondents go on answering until it is their turn: what no longer fits then finishes where it is, and must not hold up the others.
+    await tx.execute(update(migration_jobs).where(migration_jobs.c.id == job.id).values(conflict_limit=None))
     await audit_job(ctx, tx, "job.started", (job.id, job.origin_wizard_id), plan=stored.id, runs=policy.moving)
     await defer(tx, TASK, {"job_id": job.id})
     return job
