@@ -3,6 +3,7 @@
 Must not know what becomes of a run: that is `moving`.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -69,13 +70,21 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """`ways` and `fresh` by source version: its questions, and the target's questions that none of them leads to."""
+    """`ways` and `fresh` by source version: its questions, and the target's questions that none of them leads to.
+
+    `straight` are those ways on which an answer goes as it is, alone, as (source, target, position); `turning` the others: most questions
+    of most plans go straight, and a job asks for each of them in each run. `requires`: whether the target requires any answer at all.
+    """
 
     plan: Plan
     target: Structure
     structures: Mapping[str, Structure]
     ways: Mapping[str, tuple[Way, ...]]
     fresh: Mapping[str, tuple[OptionSet, ...]]
+    straight: Mapping[str, tuple[tuple[str, str, int], ...]]
+    turning: Mapping[str, tuple[Way, ...]]
+    known: Mapping[str, frozenset[str]]
+    requires: bool
 
     def returned(self, option_set: OptionSet, run: Carried) -> Envelope | None:
         """What an earlier move of this run put into the archive for this very question, where it fits without a parameter."""
@@ -102,7 +111,26 @@ def prepared(plan: Plan, structures: Mapping[str, Structure], target: Structure)
         version_id: tuple(item for item in target.option_sets if holds_answers(item) and item.id not in reached[version_id])
         for version_id in plan.sources
     }
-    return Prepared(plan, target, structures, ways, fresh)
+    straight = {version_id: tuple(_straight(each, plan)) for version_id, each in ways.items()}
+    led = {version_id: {source_id for source_id, *_ in each} for version_id, each in straight.items()}
+    return Prepared(
+        plan,
+        target,
+        structures,
+        ways,
+        fresh,
+        straight=straight,
+        turning={version_id: tuple(way for way in each if way.source.id not in led[version_id]) for version_id, each in ways.items()},
+        known={version_id: frozenset(way.source.id for way in each) for version_id, each in ways.items()},
+        requires=any(item.is_required for item in target.option_sets),
+    )
+
+
+def _straight(ways: tuple[Way, ...], plan: Plan) -> Iterator[tuple[str, str, int]]:
+    leading = Counter(way.target.id for way in ways if way.target is not None)
+    for way in ways:
+        if way.target is not None and way.conversion is None and leading[way.target.id] == 1 and way.target.id not in plan.merges:
+            yield way.source.id, way.target.id, way.position
 
 
 def _ways(routes: Mapping[str, Route], source: Structure, target: Structure) -> Iterator[Way]:
