@@ -10,7 +10,6 @@ from typing import Any, Final, Literal
 from keepstep.core.archive import put
 from keepstep.core.clock import Clock
 from keepstep.core.conversion import NOTHING, Conflict, Converted, Envelope
-from keepstep.core.convert import convert
 from keepstep.core.flow import ASKED, NOT_ASKED, Answers, evaluate, is_answered
 from keepstep.core.merging import Merged, merged_answers
 from keepstep.core.plan import Constant, Default
@@ -135,7 +134,7 @@ class _Move:
         former = way.former(envelope, self.run)
         if former is not None:
             return Converted(former)
-        result = convert(envelope, way.conversion, way.params, clock=self.run.clock)
+        result = way.converted(envelope, self.run.clock)
         if isinstance(result, Conflict) and way.as_legacy and way.conversion.kind == "·" and result.issues:
             flags = [{"code": issue.code, "detail": issue.detail} for issue in result.issues]
             return Converted({**envelope, "flags": flags})

@@ -5,12 +5,12 @@ Must not know what becomes of a run: that is `moving`.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from keepstep.core.archive import envelope_in, origin_of
 from keepstep.core.clock import Clock
-from keepstep.core.conversion import NOTHING, Conversion, Converted, Envelope, Params
+from keepstep.core.conversion import NOTHING, Conflict, Conversion, Converted, Envelope, Params
 from keepstep.core.convert import convert, former_exactly, rule_for
 from keepstep.core.diff import diff
 from keepstep.core.flow import Answers, is_answered
@@ -22,6 +22,9 @@ from keepstep.core.structure import Calculated, OptionSet, Structure
 
 # With one of these a person says what a value becomes; the others only say how it is read or written.
 _TABLES: Final = frozenset({"options", "others", "values", "pick", "derive", "buckets"})
+# An answer to a choice as most are: nothing of its own beside it.
+_ALONE: Final = frozenset({"value", "source"})
+_MOST_REMEMBERED: Final = 5_000
 _MEANING: Final[Mapping[str, str]] = {
     O6.code: "Labels were exchanged between options: say whether the choices keep their meaning, or which option becomes which.",
     Q17.code: "The unit changed: say that the numbers keep their meaning, or let these answers stay or go to the archive.",
@@ -55,6 +58,21 @@ class Way:
     params: Params
     as_legacy: bool = False
     undecided: str = ""
+    remembered: dict[tuple[str, str], Converted | Conflict] = field(default_factory=dict, compare=False, repr=False)
+
+    def converted(self, envelope: Envelope, clock: Clock) -> Converted | Conflict:
+        """As `convert`. What became of an option is remembered: a job asks it of a hundred thousand runs, and there are a dozen."""
+        assert self.conversion is not None
+        value = envelope.get("value")
+        if type(value) is not str or envelope.keys() != _ALONE or not self.conversion.is_timeless:
+            return convert(envelope, self.conversion, self.params, clock=clock)
+        place = (value, str(envelope["source"]))
+        known = self.remembered.get(place)
+        if known is None:
+            known = convert(envelope, self.conversion, self.params, clock=clock)
+            if len(self.remembered) < _MOST_REMEMBERED:
+                self.remembered[place] = known
+        return known
 
     def former(self, envelope: Envelope, run: Carried) -> Envelope | None:
         """The answer that a conversion in the other direction made this one of, where it still fits; else None."""
