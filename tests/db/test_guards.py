@@ -295,3 +295,9 @@ async def test_a_temporary_table_does_not_stand_in_for_a_real_one(engine: AsyncE
             "UPDATE public.wizard_runs SET revision = 2 WHERE id = :run",
             run=world.completed,
         )
+
+
+async def test_a_plan_is_completed_until_it_is_approved_and_never_changed_after(anybody: AsyncEngine, world: World) -> None:
+    for statement in ("UPDATE plans SET content = '{\"other\": 1}'", "UPDATE plans SET approved_at = NULL", "DELETE FROM plans"):
+        with _refused():
+            await _run(anybody, statement)

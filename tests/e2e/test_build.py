@@ -446,7 +446,7 @@ def test_what_was_typed_in_a_question_that_is_gone_brings_it_back(signed_in: Ope
     accessible(page)
     dialog.get_by_role("button", name="Bring it back with my text").dblclick()
     saved(page)
-    expect(page.locator("#live")).to_have_text("Saved: Restore option set “Age”; Change help text of option set “Age”")
+    expect(page.locator("#live")).to_have_text("Saved: Restore question “Age”; Change help text of question “Age”")
     assert made.question("age")["help"] == "In years"
 
 
@@ -462,7 +462,7 @@ def test_the_focus_goes_to_the_neighbour_of_what_went(signed_in: OpenPage, made:
     page.goto(made.path("email"))
     page.get_by_role("button", name="Delete “Email”…").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Delete “Email” anyway").dblclick()
-    expect(page.locator("#live")).to_have_text("Saved: Delete option set “Email”")
+    expect(page.locator("#live")).to_have_text("Saved: Delete question “Email”")
     assert focused(page) == f"{'item' if width == 360 else 'row'}-{made.ids['age']}"
     assert page.evaluate("() => [document.documentElement.scrollHeight - innerHeight, history.state]") == [0, None]
 

@@ -1,5 +1,6 @@
 """Laws of views through a version: nothing is lost, nothing is invented, and the own version is the run itself."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,11 @@ from tests.expression_strategies import values
 from tests.structure_strategies import structures
 
 from keepstep.core.flow import is_answered
+from keepstep.core.moving import decide
+from keepstep.core.plan_making import holds_answers, made_plan
 from keepstep.core.structure import Structure
+from keepstep.core.ways import prepared
+from keepstep.queries.movable import subject_of
 from keepstep.queries.responses import run_json
 from keepstep.queries.runs import RunState, RunWizard
 from keepstep.queries.through import run_through
@@ -104,3 +109,22 @@ def test_a_conflict_always_shows_the_original_and_why(run: RunState, target: Str
             assert response["original"]["response_value"] == plain(run.answers[response["option_set_id"]])
             assert response["conflict"]["code"]
             assert response["conflict"]["detail"]
+
+
+@given(runs(), structures())
+def test_a_view_shows_what_a_move_by_ids_would_make(run: RunState, target: Structure) -> None:
+    """Two readings of the same rules: what is seen through a version is what moving there gives, as far as the run could move."""
+    asks = {each.id for each in run.version.structure.option_sets if holds_answers(each)}
+    run = replace(run, answers={name: envelope for name, envelope in run.answers.items() if name in asks})
+    plan = made_plan({run.version.id: run.version.structure}, "v2", target)
+    ready = prepared(plan.model_copy(update={"on_need": "waive"}), {run.version.id: run.version.structure}, target)
+    moved = decide(subject_of(run), ready).moved
+    if moved is None:
+        return
+    seen = run_through(run, WIZARD, version(target, 2))
+    shown = {each["option_set_id"]: each["response_value"] for each in seen["responses"] if each["state"] != "erased"}
+    assert {name: plain(envelope) for name, envelope in moved.answers.items()} == {
+        name: value for name, value in shown.items() if value is not None
+    }
+    kept = {each["name"]: each["response_value"] for each in seen["archive"] if each["state"] != "erased"}
+    assert kept == {name: plain(entry) for name, entry in moved.archive.items()}

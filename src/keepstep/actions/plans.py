@@ -14,6 +14,7 @@ from keepstep.core.plan_making import made_plan
 from keepstep.db.tables import plans
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import IdConflict, NothingPublished, PlanApproved, PlanInvalid, RequestInvalid, Stale
+from keepstep.queries.drafts import tried_conversions
 from keepstep.queries.plans import StoredPlan, Versions, faults_of, find_plan, get_plan, load_plan, versions_by_id
 from keepstep.queries.versions import Version
 from keepstep.queries.wizards import Wizard, count_runs_by_version, get_wizard
@@ -42,6 +43,8 @@ class MadePlan:
 async def plan_migration(ctx: Context, tx: Write, wizard_ref: str, request: PlanRequest) -> MadePlan:
     """A new plan: every question to the one of the same id, the rest to the archive, and what the request says on top.
 
+    Conversions take up the parameters that were tried when the type was changed.
+
     Raises WizardNotFound, Forbidden, NothingPublished, and RequestInvalid with everything that could not be understood. Faults of
     the plan itself stop nothing yet: `faults_of` lists them.
     """
@@ -49,7 +52,8 @@ async def plan_migration(ctx: Context, tx: Write, wizard_ref: str, request: Plan
     versions = await versions_by_id(tx, wizard.id)
     target = _target(wizard, versions, request.target)
     sources = await _sources(tx, wizard, versions, target, request.source)
-    made = made_plan({version.id: version.structure for version in sources}, target.id, target.structure)
+    tried = await tried_conversions(tx, wizard.id)
+    made = made_plan({version.id: version.structure for version in sources}, target.id, target.structure, tried)
     plan = understood(made, request.said, versions)
     known = None if request.id is None else await find_plan(tx, request.id)
     if known is not None:

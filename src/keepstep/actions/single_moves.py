@@ -37,6 +37,7 @@ from keepstep.errors import (
     RunStays,
     RunTrashed,
 )
+from keepstep.queries.drafts import tried_conversions
 from keepstep.queries.migration_conflicts import open_items
 from keepstep.queries.migration_jobs import Job, load_job
 from keepstep.queries.migration_reports import reasons_json
@@ -124,7 +125,8 @@ async def _considered(ctx: Context, tx: Read, state: RunState, move: SingleMove)
         raise RunTrashed("This run is in the trash; restore it first.")
     versions = await versions_by_id(tx, state.origin_wizard_id)
     target = await _target(tx, state, versions, move.target)
-    plan = understood(made_plan({state.version.id: state.version.structure}, target.id, target.structure), move.said, versions)
+    tried = await tried_conversions(tx, state.origin_wizard_id)
+    plan = understood(made_plan({state.version.id: state.version.structure}, target.id, target.structure, tried), move.said, versions)
     faults = faults_in_plan(plan, structures_in(versions), target.structure, ctx.clock)
     report = MoveReport(state=state, target=target, plan=plan, faults=faults, decision=None, lines=(), confirm=None)
     if faults:

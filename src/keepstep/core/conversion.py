@@ -79,6 +79,15 @@ class Conversion:
         """Whether the target may refuse what the source allows, for two option sets of one type: limits or options differ."""
         return _limits(self.source) != _limits(self.target)
 
+    @cached_property
+    def is_timeless(self) -> bool:
+        """Whether options alone are converted, and to something that is the same at any time: no date may be "not after today"."""
+        return self.source.selection_type in ("single_select", "dropdown") and self.target.selection_type not in (
+            "date",
+            "time",
+            "datetime",
+        )
+
     def needs_met(self, params: Params) -> bool:
         """Whether the parameters that the rule cannot do without are given."""
         return not self.needs or any(all(name in params for name in group) for group in self.needs)

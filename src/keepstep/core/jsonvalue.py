@@ -196,7 +196,11 @@ _PLAIN_TYPES: Final = frozenset({str, int, bool, type(None)})
 
 
 def _normal(value: Any) -> Any:
-    if type(value) in _PLAIN_TYPES:
+    kind = type(value)
+    if kind in _PLAIN_TYPES:
+        return value
+    # Most of what is digested is an answer as it was read: an object of plain members, which is canonical without a copy.
+    if kind is dict and _PLAIN_TYPES.issuperset(map(type, value.values())):
         return value
     if isinstance(value, Decimal):
         number = exact(value)

@@ -3,13 +3,14 @@
 Must not know what becomes of a run: that is `moving`.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from keepstep.core.archive import envelope_in, origin_of
 from keepstep.core.clock import Clock
-from keepstep.core.conversion import NOTHING, Conversion, Converted, Envelope, Params
+from keepstep.core.conversion import NOTHING, Conflict, Conversion, Converted, Envelope, Params
 from keepstep.core.convert import convert, former_exactly, rule_for
 from keepstep.core.diff import diff
 from keepstep.core.flow import Answers, is_answered
@@ -21,6 +22,9 @@ from keepstep.core.structure import Calculated, OptionSet, Structure
 
 # With one of these a person says what a value becomes; the others only say how it is read or written.
 _TABLES: Final = frozenset({"options", "others", "values", "pick", "derive", "buckets"})
+# An answer to a choice as most are: nothing of its own beside it.
+_ALONE: Final = frozenset({"value", "source"})
+_MOST_REMEMBERED: Final = 5_000
 _MEANING: Final[Mapping[str, str]] = {
     O6.code: "Labels were exchanged between options: say whether the choices keep their meaning, or which option becomes which.",
     Q17.code: "The unit changed: say that the numbers keep their meaning, or let these answers stay or go to the archive.",
@@ -54,6 +58,21 @@ class Way:
     params: Params
     as_legacy: bool = False
     undecided: str = ""
+    remembered: dict[tuple[str, str], Converted | Conflict] = field(default_factory=dict, compare=False, repr=False)
+
+    def converted(self, envelope: Envelope, clock: Clock) -> Converted | Conflict:
+        """As `convert`. What became of an option is remembered: a job asks it of a hundred thousand runs, and there are a dozen."""
+        assert self.conversion is not None
+        value = envelope.get("value")
+        if type(value) is not str or envelope.keys() != _ALONE or not self.conversion.is_timeless:
+            return convert(envelope, self.conversion, self.params, clock=clock)
+        place = (value, str(envelope["source"]))
+        known = self.remembered.get(place)
+        if known is None:
+            known = convert(envelope, self.conversion, self.params, clock=clock)
+            if len(self.remembered) < _MOST_REMEMBERED:
+                self.remembered[place] = known
+        return known
 
     def former(self, envelope: Envelope, run: Carried) -> Envelope | None:
         """The answer that a conversion in the other direction made this one of, where it still fits; else None."""
@@ -69,13 +88,21 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """`ways` and `fresh` by source version: its questions, and the target's questions that none of them leads to."""
+    """`ways` and `fresh` by source version: its questions, and the target's questions that none of them leads to.
+
+    `straight` are those ways on which an answer goes as it is, alone, as (source, target, position); `turning` the others: most questions
+    of most plans go straight, and a job asks for each of them in each run. `requires`: whether the target requires any answer at all.
+    """
 
     plan: Plan
     target: Structure
     structures: Mapping[str, Structure]
     ways: Mapping[str, tuple[Way, ...]]
     fresh: Mapping[str, tuple[OptionSet, ...]]
+    straight: Mapping[str, tuple[tuple[str, str, int], ...]]
+    turning: Mapping[str, tuple[Way, ...]]
+    known: Mapping[str, frozenset[str]]
+    requires: bool
 
     def returned(self, option_set: OptionSet, run: Carried) -> Envelope | None:
         """What an earlier move of this run put into the archive for this very question, where it fits without a parameter."""
@@ -102,7 +129,26 @@ def prepared(plan: Plan, structures: Mapping[str, Structure], target: Structure)
         version_id: tuple(item for item in target.option_sets if holds_answers(item) and item.id not in reached[version_id])
         for version_id in plan.sources
     }
-    return Prepared(plan, target, structures, ways, fresh)
+    straight = {version_id: tuple(_straight(each, plan)) for version_id, each in ways.items()}
+    led = {version_id: {source_id for source_id, *_ in each} for version_id, each in straight.items()}
+    return Prepared(
+        plan,
+        target,
+        structures,
+        ways,
+        fresh,
+        straight=straight,
+        turning={version_id: tuple(way for way in each if way.source.id not in led[version_id]) for version_id, each in ways.items()},
+        known={version_id: frozenset(way.source.id for way in each) for version_id, each in ways.items()},
+        requires=any(item.is_required for item in target.option_sets),
+    )
+
+
+def _straight(ways: tuple[Way, ...], plan: Plan) -> Iterator[tuple[str, str, int]]:
+    leading = Counter(way.target.id for way in ways if way.target is not None)
+    for way in ways:
+        if way.target is not None and way.conversion is None and leading[way.target.id] == 1 and way.target.id not in plan.merges:
+            yield way.source.id, way.target.id, way.position
 
 
 def _ways(routes: Mapping[str, Route], source: Structure, target: Structure) -> Iterator[Way]:

@@ -24,19 +24,33 @@ async def write_daily_checkpoint(resources: Resources, actor: Actor, day: date) 
     path = folder / f"{day.isoformat()}.jsonl"
     if path.exists():
         return None
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = folder / f".{secrets.token_hex(8)}.partial"
+    await _write_whole(resources, actor, path, "daily")
+    for old in sorted(folder.glob("????-??-??.jsonl"))[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+async def write_job_checkpoint(resources: Resources, actor: Actor, job_id: str) -> Path:
+    """The file of a migration that is over (semantics 8), beside those of the days. Written anew it is the state of then."""
+    path = resources.settings.home / "checkpoints" / f"job-{job_id}.jsonl"
+    await _write_whole(resources, actor, path, "job")
+    for old in sorted(path.parent.glob("job-*.jsonl"))[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+async def _write_whole(resources: Resources, actor: Actor, path: Path, cause: Cause) -> None:
+    """The file gets its name only when it is whole and durable."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
         with partial.open("xb") as file:
-            await write_checkpoint(resources, actor, file, "daily")
+            await write_checkpoint(resources, actor, file, cause)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    for old in sorted(folder.glob("????-??-??.jsonl"))[:-KEPT]:
-        old.unlink(missing_ok=True)
-    return path
 
 
 async def write_checkpoint(resources: Resources, actor: Actor, file: BinaryIO, cause: Cause) -> Checkpoint:

@@ -24,6 +24,7 @@ from keepstep.core.permissions import Actor
 from keepstep.db.queue import defer
 from keepstep.db.transaction import open_read, open_write
 from keepstep.errors import Busy, DatabaseUnavailable, JobNotFound
+from keepstep.jobs.checkpoints import write_job_checkpoint
 from keepstep.queries.migration_jobs import Job, load_job
 
 SHARE: Final = 30.0
@@ -174,7 +175,9 @@ class _Hand:
             return "busy"
         if step == "finish":
             async with open_write(self.resources.engine) as tx:
-                await finish_job(self.context(), tx, await task_of(tx, self.job))
+                done = await finish_job(self.context(), tx, await task_of(tx, self.job))
                 self.pace.reached("finishing")
             self.pace.reached("finished")
+            if done.kind != "preview":
+                await write_job_checkpoint(self.resources, self.actor, done.id)
         return "over"

@@ -221,9 +221,11 @@ def _holds(what: Holding) -> ColumnElement[bool]:
 
 
 def _found(search: Search) -> ColumnElement[bool]:
-    """In an answer or an archived one, in the name of who answered, or in the run's id."""
+    """In an answer or an archived one, in the name of who answered, or in the run's id, which is also told as its reference."""
     own, path = wizard_runs.c, cast(search.path, JSONPATH)
+    by_reference = [] if search.id_end is None else [cast(own.id, Text).endswith(search.id_end)]
     return or_(
+        *by_reference,
         func.jsonb_path_exists(_ANSWERS, path),
         func.jsonb_path_exists(run_revisions.c.archive, path),
         own.respondent.icontains(search.words, autoescape=True),

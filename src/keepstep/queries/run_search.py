@@ -11,6 +11,7 @@ from typing import Final
 
 from keepstep.core.conversion import Derived
 from keepstep.core.readings import number_in, plain_decimal
+from keepstep.core.reference import end_of_id
 from keepstep.core.structure import Structure, choices_of
 from keepstep.core.text import texts_of
 
@@ -20,10 +21,13 @@ MOST_LABELS: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """`path` holds for a document (`answers` or `archive` of a run) in which the words stand."""
+    """`path` holds for a document (`answers` or `archive` of a run) in which the words stand. `id_end`: how the id of a run ends
+    whose reference the words are.
+    """
 
     words: str
     path: str
+    id_end: str | None = None
 
 
 def search_of(words: str, structures: Sequence[Structure]) -> Search | None:
@@ -31,7 +35,7 @@ def search_of(words: str, structures: Sequence[Structure]) -> Search | None:
     plain = words.strip()
     if not plain:
         return None
-    return Search(plain, f"$ ? ({' || '.join(_tests(plain, structures))})")
+    return Search(plain, f"$ ? ({' || '.join(_tests(plain, structures))})", end_of_id(plain))
 
 
 def _tests(words: str, structures: Sequence[Structure]) -> Iterator[str]:

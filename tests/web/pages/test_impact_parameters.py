@@ -103,6 +103,18 @@ async def test_what_was_tried_is_kept_with_the_change_and_proposed_to_a_plan(
     assert again.text(".ks-outcomes") == "1 answer converts"
 
 
+async def test_a_plan_that_is_made_after_publishing_takes_up_what_was_tried(editor_browser: Browser, survey: WebSurvey) -> None:
+    await survey.answer(favorite_color="blue")
+    page = await changed(editor_browser, survey, survey.color, {"selection_type": "integer"})
+    page = await tried(editor_browser, page, {"p-values-value-0": "7", "p-values-value-1": "8"})
+    await editor_browser.press(page, "Change “Favorite Color”")
+    assert (await survey.publish()).status_code == 201
+    made = await survey.send("POST", f"{survey.url}/plans", json={})
+    assert made.status_code == 201, made.text
+    (line,) = [line for line in made.json()["mapping"] if line["option_set_id"] == survey.color]
+    assert line["route"]["params"] == {"values": {"blue": 7, "red": 8}}
+
+
 async def test_what_respondents_wrote_is_not_kept_outside_of_their_runs(
     editor_browser: Browser, resources: Resources, survey: WebSurvey
 ) -> None:

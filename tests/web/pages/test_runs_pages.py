@@ -1,7 +1,7 @@
 """The table of runs: what it shows, which runs its filters hold, acts on many at once, columns, saved views; and who may do what."""
 
 from collections.abc import Awaitable, Callable
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -13,6 +13,7 @@ from tests.runs_kit import names_in, post, runs_path, table_of, two_versions
 from tests.web_kit import WebSurvey
 
 from keepstep.config import Resources
+from keepstep.core.reference import reference_of
 
 SignedIn = Callable[..., Awaitable[Browser]]
 Survey = tuple[WebSurvey, dict[str, str]]
@@ -204,6 +205,20 @@ async def test_a_search_looks_at_so_many_runs_at_a_time_and_goes_on_where_it_sto
     zoe = await opened(admin_browser, survey, "?q=zoe")
     assert (names_in(zoe), "1 run found here" in zoe.text("#shown")) == (["Zoe"], True)
     assert zoe.link("Look through older runs")
+
+
+async def test_a_run_is_found_by_the_reference_that_its_respondent_was_told(admin_browser: Browser, survey: Survey) -> None:
+    run = survey[1]["zoe"]
+    for said in (reference_of(run), reference_of(run).lower().replace("-", " "), reference_of(run).replace("0", "o").replace("1", "l")):
+        assert names_in(await opened(admin_browser, survey, f"?{urlencode({'q': said})}")) == ["Zoe"]
+    assert reference_of(run) in (await opened(admin_browser, survey, f"/{run}")).answer.text
+
+
+async def test_all_runs_that_match_are_exported_without_ticking_any(admin_browser: Browser, survey: Survey) -> None:
+    link = (await opened(admin_browser, survey, "?version=1")).link("Export…")
+    dialog = await admin_browser.open(link)
+    assert dialog.text("#dialog-title") == "Export 2 runs"
+    assert "Export…" not in (await opened(admin_browser, survey, "?q=nobody")).answer.text
 
 
 # --- columns and views -------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from fastapi import Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from keepstep.core.reference import reference_of
 from keepstep.core.structure import ID_PATTERN
 from keepstep.db.transaction import Read
 from keepstep.errors import RunNotFound
@@ -88,6 +89,7 @@ async def framed(visitor: Visitor, tx: Read, shown: RunPage) -> dict[str, Any]:
     return await frame_values(tx, wizard, draft) | {
         "run": state,
         "name": run_name(state.id),
+        "reference": reference_of(state.id),
         "current": shown.of.active_number,
         "may_edit": may_edit,
         "can_edit": may_edit and state.status == "completed" and state.erased_at is None and state.trashed_at is None,

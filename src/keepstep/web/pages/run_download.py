@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keepstep.actions.run_document import run_document
+from keepstep.core.reference import reference_of
 from keepstep.interchange.pdf import PdfDocument, PdfLine, PdfSection, pdf
 from keepstep.queries.responses import archive_of, responses_of
 from keepstep.queries.run_history import tombstones_of_run
@@ -74,7 +75,14 @@ def _document(shown: RunPage, _: _Words, erasures: int) -> PdfDocument:
     at = moment(state.completed_at or state.updated_at)
     about = [f"{shown.wizard.name} · v{state.version.number} · {_(STATUS_WORDS[state.status])} · {at} · {language_name(state.language)}"]
     about += [state.respondent] if state.respondent else []
-    about.append(_("Revision %(revision)s · run %(id)s", revision=state.head_revision, id=state.id))
+    about.append(
+        _(
+            "Revision %(revision)s · reference %(reference)s · run %(id)s",
+            revision=state.head_revision,
+            reference=reference_of(state.id),
+            id=state.id,
+        )
+    )
     about += [_("Digest %(digest)s", digest=state.digest.hex())] if state.digest else []
     about += [_("Answers were erased from this run.")] if erasures else []
     return PdfDocument(
