@@ -95,11 +95,18 @@ def _open(job_id: str, *more: ColumnElement[bool]) -> Select[Any]:
 
 
 async def open_items(
-    tx: Read, job_id: str, *, limit: int, after: Sequence[str] | None = None, run_id: str | None = None
+    tx: Read,
+    job_id: str,
+    *,
+    limit: int,
+    after: Sequence[str] | None = None,
+    run_id: str | None = None,
+    outcomes: Sequence[str] = OPEN,
 ) -> Sequence[OpenItem]:
     """In the order of runs; `after` is (run id, option set id) of the last one seen."""
     more = [] if after is None else [tuple_(_OWN.run_id, _OWN.option_set_id) > tuple_(*after)]
     more += [] if run_id is None else [_OWN.run_id == run_id]
+    more += [] if outcomes is OPEN else [_OWN.outcome.in_(outcomes)]
     rows = await tx.rows(_open(job_id, *more).order_by(_OWN.run_id, _OWN.option_set_id).limit(limit))
     names = OpenItem.__dataclass_fields__
     return [OpenItem(**{name: getattr(row, name) for name in names}) for row in rows]
@@ -110,9 +117,18 @@ async def count_open(tx: Read, job_id: str) -> int:
     return int(await tx.scalar(select(func.count()).select_from(_open(job_id).subquery())))
 
 
-async def list_conflicts(tx: Read, job: Job, *, limit: int, after: Sequence[str] | None = None) -> Sequence[Conflict]:
+async def count_open_by_outcome(tx: Read, job_id: str) -> Mapping[str, int]:
+    """The same, by outcome."""
+    waiting = _open(job_id).subquery()
+    rows = await tx.rows(select(waiting.c.outcome, func.count().label("reasons")).group_by(waiting.c.outcome))
+    return {row.outcome: int(row.reasons) for row in rows}
+
+
+async def list_conflicts(
+    tx: Read, job: Job, *, limit: int, after: Sequence[str] | None = None, run_id: str | None = None, outcomes: Sequence[str] = OPEN
+) -> Sequence[Conflict]:
     """A page of the work list. Four statements, and the plan and its versions once for a process."""
-    items = await open_items(tx, job.id, limit=limit, after=after)
+    items = await open_items(tx, job.id, limit=limit, after=after, run_id=run_id, outcomes=outcomes)
     if not items:
         return ()
     rows = await tx.rows(runs_with_heads(wizard_runs).where(among(sorted({item.run_id for item in items}))))

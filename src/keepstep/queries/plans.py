@@ -1,7 +1,7 @@
 """Plans of migrations as they are stored, made ready for runs, and held to what is stored. Reads only."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -65,12 +65,22 @@ async def find_plan(tx: Read, plan_id: str, *, locked: bool = False) -> StoredPl
     return None if row is None else _plan_of_row(row)
 
 
-async def list_plans(tx: Read, wizard_id: str, *, limit: int, before: str | None = None) -> Sequence[StoredPlan]:
-    """The plans of a wizard, the newest first."""
+async def list_plans(
+    tx: Read, wizard_id: str, *, limit: int, before: str | None = None, only_open: bool = False
+) -> Sequence[StoredPlan]:
+    """The plans of a wizard, the newest first; with `only_open` those that nobody has approved."""
     statement = select(plans).where(plans.c.origin_wizard_id == wizard_id)
+    if only_open:
+        statement = statement.where(plans.c.approved_at.is_(None))
     if before is not None:
         statement = statement.where(plans.c.id < before)
     return [_plan_of_row(row) for row in await tx.rows(statement.order_by(plans.c.id.desc()).limit(limit))]
+
+
+async def plans_by_id(tx: Read, plan_ids: Collection[str]) -> Mapping[str, StoredPlan]:
+    """These plans, in one query."""
+    rows = await tx.rows(select(plans).where(plans.c.id.in_(sorted(set(plan_ids))))) if plan_ids else ()
+    return {row.id: _plan_of_row(row) for row in rows}
 
 
 def _plan_of_row(row: Row[Any]) -> StoredPlan:
