@@ -21,7 +21,7 @@ from keepstep.core.validate import MAX_VALUES
 from keepstep.db.tables import migration_items, migration_jobs, migration_resolutions
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import ConflictNotFound, ResolutionInvalid, RunErased, RunStays, RunTrashed
-from keepstep.queries.migration_conflicts import RESOLVED, Conflict, OpenItem, conflict_ids, conflict_of, count_open, open_items
+from keepstep.queries.migration_conflicts import RESOLVED, Among, Conflict, OpenItem, conflict_ids, conflict_of, count_open, open_items
 from keepstep.queries.migration_jobs import Job, get_job, load_job
 from keepstep.queries.plans import load_plan, prepared_plan
 from keepstep.queries.runs import RunState, load_run
@@ -55,7 +55,7 @@ async def resolve_conflict(ctx: Context, tx: Write, job_id: str, conflict_id: st
     job = await get_job(tx, ctx.actor, job_id, "edit")
     run_id, option_set_id = conflict_ids(conflict_id)
     state = _resolvable(await load_run(tx, run_id, locked=True))
-    items = await open_items(tx, job_id, limit=MAX_VALUES, run_id=run_id)
+    items = await open_items(tx, job_id, limit=MAX_VALUES, which=Among(run_id=run_id))
     item = next((each for each in items if each.option_set_id == option_set_id), None)
     if item is None:
         raise ConflictNotFound("This conflict is resolved already, or was none of this job.")
@@ -71,7 +71,7 @@ async def resolve_conflict(ctx: Context, tx: Write, job_id: str, conflict_id: st
         await _keep(ctx, tx, job, item, (resolution.choice, envelope))
         state = await _moved_if_settled(ctx, tx, job, [each for each in items if not each.moved])
     await _close_job(ctx, tx, job)
-    left = await open_items(tx, job_id, limit=MAX_VALUES, run_id=run_id)
+    left = await open_items(tx, job_id, limit=MAX_VALUES, which=Among(run_id=run_id))
     return Resolved(state, state.version.id != conflict.state.version.id, len(left), await count_open(tx, job_id))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, tuple_
 
 from keepstep.core.migration_counts import OPEN
 from keepstep.core.moving import Reason, decide
@@ -71,6 +71,21 @@ class Conflict:
         return self.state.archive.get(name, found) if self.item.moved else found
 
 
+@dataclass(frozen=True, slots=True)
+class Among:
+    """Which of a job's open items: of one run, of some outcomes."""
+
+    run_id: str | None = None
+    outcomes: Sequence[str] = OPEN
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        of_run = [] if self.run_id is None else [_OWN.run_id == self.run_id]
+        return of_run + ([] if self.outcomes is OPEN else [_OWN.outcome.in_(self.outcomes)])
+
+
+ANY: Final = Among()
+
+
 def conflict_ids(conflict_id: str) -> tuple[str, str]:
     """Run and option set of a conflict's id. Raises ConflictNotFound."""
     run_id, _, option_set_id = conflict_id.partition(":")
@@ -94,19 +109,10 @@ def _open(job_id: str, *more: ColumnElement[bool]) -> Select[Any]:
     return select(*columns).select_from(joined).where(*conditions, *more)
 
 
-async def open_items(
-    tx: Read,
-    job_id: str,
-    *,
-    limit: int,
-    after: Sequence[str] | None = None,
-    run_id: str | None = None,
-    outcomes: Sequence[str] = OPEN,
-) -> Sequence[OpenItem]:
+async def open_items(tx: Read, job_id: str, *, limit: int, after: Sequence[str] | None = None, which: Among = ANY) -> Sequence[OpenItem]:
     """In the order of runs; `after` is (run id, option set id) of the last one seen."""
-    more = [] if after is None else [tuple_(_OWN.run_id, _OWN.option_set_id) > tuple_(*after)]
-    more += [] if run_id is None else [_OWN.run_id == run_id]
-    more += [] if outcomes is OPEN else [_OWN.outcome.in_(outcomes)]
+    more = [] if after is None else [tuple_(_OWN.run_id, _OWN.option_set_id) > tuple_(*(literal(each, _OWN.run_id.type) for each in after))]
+    more += which.conditions()
     rows = await tx.rows(_open(job_id, *more).order_by(_OWN.run_id, _OWN.option_set_id).limit(limit))
     names = OpenItem.__dataclass_fields__
     return [OpenItem(**{name: getattr(row, name) for name in names}) for row in rows]
@@ -124,11 +130,9 @@ async def count_open_by_outcome(tx: Read, job_id: str) -> Mapping[str, int]:
     return {row.outcome: int(row.reasons) for row in rows}
 
 
-async def list_conflicts(
-    tx: Read, job: Job, *, limit: int, after: Sequence[str] | None = None, run_id: str | None = None, outcomes: Sequence[str] = OPEN
-) -> Sequence[Conflict]:
+async def list_conflicts(tx: Read, job: Job, *, limit: int, after: Sequence[str] | None = None, which: Among = ANY) -> Sequence[Conflict]:
     """A page of the work list. Four statements, and the plan and its versions once for a process."""
-    items = await open_items(tx, job.id, limit=limit, after=after, run_id=run_id, outcomes=outcomes)
+    items = await open_items(tx, job.id, limit=limit, after=after, which=which)
     if not items:
         return ()
     rows = await tx.rows(runs_with_heads(wizard_runs).where(among(sorted({item.run_id for item in items}))))

@@ -65,9 +65,7 @@ async def find_plan(tx: Read, plan_id: str, *, locked: bool = False) -> StoredPl
     return None if row is None else _plan_of_row(row)
 
 
-async def list_plans(
-    tx: Read, wizard_id: str, *, limit: int, before: str | None = None, only_open: bool = False
-) -> Sequence[StoredPlan]:
+async def list_plans(tx: Read, wizard_id: str, *, limit: int, before: str | None = None, only_open: bool = False) -> Sequence[StoredPlan]:
     """The plans of a wizard, the newest first; with `only_open` those that nobody has approved."""
     statement = select(plans).where(plans.c.origin_wizard_id == wizard_id)
     if only_open:

@@ -28,6 +28,7 @@ ICONS: Final[Mapping[str, str]] = {
     "next": "chevron-right",
     "previous": "chevron-left",
     "open": "chevron-down",
+    "pause": "player-pause",
     "preview": "eye",
     "publish": "rocket",
     "redo": "arrow-forward-up",

@@ -66,6 +66,8 @@ LABELS: Final[Mapping[str, str]] = {
     "zone": message("Time zone"),
 }
 _ROWS: Final = 50
+# Of a table that a form sends, whoever showed it: a plan's tables have a row for everything that is stored.
+MOST_ROWS: Final = 1_000
 _BUCKETS: Final = 4
 _TEXTS: Final = ("delimiter", "epoch", "file_as", "link_prefix", "local_time", "pattern", "pick", "region", "unit", "zone")
 _CHECKS: Final = ("accept_loss", "rescale")
@@ -88,14 +90,15 @@ _YES_NO: Final = (("true", message("Yes")), ("false", message("No")))
 # --- shown ---------------------------------------------------------------------------------------------------------
 
 
-def groups_of(conversion: Conversion, params: Params, distinct: Sequence[Distinct]) -> list[Group]:
-    """The form with these parameters in it; tables have a row for each real stored value that could need one."""
+def groups_of(conversion: Conversion, params: Params, distinct: Sequence[Distinct], *, rows: int = _ROWS) -> list[Group]:
+    """The form with these parameters in it; tables have a row for each real stored value that could need one, `rows` at most."""
     needed = {name for group in conversion.needs for name in group}
-    found = (Group(name, LABELS[name], name in needed, tuple(_inputs(name, conversion, params, distinct))) for name in conversion.accepts)
+    about = (conversion, params, distinct, rows)
+    found = (Group(name, LABELS[name], name in needed, tuple(_inputs(name, *about))) for name in conversion.accepts)
     return [group for group in found if group.inputs]
 
 
-def _inputs(name: str, conversion: Conversion, params: Params, distinct: Sequence[Distinct]) -> Iterator[Input]:
+def _inputs(name: str, conversion: Conversion, params: Params, distinct: Sequence[Distinct], rows: int) -> Iterator[Input]:
     given = params.get(name)
     if name in _TEXTS:
         choices = _CHOICES[name]() if name in _CHOICES else ()
@@ -109,7 +112,8 @@ def _inputs(name: str, conversion: Conversion, params: Params, distinct: Sequenc
     elif name == "derive":
         yield from _derive_inputs(conversion, given if isinstance(given, Mapping) else {})
     else:
-        yield from _table(name, conversion, given if isinstance(given, Mapping) else {}, distinct)
+        keys = _keys(name, conversion, distinct)[:rows]
+        yield from _table(name, conversion, given if isinstance(given, Mapping) else {}, keys)
 
 
 def _pair_inputs(name: str, given: Mapping[str, Any]) -> Iterator[Input]:
@@ -120,9 +124,9 @@ def _pair_inputs(name: str, given: Mapping[str, Any]) -> Iterator[Input]:
         yield Input(f"p-{name}-{member}", label, shown)
 
 
-def _table(name: str, conversion: Conversion, given: Mapping[str, Any], distinct: Sequence[Distinct]) -> Iterator[Input]:
+def _table(name: str, conversion: Conversion, given: Mapping[str, Any], keys: Sequence[tuple[str, str]]) -> Iterator[Input]:
     choices = _results(name, conversion)
-    for number, (key, label) in enumerate(_keys(name, conversion, distinct)[:_ROWS]):
+    for number, (key, label) in enumerate(keys):
         value = given.get(key)
         shown = ("true" if value else "false") if isinstance(value, bool) else to_text(value) or ""
         yield Input(f"p-{name}-value-{number}", label, shown, choices, key=key)
@@ -216,7 +220,7 @@ def _number(text: str) -> Any:
 
 
 def _rows(name: str, given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for number in range(_ROWS):
+    for number in range(MOST_ROWS):
         key, text = given.get(f"p-{name}-key-{number}"), given.get(f"p-{name}-value-{number}", "")
         if key and text.strip():
             yield key, text.strip()
