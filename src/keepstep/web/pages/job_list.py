@@ -82,10 +82,10 @@ def item_of(conflict: Conflict) -> Item:
     language, default = state.language, state.version.structure.default_language
     label = "" if source is None else without_pipes(text_in(source.name, language, default)) or source.key
     value = "" if source is None else display(conflict.envelope, source, language, default)
-    return Item(conflict, label, value, *_control(place, language, default))
+    return Item(conflict, label, value, *control_of(place, language, default))
 
 
-def _control(place: OptionSet | None, language: str, default: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+def control_of(place: OptionSet | None, language: str, default: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     if place is None or place.selection_type not in _IN_A_ROW:
         return "", ()
     if place.selection_type == "boolean":

@@ -9,6 +9,7 @@ from fastapi import Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from keepstep.actions.single_moves import last_move
 from keepstep.core.reference import reference_of
 from keepstep.core.structure import ID_PATTERN
 from keepstep.db.transaction import Read
@@ -132,6 +133,7 @@ async def run(
         "tombstones": _named(await tombstones_of_run(tx, run_id), shown.questions, state),
         "events": await _events(tx, run_id),
         "done": request.query_params.get("done", ""),
+        "can_move_back": shown.state.trashed_at is None and shown.state.erased_at is None and await last_move(tx, shown.state) is not None,
     }
     return page(request, "runs/run.html", block="run", **values)
 
