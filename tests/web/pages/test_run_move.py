@@ -62,7 +62,7 @@ async def test_what_does_not_convert_is_decided_in_the_dialog_before_it_moves(ad
     age, color = (next(q["id"] for q in bench.structure["steps"][0]["option_sets"] if q["key"] == key) for key in ("age", "color"))
     decided = {f"r-{age}": "value", f"q-{age}": "30", f"r-{color}": "archive"}
     shown = Page(await admin_browser.press(dialog, "Show what that makes of the run", decided))
-    assert any(each.startswith("Age about <b>thirty</b> Age 30") for each in line_texts(shown)), line_texts(shown)
+    assert any(each.startswith("Age about <b>thirty</b> Age to the archive 30") for each in line_texts(shown)), line_texts(shown)
     answer = await admin_browser.press(shown, "Move to v2", decided)
     assert answer.status_code == 303, answer.text[-2000:]
     assert (await bench.on_versions())[2] == 1

@@ -53,6 +53,8 @@ class JobLine:
     job: Job
     plan: StoredPlan
     number: int | None
+    sources: Sequence[Version]
+    target: Version
     progress: Progress
     by: str | None
 
@@ -80,12 +82,11 @@ async def _listed(visitor: Visitor, tx: Read, wizard: Wizard, listing: Listing, 
     shown, following = listing.page(found, _PAGE, position=lambda job: [job.id])
     waiting = await list_plans(tx, wizard.id, limit=_MOST_OPEN, only_open=True) if cursor is None else ()
     versions = await versions_by_id(tx, wizard.id)
-    lines = await _lines(tx, wizard.id, shown)
+    lines = await _lines(tx, wizard.id, shown, versions)
     return await framed(visitor, tx, wizard) | {
         "versions": await _versions(tx, wizard, versions),
-        "version_of": versions,
         "lines": lines,
-        "plans": waiting,
+        "plans": [(plan, _sources(plan, versions), versions[plan.plan.target]) for plan in waiting],
         "numbers": await numbers_of_plans(tx, wizard.id, [plan.id for plan in waiting]),
         "following": following,
     }
@@ -97,12 +98,21 @@ async def _versions(tx: Read, wizard: Wizard, versions: Versions) -> list[Versio
     return sorted(found, key=lambda each: -each.version.number)
 
 
-async def _lines(tx: Read, wizard_id: str, jobs: Sequence[Job]) -> list[JobLine]:
+def _sources(plan: StoredPlan, versions: Versions) -> list[Version]:
+    return sorted((versions[each] for each in plan.plan.sources if each in versions), key=lambda version: version.number)
+
+
+async def _lines(tx: Read, wizard_id: str, jobs: Sequence[Job], versions: Versions) -> list[JobLine]:
     stored = await plans_by_id(tx, {job.plan_id for job in jobs})
     numbers = await numbers_of_plans(tx, wizard_id, stored.keys())
     progress = await progress_of_each(tx, jobs)
     names = await names_of(tx, {job.created_by for job in jobs})
-    return [JobLine(job, stored[job.plan_id], numbers.get(job.plan_id), progress[job.id], names.get(job.created_by or "")) for job in jobs]
+    lines = []
+    for job in jobs:
+        plan, by = stored[job.plan_id], names.get(job.created_by or "")
+        ends = (_sources(plan, versions), versions[plan.plan.target])
+        lines.append(JobLine(job, plan, numbers.get(job.plan_id), *ends, progress[job.id], by))
+    return lines
 
 
 # --- a new plan ------------------------------------------------------------------------------------------------------

@@ -1,14 +1,16 @@
 """A plan of a migration on its bench: groups with counts, the mapping question by question, samples side by side, and the way to move."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlencode
 
 from fastapi import Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from keepstep.actions.migration_jobs import confirm_token
+from keepstep.core.issue import Issue
 from keepstep.core.selection import display
 from keepstep.core.structure import ID_PATTERN, OptionSet, Structure
 from keepstep.core.text import text_in, without_pipes
@@ -24,7 +26,7 @@ from keepstep.queries.wizards import Wizard, get_wizard
 from keepstep.web.pages.migration_frame import framed
 from keepstep.web.pages.migration_words import group_cards, outcome_words
 from keepstep.web.pages.plan_cards import Card, card_of
-from keepstep.web.pages.plan_lines import MappingLine, faults_by_place, lines_of, meetings, new_questions, targets_of
+from keepstep.web.pages.plan_lines import MappingLine, Meeting, NewQuestion, faults_by_place, lines_of, meetings, new_questions, targets_of
 from keepstep.web.pages.route import page_router
 from keepstep.web.problems import status_of
 from keepstep.web.questions.situation import Situation
@@ -138,19 +140,22 @@ async def _values(visitor: Visitor, tx: Read, shown: _Shown, opened: tuple[str, 
     cards = [line for line in lines if line.key in wanted or line in asking[:_OPENED]]
     names = await names_of(tx, {stored.created_by, stored.approved_by})
     structure = shown.target.structure
+    wording = _wording(structure)
+    fresh, meeting = new_questions(stored.plan, versions, faults, report), meetings(stored.plan, versions, faults)
+    others = [("fill", each) for each in fresh] + [("merge", each) for each in meeting]
     return await framed(visitor, tx, shown.wizard) | {
         "stored": stored,
         "number": (await numbers_of_plans(tx, shown.wizard.id, [stored.id])).get(stored.id),
         "sources": sorted((versions[each] for each in stored.plan.sources if each in versions), key=lambda each: each.number),
         "target": shown.target,
-        **_wording(structure),
+        **wording,
         "faults": found,
-        "general": faults.general,
+        "said": list(_said(faults.general, cards, [line for line in lines if line not in cards], others, wording["label"])),
         "cards": await _cards(visitor, tx, shown.wizard.id, cards, typed),
         "rows": [line for line in lines if line not in cards],
-        "fresh": new_questions(stored.plan, versions, faults, report),
+        "fresh": fresh,
         "filling": _filling(shown, opened[1], typed),
-        "meetings": meetings(stored.plan, versions, faults),
+        "meetings": meeting,
         "places": list(targets_of(structure)),
         "preview": shown.preview,
         "counting": await progress_of(tx, shown.preview) if shown.preview is not None and shown.preview.is_active else None,
@@ -163,6 +168,25 @@ async def _values(visitor: Visitor, tx: Read, shown: _Shown, opened: tuple[str, 
         "by": names,
         "edited": opened[0],
     }
+
+
+def _said(
+    general: Sequence[Issue],
+    cards: Sequence[MappingLine],
+    rows: Sequence[MappingLine],
+    others: Sequence[tuple[str, NewQuestion | Meeting]],
+    label: Callable[[OptionSet], str],
+) -> Iterator[tuple[tuple[str, str], str, str]]:
+    """Every fault as (question, sentence), the place on the page, and the query that opens it first."""
+    for fault in general:
+        yield ("", fault.detail), "", ""
+    for line in (*cards, *rows):
+        query = "" if line in cards else f"?{urlencode({'edit': line.key})}"
+        for fault in line.faults:
+            yield (label(line.source), fault.detail), f"#line-{line.key}", query
+    for kind, each in others:
+        for fault in each.faults:
+            yield (label(each.option_set), fault.detail), f"#{kind}-{each.option_set.id}", ""
 
 
 def _token(visitor: Visitor, shown: _Shown) -> str | None:

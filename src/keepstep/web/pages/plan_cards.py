@@ -20,7 +20,7 @@ from keepstep.core.structure import CHOICE_TYPES
 from keepstep.web.pages.impact_parameters import MOST_ROWS, Group, Input, groups_of, params_in
 from keepstep.web.pages.plan_lines import MappingLine
 
-_SHOWN: Final = 20
+_SHOWN: Final = 10
 _UNUSED: Final = 50
 
 
