@@ -4,6 +4,7 @@ Run by `make pictures`. Draws everything by seed, so that a picture changes when
 """
 
 import random
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -92,6 +93,35 @@ class Story:
         )
         self.send("POST", f"/api/v1/option-sets/{self.ids['favorite-color']}/options/orange/retire")
 
+    def changed_again(self) -> None:
+        """The draft goes live without an option that many chose, and the old number of the fax becomes a telephone number."""
+        color, fax = self.ids["favorite-color"], self.ids["fax-number"]
+        self.send("DELETE", f"/api/v1/option-sets/{color}/options/orange")
+        self.send("PATCH", f"/api/v1/option-sets/{fax}", selection_type="phone")
+        self.publish("Several colors, and a phone number")
+
+
+def _planning(page: Page) -> None:
+    page.get_by_role("button", name="Show what would happen").click()
+    page.get_by_label("Orange", exact=True).first.select_option("red")
+    page.get_by_role("button", name="Save and count again: Favorite Color").first.click()
+    page.get_by_role("heading", name="Samples").wait_for()
+
+
+def _moving(page: Page) -> None:
+    """The plan of the picture before, with the runs that lack a telephone number moved without it."""
+    page.get_by_role("link", name="Migration 1", exact=True).click()
+    page.get_by_label("Moves without it").check()
+    page.get_by_role("button", name="Save and count again", exact=True).click()
+    page.get_by_role("button", name=re.compile("^Approve and move")).click()
+    page.get_by_text(re.compile("^Completed")).first.wait_for(timeout=120_000)
+
+
+def _moving_one(page: Page) -> None:
+    page.locator("table.ks-runs tbody th a").first.click()
+    page.get_by_role("link", name="Move to the latest version…").click()
+    page.get_by_role("dialog").wait_for()
+
 
 def _deleting(page: Page) -> None:
     page.get_by_role("button", name="Delete “Email”").first.click()
@@ -110,6 +140,16 @@ def shots(story: Story) -> tuple[_Shot, ...]:
         ("review", 1280, "light", "/wizards/customer-survey/review", None),
         ("versions", 1280, "light", "/wizards/customer-survey/versions?from=1&to=3", None),
         ("preview", 1280, "light", "/wizards/customer-survey/preview", None),
+    )
+
+
+def shots_of_migrations() -> tuple[_Shot, ...]:
+    """As `shots`, of the same survey one version later; each goes on from the one before."""
+    bench = "/wizards/customer-survey/migrations"
+    return (
+        ("run-move", 1280, "light", "/wizards/customer-survey/runs?version=3&status=completed", _moving_one),
+        ("migration-bench", 1280, "light", bench, _planning),
+        ("migration-result", 1280, "light", bench, _moving),
     )
 
 
@@ -143,6 +183,9 @@ def main() -> None:
             story.told()
             browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
             for shot in shots(story):
+                taken(browser, server.address, shot)
+            story.changed_again()
+            for shot in shots_of_migrations():
                 taken(browser, server.address, shot)
             browser.close()
 
