@@ -136,7 +136,8 @@ async def test_the_bench_costs_the_same_for_few_and_for_many_questions_and_runs(
         questions = [question(f"q{number}") for number in range(many)]
         bench = await Bench.of(Desk(resources.engine, minute=[-500]), resources, *questions)
         await bench.answer(many * 2, lambda n: {"q0": f"text {n}"})
-        await bench.publish(changed(bench.structure, **{each["key"]: {"selection_type": "integer"} for each in questions}))
+        retyped: dict[str, Any] = {each["key"]: {"selection_type": "integer"} for each in questions}
+        await bench.publish(changed(bench.structure, **retyped))
         plan = await new_plan(admin_browser, bench)
         path = plan.answer.url.path
         await admin_browser.open(path)

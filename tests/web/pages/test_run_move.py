@@ -49,7 +49,7 @@ async def test_one_run_moves_and_goes_back_to_the_same_bytes(admin_browser: Brow
     moved = await admin_browser.open(answer.headers["Location"])
     assert "The run has moved." in moved.text("#notices")
     assert "Fax" in moved.text(".ks-archive")
-    back = await admin_browser.open(moved.tree.select("a[href$=move-back]")[0]["href"])
+    back = await admin_browser.open(str(moved.tree.select("a[href$=move-back]")[0]["href"]))
     gone = await admin_browser.press(back, "Move back")
     assert gone.status_code == 303, gone.text[-2000:]
     assert (await bench.heads())[bench.runs[0]][:3] == before[:3]
