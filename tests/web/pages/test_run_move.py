@@ -58,7 +58,7 @@ async def test_one_run_moves_and_goes_back_to_the_same_bytes(admin_browser: Brow
 async def test_what_does_not_convert_is_decided_in_the_dialog_before_it_moves(admin_browser: Browser, bench: Bench) -> None:
     dialog = await admin_browser.open(path(bench, 6, "/migrate"))
     assert "Move to v2" not in dialog.text(".ks-dialog-foot")
-    assert dialog.text("h2") == "To decide"
+    assert dialog.text(".ks-part > h2") == "To decide"
     age, color = (next(q["id"] for q in bench.structure["steps"][0]["option_sets"] if q["key"] == key) for key in ("age", "color"))
     decided = {f"r-{age}": "value", f"q-{age}": "30", f"r-{color}": "archive"}
     shown = Page(await admin_browser.press(dialog, "Show what that makes of the run", decided))

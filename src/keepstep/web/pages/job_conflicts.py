@@ -83,7 +83,8 @@ async def resolve(request: Request, visitor: CurrentVisitor, wizard_ref: str, jo
     ref, next_id = wizard.slug or wizard.id, following[0].id if following else ""
     path = path_to(request, "job", wizard_ref=ref, job_id=job_id)
     done = "moved" if resolved.moved else "stays" if resolution.choice == "stay" else "decided"
-    anchor = f"#c-{next_id}" if next_id else "#worklist"
+    # A browser that is sent to a place on the page gives the focus to nothing else; what has it is scrolled to anyway.
+    anchor = "" if next_id else "#worklist"
     return see_other(request, f"{path}?done={done}&focus={next_id}{anchor}")
 
 
