@@ -18,7 +18,7 @@ from keepstep.cli.exits import problems_end_the_command
 from keepstep.cli.filestore import KEEPS_VERSIONS
 from keepstep.cli.logs import log_to_stderr
 from keepstep.cli.opening import database_of, resources_over
-from keepstep.config import DEFAULTS, Settings, secret_of, settings_from
+from keepstep.config import Settings, secret_of, settings_from
 from keepstep.db.engine import open_engine
 from keepstep.db.transaction import open_read
 from keepstep.db.upgrade import check, upgrade
@@ -50,13 +50,16 @@ def serve(
     # uvicorn ends by sending itself the signal that stopped it. Left alone, SIGTERM would then end the process before it
     # has stopped its database.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    # Links that people are given lead to where it listens, unless the operator names the address that they use.
+    if port and not os.environ.get("KEEPSTEP_BASE_URL"):
+        os.environ["KEEPSTEP_BASE_URL"] = _address(host, port)
     with problems_end_the_command():
         settings = settings_from(os.environ)
         with database_of(settings) as url:
             if settings.bucket is not None:
                 asyncio.run(_warned_of_files(settings))
             if asyncio.run(_upgraded(url)):
-                say_how_to_set_up(settings, host, port)
+                say_how_to_set_up(settings)
             with worker_beside() if worker else nullcontext():
                 uvicorn.run(
                     "keepstep.cli.serving:served",
@@ -110,10 +113,14 @@ async def _upgraded(url: str) -> bool:
         await engine.dispose()
 
 
-def say_how_to_set_up(settings: Settings, host: str, port: int) -> None:
+def say_how_to_set_up(settings: Settings) -> None:
     """The address of the set-up page, on the terminal alone: whoever has it makes the first admin."""
-    # The default base URL names no port of anybody's choice.
-    is_default = settings.base_url == DEFAULTS["KEEPSTEP_BASE_URL"]
-    base = f"http://{f'[{host}]' if ':' in host else host}:{port}" if is_default else settings.base_url
     print("\nNobody has an account yet. Make the first one here; the address works until then:", file=sys.stderr)
-    print(f"\n    {base}/setup?token={setup_token(secret_of(settings))}\n", file=sys.stderr, flush=True)
+    print(f"\n    {settings.base_url}/setup?token={setup_token(secret_of(settings))}\n", file=sys.stderr, flush=True)
+
+
+def _address(host: str, port: int) -> str:
+    """Where somebody on this machine reaches what listens there."""
+    everywhere = host in ("0.0.0.0", "::")  # noqa: S104 - compared, not listened on
+    named = LOOPBACK if everywhere else f"[{host}]" if ":" in host else host
+    return f"http://{named}:{port}"

@@ -89,6 +89,15 @@ async def test_through_another_version_nothing_is_stored(admin_browser: Browser,
     assert await stored(resources, survey[1]["john"]) == before
 
 
+async def test_where_an_option_has_another_label_now_the_one_that_was_chosen_stands_beside_it(admin_browser: Browser, survey: Survey) -> None:
+    kit = survey[0]
+    await confirmed(kit, "PATCH", f"/api/v1/option-sets/{kit.color}/options/blue", json={"label": "Navy", "meaning": "same"})
+    assert (await kit.publish()).status_code == 201
+    page = await admin_browser.open(path(survey, rest="?through=3"))
+    assert lines_of(page)["Favorite Color"][0] == "Navy As answered: Blue"
+    assert lines_of(await admin_browser.open(path(survey)))["Favorite Color"][0] == "Blue"
+
+
 async def test_page_and_api_tell_the_same_states(admin_browser: Browser, survey: Survey) -> None:
     for rest in ("", "?through=2"):
         page = await admin_browser.open(path(survey, rest=rest))

@@ -84,9 +84,10 @@ def sections_of(state: RunState, responses: Sequence[Mapping[str, Any]], structu
 
 
 def _line(response: Mapping[str, Any], option_set: OptionSet, step: Step, of: tuple[RunState, Structure, Situation]) -> Line:
-    state, _, situation = of
+    situation = of[2]
     envelope = response["response_value"]
-    original, conflict = response.get("original"), response.get("conflict")
+    conflict = response.get("conflict")
+    text = _statement(option_set, situation) if isinstance(option_set, Statement) else shown_answer(envelope, option_set, situation)
     value = (envelope or {}).get("value")
     reason = response.get("reason", {})
     return Line(
@@ -95,13 +96,13 @@ def _line(response: Mapping[str, Any], option_set: OptionSet, step: Step, of: tu
         key=option_set.key,
         kind=option_set.selection_type,
         state="waived" if reason.get("kind") == "waived" else response["state"],
-        text=_statement(option_set, situation) if isinstance(option_set, Statement) else shown_answer(envelope, option_set, situation),
+        text=text,
         parts=_parts(value, option_set, situation),
         reasons=tuple(_reasons(reason, option_set, step, of)),
         flags=tuple(response["flags"]),
         files=tuple(each for each in value if isinstance(each, dict) and "file_id" in each) if isinstance(value, list) else (),
         source=str(response.get("source") or ""),
-        original=None if original is None else _as_it_was(state, option_set.id, original, situation),
+        original=_as_it_was(response, option_set, text, of),
         conflict=None if conflict is None else str(conflict["detail"]),
         kept=response["state"] == "answered" and not response["asked"],
         hidden=option_set.hidden,
@@ -119,9 +120,18 @@ def _parts(value: Any, option_set: OptionSet, situation: Situation) -> tuple[str
     return tuple(shown_answer({"value": [each]}, option_set, situation) for each in value)
 
 
-def _as_it_was(state: RunState, option_set_id: str, original: Mapping[str, Any], situation: Situation) -> str:
-    own = state.version.structure.option_set_by_id.get(option_set_id)
-    return str(original["display"]) if own is None else shown_answer(original["response_value"], own, situation)
+def _as_it_was(response: Mapping[str, Any], option_set: OptionSet, text: str, of: tuple[RunState, Structure, Situation]) -> str | None:
+    """What was answered, in the words of the run's own version, where this version shows it in others: converted, or under
+    another label.
+    """
+    state, _, situation = of
+    original, own = response.get("original"), state.version.structure.option_set_by_id.get(option_set.id)
+    if original is not None:
+        return str(original["display"]) if own is None else shown_answer(original["response_value"], own, situation)
+    if own is None or own == option_set or response["response_value"] is None:
+        return None
+    words = shown_answer(response["response_value"], own, situation)
+    return None if words == text else words
 
 
 # --- why not asked -------------------------------------------------------------------------------------------------
@@ -147,8 +157,10 @@ def _reasons(reason: Mapping[str, Any], option_set: OptionSet, step: Step, of: t
         yield Said(message("The whole step is asked only if %(condition)s."), {"condition": condition_words(step.visible_if, structure)})
     for name in reason.get("by", ())[:4]:
         own = state.version.structure.option_set_by_id.get(name)
+        here = structure.option_set_by_id.get(name)
         if own is not None:
-            yield _it_was(state, own, situation)
+            # In the words of the condition, unless the answer is one of another type.
+            yield _it_was(state, here if here is not None and here.selection_type == own.selection_type else own, situation)
 
 
 def _it_was(state: RunState, option_set: OptionSet, situation: Situation) -> Said:
