@@ -89,7 +89,7 @@ async def test_through_another_version_nothing_is_stored(admin_browser: Browser,
     assert await stored(resources, survey[1]["john"]) == before
 
 
-async def test_where_an_option_has_another_label_now_the_one_that_was_chosen_stands_beside_it(admin_browser: Browser, survey: Survey) -> None:
+async def test_where_an_option_has_another_label_now_the_former_one_stands_beside_it(admin_browser: Browser, survey: Survey) -> None:
     kit = survey[0]
     await confirmed(kit, "PATCH", f"/api/v1/option-sets/{kit.color}/options/blue", json={"label": "Navy", "meaning": "same"})
     assert (await kit.publish()).status_code == 201
