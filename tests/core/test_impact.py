@@ -144,6 +144,23 @@ def test_a_new_required_question_counts_the_runs_that_lack_it() -> None:
 # --- counting ------------------------------------------------------------------------------------------------------
 
 
+def test_a_stored_value_that_does_not_convert_makes_a_harmless_change_of_type_one_that_needs_a_look() -> None:
+    stored = counts({COLOR: [tally("blue", 3), tally("never-an-option", 2)]}, runs=5)
+    shown = report(changing(COLOR, selection_type="multiple_select"), stored)
+    assert classes(shown) == [("Q10", "safe", "convertible")]
+    assert shown.changes[0].preview is not None
+    assert shown.changes[0].preview.conflicts == 2
+
+
+def test_going_back_to_the_type_that_every_answer_was_given_in_is_safe_here() -> None:
+    first = survey()
+    live = apply(Draft(first), changing(COLOR, selection_type="multiple_select")).draft.structure
+    stored = replace(counts({COLOR: [tally("blue", 3)]}, runs=3), versions={1: first})
+    back = report_on(diff(live, first), stored, old=live, new=first, clock=CLOCK)
+    (retyped,) = [each for each in back.changes if each.preview is not None]
+    assert (retyped.rule.severity, retyped.effective) == ("convertible", "safe")
+
+
 def test_what_nobody_answered_is_safe_here() -> None:
     shown = report(e.DeleteOptionSet(option_set_id=EMAIL), counts(runs=5))
     assert classes(shown) == [("Q4", "lossy", "safe")]

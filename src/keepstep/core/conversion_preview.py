@@ -12,18 +12,31 @@ from keepstep.core.clock import Clock
 from keepstep.core.conversion import NOTHING, Conflict, Conversion, Converted, Params
 from keepstep.core.convert import convert
 from keepstep.core.jsonvalue import canonical_bytes
+from keepstep.core.severity import BY_CONVERSION, SEVERITIES, Severity
 
 Distinct = tuple[Any, str | None, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`shown`: what becomes of the first values, in their order. `converted` and `conflicts` count answers, over all values."""
+    """`shown`: what becomes of the first values, in their order. `converted` and `conflicts` count answers, over all values.
+
+    `kinds`: those of the conversions that the stored answers take, one or several; none where none is stored.
+    """
 
     conversion: Conversion
     shown: tuple[Converted | Conflict, ...]
     converted: int
     conflicts: int
+    kinds: frozenset[str] = frozenset()
+
+    @property
+    def severity(self) -> Severity | None:
+        """The class by what is really stored: a value that does not convert is a failure of the rule, however harmless that is in
+        general, and answers that need no conversion are safe. None where none is stored.
+        """
+        found = max((BY_CONVERSION[kind] for kind in self.kinds), key=SEVERITIES.index, default=None)
+        return "convertible" if found == "safe" and self.conflicts else found
 
     def to_json(self) -> dict[str, Any]:
         """`{rule, kind, needs, converted, conflicts}`, which holds no answer. `rule` is null where no conversion exists."""
@@ -53,7 +66,7 @@ def preview_of(distinct: Sequence[Distinct], conversion: Conversion, params: Par
             converted += count
         else:
             conflicts += count
-    return Preview(conversion, tuple(kept), converted, conflicts)
+    return Preview(conversion, tuple(kept), converted, conflicts, frozenset({conversion.kind} if distinct else ()))
 
 
 def preview_by_lots(
@@ -73,7 +86,7 @@ def preview_by_lots(
             if key not in kept or isinstance(result, Conflict):
                 kept[key] = result
     results = tuple(kept[canonical_bytes(value), other] for value, other, _ in distinct[:shown])
-    return Preview(conversion, results, converted, conflicts)
+    return Preview(conversion, results, converted, conflicts, frozenset(own.kind for values, own in lots if values))
 
 
 def _outcome(result: Converted | Conflict) -> dict[str, Any]:

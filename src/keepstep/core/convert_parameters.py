@@ -92,9 +92,17 @@ _BY_WRITTEN_TEXT: Final = frozenset({"options", "values"})
 
 def lasting(conversion: Conversion, params: Params) -> dict[str, Any]:
     """The parameters without what respondents wrote: these may be kept outside of their runs, in a log that nothing is erased from."""
-    named_by_code = conversion.source.selection_type in (*CHOICE_TYPES, "boolean")
-    dropped = {"others"} if named_by_code else {"others", *_BY_WRITTEN_TEXT}
-    return {name: value for name, value in params.items() if name not in dropped}
+    source = conversion.source
+    codes = {"true", "false"} if source.selection_type == "boolean" else set()
+    if source.selection_type in CHOICE_TYPES:
+        codes = {option.value for option in choices_of(source)}
+    kept = {name: value for name, value in params.items() if name not in {"others", *_BY_WRITTEN_TEXT}}
+    for name in sorted(_BY_WRITTEN_TEXT & params.keys()):
+        # A stored value that never was an option of the question is a text of somebody's, too.
+        by_code = {code: value for code, value in params[name].items() if code in codes}
+        if by_code:
+            kept[name] = by_code
+    return kept
 
 
 # --- faults ----------------------------------------------------------------------------------------------------------

@@ -181,10 +181,11 @@ class _Stored:
 
 def _reported(change: Change, impact: Impact, structures: tuple[Structure, Structure], stored: _Stored) -> Reported:
     rule = rule_of(change, *structures)
-    effective: Severity = "safe" if impact.is_nothing else rule.severity
+    preview = _preview(change, impact, structures, stored) if isinstance(change, c.TypeChanged) else None
+    by_values = None if preview is None else preview.severity
+    effective: Severity = "safe" if impact.is_nothing else by_values or rule.severity
     back = stored.answers_that_come_back(change, structures[1])
     meaning = coming_back(back) if back else _meaning(change, impact, rule)
-    preview = _preview(change, impact, structures, stored) if isinstance(change, c.TypeChanged) else None
     return Reported(change, rule, effective, impact, sentence_of(change, *structures), meaning, preview)
 
 

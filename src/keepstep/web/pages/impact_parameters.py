@@ -140,8 +140,17 @@ def _keys(name: str, conversion: Conversion, distinct: Sequence[Distinct]) -> li
     if source.selection_type == "boolean":
         return list(_YES_NO)
     if source.selection_type in CHOICE_TYPES:
-        return _options(source, conversion.language)
+        options = _options(source, conversion.language)
+        codes = {code for code, _ in options}
+        # Imported answers may hold what never was an option: it comes first, since it is what waits for somebody to say.
+        strange = [(code, code) for code in _codes_in(distinct) if code not in codes] if name == "options" else []
+        return strange + options
     return [(text, text) for text in dict.fromkeys(to_text(value) or "" for value, _, _ in distinct) if text]
+
+
+def _codes_in(distinct: Sequence[Distinct]) -> Iterator[str]:
+    chosen = (code for value, _, _ in distinct for code in (value if isinstance(value, list) else [value]))
+    return iter(dict.fromkeys(code for code in chosen if isinstance(code, str)))
 
 
 def _results(name: str, conversion: Conversion) -> Choices:
