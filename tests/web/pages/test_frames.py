@@ -33,7 +33,7 @@ def planted(app: FastAPI) -> None:
 
     @router.get("/planted-dialog", name="page:planted")
     async def dialog(request: Request, _visitor: CurrentVisitor) -> Response:
-        return rendered(request, DIALOG, back="/")
+        return rendered(request, DIALOG, back="/", layout="shell.html")
 
     # Before the page of that name.
     app.router.routes[:0] = router.routes

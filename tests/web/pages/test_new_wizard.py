@@ -130,7 +130,7 @@ async def test_an_export_is_read_back_and_needs_no_receipt(editor_browser: Brows
         ("form.xlsx", workbook({"survey": [["type", "name", "label"], ["begin group", "a", "A"]]}), "sheet 'survey', row 2"),
         ("plan.pdf", b"%PDF-1.4", "plan.pdf is a PDF document"),
         ("x.json", b'{"a": 1}', "no Keepstep wizard"),
-        ("x.json", dump_bytes({"keepstep": "wizard", "structure": {"name": "x", "steps": [{"id": "1"}]}}), "/steps/0/id"),
+        ("x.json", dump_bytes({"keepstep": "wizard", "structure": {"name": "x", "steps": [{"id": "1"}]}}), "Step 1, id"),
         ("empty.csv", b"", "empty.csv is empty"),
     ],
 )
