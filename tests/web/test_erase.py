@@ -29,8 +29,8 @@ async def started(client: httpx.AsyncClient, wizard_id: str, *, complete: bool =
     return str(answer.json()["id"])
 
 
-async def erased(client: httpx.AsyncClient, run_id: str, *names: str, **query: Any) -> httpx.Response:
-    body: dict[str, Any] = REASON | ({"option_sets": list(names)} if names else {})
+async def erased(client: httpx.AsyncClient, run_id: str, *names: str, reason: str = "", **query: Any) -> httpx.Response:
+    body: dict[str, Any] = ({"reason": reason} if reason else REASON) | ({"option_sets": list(names)} if names else {})
     return await client.post(f"/api/v1/runs/{run_id}/erase", json=body, params=query)
 
 
@@ -169,6 +169,32 @@ async def test_a_request_that_does_not_say_why_or_what_erases_nothing(
     assert refused.status_code in {400, 422}
     assert pointer is None or pointer in {error["pointer"] for error in refused.json()["errors"]}
     assert (await admin.get(f"/api/v1/runs/{run_id}")).json() == before
+
+
+@pytest.mark.parametrize(
+    ("reason", "names", "code"),
+    [
+        ("asked by letter JOHN@example.com", [], "names-respondent"),
+        ("asked by letter john@example.com", ["full-name"], "names-respondent"),
+        ("John  Doe wrote to us", [], "holds-answer"),
+        ("john doe wrote to us", ["full-name"], "holds-answer"),
+    ],
+)
+async def test_a_reason_that_holds_what_goes_or_the_respondent_erases_nothing(
+    admin: httpx.AsyncClient, survey: str, reason: str, names: list[str], code: str
+) -> None:
+    run_id = await started(admin, survey)
+    for dry_run in (True, False):
+        refused = await erased(admin, run_id, *names, reason=reason, dry_run=dry_run)
+        assert refused.status_code == 422, refused.text
+        assert [(error["pointer"], error["code"]) for error in refused.json()["errors"]] == [("/reason", code)]
+    assert "John" in (await admin.get(f"/api/v1/runs/{run_id}")).text
+
+
+async def test_a_reason_may_hold_an_answer_that_stays(admin: httpx.AsyncClient, survey: str) -> None:
+    run_id = await started(admin, survey)
+    body = {"reason": "John Doe did not want to be asked this", "option_sets": ["favorite-color"]}
+    assert (await admin.post(f"/api/v1/runs/{run_id}/erase", json=body)).status_code == 200
 
 
 async def test_a_run_that_is_not_there_is_said_so(admin: httpx.AsyncClient, survey: str) -> None:

@@ -5,13 +5,13 @@ Never a side effect of anything else. What goes is listed first; a tombstone sta
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import delete, select
 
 from keepstep.actions.context import Context
 from keepstep.actions.files import remove_unnamed
-from keepstep.core.jsonvalue import unstorable_text
+from keepstep.actions.reasons import require_nameless, require_reason
 from keepstep.core.permissions import require
 from keepstep.core.text import text_in
 from keepstep.core.validate import find_option_set
@@ -23,15 +23,17 @@ from keepstep.errors import RequestInvalid, RunErased
 from keepstep.queries.files import named_files
 from keepstep.queries.runs import RunState, load_run
 
-MAX_REASON: Final = 2_000
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasureRequest:
-    """What to erase. `option_sets`: ids, keys or names of archive entries; None erases every answer of the run."""
+    """What to erase. `option_sets`: ids, keys or names of archive entries; None erases every answer of the run.
+
+    `by_rule`: the reason is the sentence of a rule that nobody wrote about this run.
+    """
 
     reason: str
     option_sets: Sequence[str] | None = None
+    by_rule: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,6 @@ async def _erasable(ctx: Context, state: RunState, request: ErasureRequest) -> R
     return state
 
 
-def require_reason(reason: str) -> None:
-    """Raises RequestInvalid for one that cannot be kept for ever."""
-    if not reason.strip() or len(reason) > MAX_REASON or unstorable_text(reason):
-        detail = f"Say why, in at most {MAX_REASON:,} characters: the reason stays on record."
-        raise RequestInvalid(detail, errors=[{"pointer": "/reason", "code": "reason", "detail": detail}])
-
-
 # --- what goes -----------------------------------------------------------------------------------------------------
 
 
@@ -107,12 +102,14 @@ async def _going_from(tx: Read, state: RunState, request: ErasureRequest) -> tup
     working = state.answers if state.is_working_copy else {}
     stored = {name for row in rows for name in (*row.answers, *row.archive)} | set(working)
     names = None if request.option_sets is None else _names(state, stored, request.option_sets)
+    if not request.by_rule:
+        await require_nameless(tx, state, request.reason, names)
     taken = {row.revision: [*_going(row.answers, names), *_going(row.archive, names)] for row in rows}
     named = _file_ids([*(row.answers for row in rows), *(row.archive for row in rows), working], names)
     kept = await tx.rows(select(files.c.id, files.c.sha256).where(files.c.run_id == state.id))
     return names, Erasure(
         run_id=state.id,
-        labels={name: _label(state, name) for name in _going(dict.fromkeys(sorted(stored)), names)},
+        labels={name: _label(state, name) for name in _going(dict.fromkeys(_in_order(state, stored)), names)},
         revisions=[revision for revision, gone in taken.items() if gone],
         answers=sum(map(len, taken.values())),
         saved=len(_going(working, names)),
@@ -138,6 +135,12 @@ def _names(state: RunState, stored: Collection[str], wanted: Sequence[str]) -> l
 
 def _going(envelopes: Mapping[str, Any], names: Sequence[str] | None) -> list[str]:
     return [name for name in envelopes if names is None or name in names]
+
+
+def _in_order(state: RunState, stored: Collection[str]) -> list[str]:
+    """As the run's version asks them, then what has no place in it."""
+    place = {option_set.id: index for index, option_set in enumerate(state.version.structure.option_sets)}
+    return sorted(stored, key=lambda name: (place.get(name, len(place)), name))
 
 
 def _label(state: RunState, name: str) -> str:

@@ -123,5 +123,6 @@ async def _went(ctx: Context, tx: Write, wizard_id: str, what: tuple[Retention, 
     if rule.then == "trash":
         await set_trashed(ctx, tx, wizard_id, due, "run.trashed")
         return ()
-    request = ErasureRequest(reason=f"Retention rule of the wizard: {rule.days} days after {rule.after.replace('_', ' ')}.")
+    reason = f"Retention rule of the wizard: {rule.days} days after {rule.after.replace('_', ' ')}."
+    request = ErasureRequest(reason=reason, by_rule=True)
     return [await erase_run(ctx, tx, run_id, request) for run_id in due]

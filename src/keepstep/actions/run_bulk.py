@@ -11,7 +11,8 @@ from sqlalchemy import func, select, text, update
 
 from keepstep.actions.audit import run_event
 from keepstep.actions.context import Context
-from keepstep.actions.erasure import Erasure, ErasureRequest, erase_run, require_reason
+from keepstep.actions.erasure import Erasure, ErasureRequest, erase_run
+from keepstep.actions.reasons import require_reason
 from keepstep.core.permissions import Permission, require
 from keepstep.core.tokens import sign, verified
 from keepstep.db.audit import append_events

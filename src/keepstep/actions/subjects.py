@@ -4,7 +4,6 @@ Every run goes through the door of actions/erasure.py and leaves its tombstone. 
 trail, not the reason, not the confirm token.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -14,8 +13,9 @@ from sqlalchemy import delete, select
 
 from keepstep.actions.audit import event_of
 from keepstep.actions.context import Context
-from keepstep.actions.erasure import Erasure, ErasureRequest, erase_run, require_reason
+from keepstep.actions.erasure import Erasure, ErasureRequest, erase_run
 from keepstep.actions.files import remove_unnamed
+from keepstep.actions.reasons import require_no_respondent, require_reason
 from keepstep.core.jsonvalue import canonical_bytes, unstorable_text
 from keepstep.core.permissions import require
 from keepstep.core.tokens import sign, verified
@@ -135,13 +135,7 @@ async def erase_subject(ctx: Context, tx: Write, wanted: SubjectErasure) -> Subj
 def _require_nameless_reason(wanted: SubjectErasure) -> None:
     """The reason stays on record for ever, so the name must not stand in it. Raises RequestInvalid."""
     require_reason(wanted.reason)
-    if not wanted.respondent.strip():
-        return
-    name = re.escape(wanted.respondent.strip().casefold())
-    # As a word of its own: somebody may be called by a number, or by one letter.
-    if re.search(rf"(?<!\w){name}(?!\w)", wanted.reason.casefold()):
-        detail = "The reason stays on record for ever, so it must not name the respondent."
-        raise RequestInvalid(detail, errors=[{"pointer": "/reason", "code": "names-respondent", "detail": detail}])
+    require_no_respondent(wanted.reason, wanted.respondent)
 
 
 async def _lock(tx: Write, respondent: str) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import text
-from tests.history_kit import Statements
+from tests.history_kit import Statements, squeezed
 from tests.pages_kit import Browser, Page
 from tests.runs_kit import confirmed, lines_of, post, runs_path, send_step, two_versions
 from tests.web.conftest import new_id
-from tests.web_kit import WebSurvey
+from tests.web_kit import WebSurvey, web_survey
 
 from keepstep.config import Resources
 
@@ -305,6 +305,34 @@ async def test_an_erasure_lists_what_goes_and_leaves_a_tombstone(
     ]
     assert [each for each in texts if "jon@example.com" in each or "john@example.com" in each] == []
     assert (await admin.get("/api/v1/verify")).json()["findings"] == []
+
+
+async def test_a_reason_that_holds_what_goes_is_refused_beside_its_field(admin_browser: Browser, survey: Survey) -> None:
+    dialog = await admin_browser.open(path(survey, rest=f"/erase?name={survey[0].email}"))
+    reason = "asked by letter john@example.com"
+    refused = Page(await admin_browser.press(dialog, "Erase the answers to 1 question", {"reason": reason}))
+    assert refused.answer.status_code == 422
+    assert refused.text("#reason-error").endswith("the answer to “Email”.")
+    assert refused.one("#reason")["value"] == reason
+    assert lines_of(await admin_browser.open(path(survey)))["Email"][0] == "john@example.com"
+
+
+async def test_an_erasure_lists_questions_in_their_order_and_ticks_the_personal_ones_on_request(
+    admin_browser: Browser, editor: httpx.AsyncClient
+) -> None:
+    survey = await web_survey(editor)
+    # Marked only later: a mark of any version counts.
+    run_id = await survey.answer(full_name="John Doe", email="john@example.com", favorite_color="blue")
+    await survey.send("PATCH", f"/api/v1/option-sets/{survey.email}", json={"personal_data": True})
+    assert (await survey.publish()).status_code == 201
+    address = f"/wizards/customer-survey/runs/{run_id}/erase"
+    dialog = await admin_browser.open(address)
+    labels = [squeezed(each) for each in dialog.tree.select("#some label")]
+    assert labels == ["Full Name", "Email personal data", "Favorite Color"]
+    assert dialog.text("#some button[name=tick]") == "Tick the 1 that is personal data"
+    ticked = await admin_browser.open(f"{address}?tick=personal")
+    assert [each["value"] for each in ticked.tree.select("#some input[checked]")] == [survey.email]
+    assert ticked.text(".ks-going").startswith("1 stored answer")
 
 
 async def test_an_answer_that_came_after_the_list_was_shown_is_not_erased_unseen(admin_browser: Browser, survey: Survey) -> None:

@@ -158,7 +158,9 @@ async def test_erasing_many_lists_what_goes_and_leaves_tombstones_that_verify_ac
     assert "5 stored answers, in 2 revisions" in dialog.text(".ks-going")
     refused = Page(await post_dialog(admin_browser, dialog, version="1", reason=" "))
     assert refused.answer.status_code == 422
-    assert (await post_dialog(admin_browser, refused, version="1", reason="asked by the person")).status_code == 303
+    named = Page(await post_dialog(admin_browser, refused, version="1", reason="John Doe wrote"))
+    assert "the answer to “Full Name”" in named.text("#reason-error")
+    assert (await post_dialog(admin_browser, named, version="1", reason="asked by the person")).status_code == 303
     rows = table_of(await opened(admin_browser, survey, "?version=1"))
     assert {(row["Full Name"], row["Favorite Color"]) for row in rows} == {("erased", "erased")}
     assert names_in(await opened(admin_browser, survey, "?q=John")) == []

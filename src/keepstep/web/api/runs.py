@@ -8,7 +8,8 @@ from fastapi import Path, Query, Request
 from pydantic import Field, PlainValidator, ValidationError, WithJsonSchema
 from starlette.responses import Response
 
-from keepstep.actions.erasure import MAX_REASON, ErasureRequest, erase_run, preview_erasure, remove_contents
+from keepstep.actions.erasure import ErasureRequest, erase_run, preview_erasure, remove_contents
+from keepstep.actions.reasons import MAX_REASON
 from keepstep.actions.runs import (
     RunRequest,
     Saved,

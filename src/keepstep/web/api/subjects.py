@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.responses import StreamingResponse
 
 from keepstep.actions.context import Context
-from keepstep.actions.erasure import MAX_REASON
+from keepstep.actions.reasons import MAX_REASON
 from keepstep.actions.subject_export import FILENAME
 from keepstep.actions.subjects import SubjectErasure, list_subject
 from keepstep.config import Resources

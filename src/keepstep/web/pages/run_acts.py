@@ -6,14 +6,17 @@ from fastapi import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keepstep.actions.erasure import MAX_REASON, Erasure, ErasureRequest, erase_run, preview_erasure, remove_contents
+from keepstep.actions.erasure import Erasure, ErasureRequest, erase_run, preview_erasure, remove_contents
+from keepstep.actions.reasons import MAX_REASON
 from keepstep.actions.runs import restore_revision, trash_run, untrash_run
 from keepstep.core.permissions import require
+from keepstep.core.personal import personal_option_sets
 from keepstep.core.tokens import sign, verified
 from keepstep.db.transaction import Read, open_read, open_write
 from keepstep.errors import ImpactUnconfirmed, Problem, RequestInvalid, Stale
 from keepstep.queries.runs import get_run_at
 from keepstep.web.deps import ResourcesDep
+from keepstep.web.forms import by_field
 from keepstep.web.pages.route import fields_of, page_router, see_other
 from keepstep.web.pages.run import RunId, RunPage, run_page
 from keepstep.web.pages.run_view import differences
@@ -108,9 +111,15 @@ async def restore(
 
 @router.get("/wizards/{wizard_ref}/runs/{run_id}/erase", name="page:run-erase")
 async def ask_erase(request: Request, visitor: CurrentVisitor, tx: PageRead, wizard_ref: str, run_id: RunId) -> Response:
-    """Everything that would go, and what stays. Single answers can be chosen."""
+    """Everything that would go, and what stays. Single answers can be chosen: some by `name`, or by `tick=personal` those marked so."""
     shown = await run_page(visitor, tx, wizard_ref, run_id)
-    return await _erase_dialog(request, visitor, tx, shown, request.query_params.getlist("name"))
+    ticks = request.query_params.get("tick") == "personal"
+    names = sorted(_personal(shown)) if ticks else request.query_params.getlist("name")
+    return await _erase_dialog(request, visitor, tx, shown, names)
+
+
+def _personal(shown: RunPage) -> frozenset[str]:
+    return personal_option_sets(version.structure for version in shown.versions)
 
 
 async def _erase_dialog(
@@ -131,9 +140,11 @@ async def _erase_dialog(
         shown,
         problem,
         every=every,
+        personal=_personal(shown) & set(every.labels),
         going=going,
         names=some,
         reason=reason,
+        refused=by_field(problem).get("reason", "") if problem else "",
         most=MAX_REASON,
         token=_token(visitor, going),
         path=path_to(request, "run-erase", wizard_ref=shown.ref, run_id=shown.state.id),

@@ -9,8 +9,9 @@ from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keepstep.actions.erasure import MAX_REASON, remove_contents
+from keepstep.actions.erasure import remove_contents
 from keepstep.actions.exports import ExportRequest, export_runs, left_out_without_personal_data
+from keepstep.actions.reasons import MAX_REASON
 from keepstep.actions.run_bulk import MOST_AT_ONCE, Deed, Selection, erase_runs, preview_bulk, trash_runs, untrash_runs
 from keepstep.config import Resources
 from keepstep.db.transaction import Read, open_read, open_write
@@ -22,6 +23,7 @@ from keepstep.queries.versions import versions_of
 from keepstep.queries.wizards import Wizard, get_wizard, is_id
 from keepstep.web.api.exports import Streamed, all_pieces
 from keepstep.web.deps import ResourcesDep
+from keepstep.web.forms import by_field
 from keepstep.web.pages.route import page_router, see_other
 from keepstep.web.pages.runs import WORDS, runs_path
 from keepstep.web.pages.runs_asked import Table, asked_in
@@ -100,6 +102,7 @@ async def _dialog(
         back=runs_path(request, wizard, picked.table.asked.query()),
         problem=problem,
         reason=reason,
+        refused=by_field(problem).get("reason", "") if problem else "",
         most=MAX_REASON,
         left_out=await _left_out(tx, wizard) if deed == "export" else (),
         **WORDS,

@@ -8,7 +8,7 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keepstep.actions.erasure import MAX_REASON
+from keepstep.actions.reasons import MAX_REASON
 from keepstep.actions.subjects import MOST_RUNS_AT_ONCE, SubjectErasure, SubjectList, list_subject
 from keepstep.core.jsonvalue import unstorable_text
 from keepstep.core.permissions import require
@@ -18,6 +18,7 @@ from keepstep.queries.subjects import Subject, find_subject
 from keepstep.web.api.subjects import MAX_RESPONDENT, streamed_zip
 from keepstep.web.deps import ResourcesDep
 from keepstep.web.done import done_text
+from keepstep.web.forms import by_field
 from keepstep.web.pages.route import fields_of, page_router, see_other
 from keepstep.web.pages.runs import WORDS
 from keepstep.web.problems import status_of
@@ -77,6 +78,7 @@ async def _dialog(request: Request, visitor: Visitor, tx: Read, respondent: str,
         token=listed.token,
         reason=said.reason,
         problem=said.problem,
+        refused=by_field(said.problem).get("reason", "") if said.problem else "",
         most=MAX_REASON,
         at_once=MOST_RUNS_AT_ONCE,
         back=f"{path_to(request, 'subjects')}?{_query(respondent)}",
