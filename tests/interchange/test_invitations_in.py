@@ -45,6 +45,18 @@ def test_each_bad_line_is_named_by_its_number_and_the_good_ones_stay() -> None:
     assert _bad(text) == [(3, "missing"), (4, "too-long"), (5, "note-too-long"), (6, "line-break"), (8, "twice")]
 
 
+def test_among_addresses_a_line_without_one_is_not_understood() -> None:
+    assert _bad("email,fullname\nann@x.org,Ann Lee\nbad-line\n") == [(3, "no-address")]
+    assert _bad("ann@x.org\nbad-line\nbob@x.org\n") == [(2, "no-address")]
+    assert _people("P-0017\nP-0018\nann@x.org\n") == [("P-0017", ""), ("P-0018", ""), ("ann@x.org", "")]
+
+
+@pytest.mark.parametrize("heading", ["fullname", "Full name", "full_name"])
+def test_a_column_with_the_full_name_is_a_name(heading: str) -> None:
+    assert _people(f"email,{heading}\nann@x.org,Ann Lee\n") == [("ann@x.org", "Ann Lee")]
+    assert _people(f"{heading}\nAnn Lee\n") == [("Ann Lee", "")]
+
+
 def test_letters_of_another_case_or_width_are_the_same_person_and_other_scripts_survive() -> None:
     assert _bad("ann@x.org\nＡＮＮ@x.org\n") == [(2, "twice")]
     assert _people("מרים\n\U0001f469\u200d\U0001f680 Ada\n") == [("מרים", ""), ("\U0001f469\u200d\U0001f680 Ada", "")]

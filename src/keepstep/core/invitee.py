@@ -9,13 +9,14 @@ from keepstep.core.jsonvalue import unstorable_text
 LONGEST_RESPONDENT: Final = 320
 """As a run takes it (`respondent`)."""
 LONGEST_NOTE: Final = 500
-Fault = Literal["missing", "too-long", "note-too-long", "line-break", "unstorable", "twice", "already-invited"]
+Fault = Literal["missing", "too-long", "note-too-long", "line-break", "unstorable", "no-address", "twice", "already-invited"]
 FAULTS: Final[dict[Fault, str]] = {
     "missing": "Nobody is named here.",
     "too-long": f"A name or address has up to {LONGEST_RESPONDENT} characters.",
     "note-too-long": f"A note has up to {LONGEST_NOTE} characters.",
     "line-break": "A name or address stands on one line.",
     "unstorable": "A character in it cannot be stored.",
+    "no-address": "This line was not understood: an e-mail address is expected here.",
     "twice": "The same person stands further up in the file.",
     "already-invited": "This person is in the list already.",
 }

@@ -14,8 +14,21 @@ from keepstep.interchange.runs_in_file import Record, Understood, encoding_of, f
 MOST_LINES: Final = 50_000
 _MOST_COLUMNS: Final = 1_000
 # The first of these that a heading has is who is invited, the first of those what is noted about them.
-_RESPONDENT: Final = ("respondent", "email", "e-mail", "email address", "e-mail address", "mail", "participant", "person", "name")
-_NOTE: Final = ("note", "notes", "comment", "name", "full name")
+_RESPONDENT: Final = (
+    "respondent",
+    "email",
+    "e-mail",
+    "email address",
+    "e-mail address",
+    "mail",
+    "participant",
+    "person",
+    "name",
+    "full name",
+    "fullname",
+)
+_NOTE: Final = ("note", "notes", "comment", "name", "full name", "fullname")
+_ADDRESS: Final = frozenset({"email", "e-mail", "email address", "e-mail address", "mail"})
 _NOBODY: Final = "Nobody stands in this list. Write one person on each line."
 
 
@@ -36,6 +49,7 @@ class _Columns:
     note: int | None
     ignored: tuple[str, ...] = ()
     has_heading: bool = False
+    are_addresses: bool = False
 
 
 def invitations_in(source: bytes | BinaryIO) -> InvitationList:
@@ -57,7 +71,20 @@ def invitations_in(source: bytes | BinaryIO) -> InvitationList:
         found.append(_invitee(record, columns))
     if not found:
         raise FileUnreadable(_NOBODY)
+    if columns is not None and (columns.are_addresses or _are_addresses(found)):
+        found = [each if _has_address(each) else BadLine(each.line, "no-address") for each in found]
     return distinct(found, columns.ignored if columns else ())
+
+
+def _are_addresses(found: Sequence[Invitee | BadLine]) -> bool:
+    """Whether a list without such a heading is one of addresses all the same: most of its people are. A list of names or codes is none."""
+    people = [each for each in found if isinstance(each, Invitee)]
+    return 2 * sum("@" in each.respondent for each in people) > len(people)
+
+
+def _has_address(read: Invitee | BadLine) -> bool:
+    """A line with another fault keeps that."""
+    return isinstance(read, BadLine) or "@" in read.respondent
 
 
 def distinct(read: Iterable[Invitee | BadLine], ignored: tuple[str, ...] = ()) -> InvitationList:
@@ -96,7 +123,7 @@ def _columns(first: Record) -> _Columns:
         return _Columns(0, 1)
     note = _first([*names[:respondent], "", *names[respondent + 1 :]], _NOTE)
     ignored = tuple(cell.strip()[:80] for place, cell in enumerate(first.cells) if place not in (respondent, note) and cell.strip())
-    return _Columns(respondent, note, ignored, has_heading=True)
+    return _Columns(respondent, note, ignored, has_heading=True, are_addresses=names[respondent] in _ADDRESS)
 
 
 def _first(names: Sequence[str], wanted: Sequence[str]) -> int | None:

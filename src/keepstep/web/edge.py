@@ -73,6 +73,9 @@ class Edge:
 
     def _headers(self, headers: Sequence[Header]) -> list[Header]:
         given = {name.lower() for name, _ in headers}
+        if _is_framed_elsewhere(headers):
+            # It knows no list of sites: a proxy or an old browser that heeds it would shut out those that the policy lets in.
+            given.add(b"x-frame-options")
         return [*headers, *(each for each in (*self._always, *DEFAULT_HEADERS) if each[0] not in given)]
 
     def _unexpected(self, error: Exception) -> Unexpected:
@@ -85,6 +88,12 @@ class Edge:
         route = _route_of(scope)
         self._metrics.count(method, route, status, seconds)
         access.info("%s %s %d %.1f ms", method, route, status, seconds * 1000)
+
+
+def _is_framed_elsewhere(headers: Sequence[Header]) -> bool:
+    """Whether the answer's own policy lets pages of others frame it."""
+    policies = [value for name, value in headers if name.lower() == b"content-security-policy"]
+    return any(b"frame-ancestors " in each and b"frame-ancestors 'none'" not in each for each in policies)
 
 
 def _route_of(scope: Scope) -> str:

@@ -97,6 +97,6 @@ def drop_invitation(response: Response, base_url: str, path: str) -> None:
 
 
 def frame_ancestors(access: Access) -> str:
-    """Which pages may frame the player, as a policy says it. (A browser that reads it no longer looks at X-Frame-Options.)"""
+    """Which pages may frame the player, as a policy says it. Where it names any, no X-Frame-Options is sent (web/edge.py)."""
     sites = " ".join(access.embed_on) or "'none'"
     return f"frame-ancestors {sites}"

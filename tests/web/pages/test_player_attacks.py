@@ -102,6 +102,7 @@ async def test_the_cookie_is_the_run_s_own_and_no_script_reads_it(stranger: Brow
     assert page.answer.headers["cache-control"] == "no-store"
     assert "script-src 'self'" in page.answer.headers["content-security-policy"]
     assert "frame-ancestors 'none'" in page.answer.headers["content-security-policy"]
+    assert page.answer.headers["x-frame-options"] == "DENY"
 
 
 async def test_in_a_frame_the_address_opens_the_run_and_no_cookie_is_needed(stranger: Browser, resources: Resources) -> None:

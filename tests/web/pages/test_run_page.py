@@ -98,6 +98,26 @@ async def test_where_an_option_has_another_label_now_the_former_one_stands_besid
     assert lines_of(await admin_browser.open(path(survey)))["Favorite Color"][0] == "Blue"
 
 
+async def test_the_archive_says_in_which_version_it_was_answered_and_not_the_newest_that_asks(
+    admin_browser: Browser, editor: httpx.AsyncClient
+) -> None:
+    survey = await web_survey(editor)
+    run_id = await survey.answer(full_name="John Doe", email="john@example.com")
+    await confirmed(survey, "PATCH", f"/api/v1/option-sets/{survey.email}", json={"name": "Your mail"})
+    assert (await survey.publish()).status_code == 201
+    await confirmed(survey, "DELETE", f"/api/v1/option-sets/{survey.email}")
+    assert (await survey.publish()).status_code == 201
+    page = await admin_browser.open(f"/wizards/customer-survey/runs/{run_id}?through=3")
+    assert lines_of(page)["Email as asked in v1"][0] == "john@example.com"
+
+
+async def test_a_version_that_is_not_there_is_said_so_as_the_api_says_it(admin_browser: Browser, survey: Survey) -> None:
+    page = await admin_browser.open(path(survey, rest="?through=99"))
+    api = await survey[0].client.get(f"/api/v1/runs/{survey[1]['john']}?through=99")
+    assert (page.answer.status_code, api.status_code) == (404, 404)
+    assert "This wizard has no version 99." in page.text("main")
+
+
 async def test_page_and_api_tell_the_same_states(admin_browser: Browser, survey: Survey) -> None:
     for rest in ("", "?through=2"):
         page = await admin_browser.open(path(survey, rest=rest))
@@ -279,6 +299,9 @@ async def test_a_run_goes_to_the_trash_and_comes_back(editor_browser: Browser, s
     await editor_browser.press(dialog, " ".join(button.get_text(" ", strip=True).split()))
     page = await editor_browser.open(path(survey))
     assert "In the trash" in page.text(".ks-run-head")
+    assert page.text("#run > .ks-run-banner:first-child").startswith("In the trash since")
+    assert page.link("Take out of the trash…") == path(survey, rest="/trash")
+    assert "editable" not in page.text("#run")
     assert "Moved run" in page.text(".ks-run-trail")
     assert (await editor_browser.open(path(survey, rest="/edit"))).answer.status_code == 410
     assert (await post(editor_browser, path(survey, rest="/trash"), to="out")).status_code == 303

@@ -119,6 +119,15 @@ async def test_the_code_for_other_sites_comes_with_the_first_site(editor_browser
     assert 'src="http://127.0.0.1:8000/w/customer-survey?embed=1"' in code
 
 
+async def test_a_page_that_other_sites_may_frame_has_no_older_header_that_shuts_them_out(
+    editor_browser: Browser, survey: WebSurvey
+) -> None:
+    await _set(survey, embed_on=["https://a.example"])
+    own, framed = [(await editor_browser.client.get(f"/w/customer-survey{rest}")).headers for rest in ("", "?embed=1")]
+    assert (own["x-frame-options"], "frame-ancestors 'none'" in own["content-security-policy"]) == ("DENY", True)
+    assert ("x-frame-options" in framed, "frame-ancestors https://a.example" in framed["content-security-policy"]) == (False, True)
+
+
 async def test_what_is_no_site_is_refused_and_a_name_breaks_out_of_nothing(editor_browser: Browser, survey: WebSurvey) -> None:
     answer = await editor_browser.press(await editor_browser.open(PAGE), "Save the sites", {"embed_on": "https://a.example; script-src *"})
     assert (answer.status_code, Page(answer).labelled("Sites that may embed it")["aria-invalid"]) == (422, "true")

@@ -4,7 +4,7 @@ import pytest
 from tests.small_structures import CLOCK, alone, answers, evaluated, one_page, qid, question
 
 from keepstep.core.issue import Issue
-from keepstep.core.selection import check_value
+from keepstep.core.selection import check_other, check_value
 from keepstep.core.structure import SELECTION_TYPES, OptionSet
 from keepstep.core.validate import verdict_on
 from keepstep.web.questions.passage import first_answers, issues_of, sent_step, standing, turn_of
@@ -33,6 +33,9 @@ def sentences(option_set: OptionSet, value: Any, language: str = "en") -> list[s
     ("kind", "members", "value", "expected"),
     [
         ("text_input", {"constraints": {"max_length": 3}}, "abcd", "“Question 1” must be 3 characters or fewer"),
+        ("textarea", {}, "a" * 100_001, "“Question 1” must be 100000 characters or fewer"),
+        ("textarea", {"constraints": {"max_length": 200_000}}, "a" * 100_001, "“Question 1” must be 100000 characters or fewer"),
+        ("text_input", {"name": "", "constraints": {"max_length": 3}}, "abcd", "“q1” must be 3 characters or fewer"),
         ("email", {}, "x", "Enter an e-mail address for “Question 1”, like name@example.com"),
         ("number", {"constraints": {"min": 2}}, 1, "“Question 1” must be 2 or more"),
         ("number", {}, "x", "“Question 1” must be a number, like 12.5"),
@@ -48,6 +51,13 @@ def sentences(option_set: OptionSet, value: Any, language: str = "en") -> list[s
 )
 def test_respondents_are_told_what_to_do(kind: str, members: dict[str, Any], value: Any, expected: str) -> None:
     assert sentences(alone(kind, **members), value) == [expected]
+
+
+def test_an_own_answer_that_is_too_long_is_told_how_long_it_may_be() -> None:
+    option_set = alone("single_select", options=RED, allow_other=True)
+    (found,) = check_other("a" * 100_001, option_set)
+    told = sentence(said(Issue("/q1/other", found.code, found.detail), option_set, Situation()))
+    assert told == "“Question 1” must be 100000 characters or fewer"
 
 
 def test_the_words_of_an_author_go_first() -> None:

@@ -13,7 +13,7 @@ from keepstep.actions.single_moves import last_move
 from keepstep.core.reference import reference_of
 from keepstep.core.structure import ID_PATTERN
 from keepstep.db.transaction import Read
-from keepstep.errors import RunNotFound
+from keepstep.errors import RunNotFound, VersionNotFound
 from keepstep.interchange.columns import Question
 from keepstep.queries.audit import AuditFilter, list_audit_lines
 from keepstep.queries.drafts import get_draft
@@ -124,7 +124,7 @@ async def run(
         "sections": _asked_only(sections) if only == "asked" else sections,
         "left_out": sum(len(each.lines) - each.asked for each in sections),
         "only_asked": only == "asked",
-        "archive": kept_in(state, archive, shown.questions),
+        "archive": kept_in(state, archive, shown.questions, shown.versions),
         "numbers": [version.number for version in reversed(shown.versions)],
         "direction": situation.direction,
         "history": history,
@@ -139,9 +139,11 @@ async def run(
 
 
 def _content(shown: RunPage, state: RunState, through: int | None) -> tuple[tuple[Section, ...], Sequence[Mapping[str, Any]], int | None]:
-    """What GET of the API answers, as sections; through a version that the wizard has and the run is not on."""
-    target = next((version for version in shown.versions if version.number == through and version.id != state.version.id), None)
-    if target is None:
+    """What GET of the API answers, as sections; through a version that the run is not on. Raises VersionNotFound."""
+    target = next((version for version in shown.versions if version.number == through), None)
+    if target is None and through is not None:
+        raise VersionNotFound(f"This wizard has no version {through}.")
+    if target is None or target.id == state.version.id:
         return sections_of(state, responses_of(state), state.version.structure), archive_of(state), None
     seen = run_through(state, shown.of, target)
     return sections_of(state, seen["responses"], target.structure), seen["archive"], target.number

@@ -69,7 +69,7 @@ class _Words:
 def _document(shown: RunPage, _: _Words, erasures: int) -> PdfDocument:
     state, moment = shown.state, _.wording.moment
     sections = [_section(each, _) for each in sections_of(state, responses_of(state), state.version.structure)]
-    archive = kept_in(state, archive_of(state), shown.questions)
+    archive = kept_in(state, archive_of(state), shown.questions, shown.versions)
     if archive:
         sections.append(PdfSection(_("Archive: answers without a place in this version"), [_kept(each, _) for each in archive]))
     at = moment(state.completed_at or state.updated_at)

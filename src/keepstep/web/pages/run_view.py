@@ -9,13 +9,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from keepstep.core.answer_changes import AnswerChange, answer_changes, archive_changes
+from keepstep.core.archive import origin_of
 from keepstep.core.flow import is_answered
 from keepstep.core.logic_words import condition_words
 from keepstep.core.piping import shown_answers
 from keepstep.core.structure import OptionSet, Statement, Step, Structure
 from keepstep.core.text import text_in, without_pipes
 from keepstep.interchange.columns import Question
+from keepstep.queries.responses import response_value
 from keepstep.queries.runs import RunState
+from keepstep.queries.versions import Version
 from keepstep.web.questions.shown import shown_answer
 from keepstep.web.questions.situation import Situation
 from keepstep.web.texts import message
@@ -180,7 +183,7 @@ def _it_was(state: RunState, option_set: OptionSet, situation: Situation) -> Sai
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One entry of the archive: `version` is the newest that asks for it, None for an imported column."""
+    """One entry of the archive: `version` is the one in which it was answered, None for an imported column."""
 
     name: str
     label: str
@@ -190,20 +193,34 @@ class Kept:
     flags: tuple[Mapping[str, str], ...]
 
 
-def kept_in(state: RunState, archive: Sequence[Mapping[str, Any]], questions: Mapping[str, Question]) -> list[Kept]:
-    """`archive` as the API gives it."""
+def kept_in(
+    state: RunState, archive: Sequence[Mapping[str, Any]], questions: Mapping[str, Question], versions: Sequence[Version]
+) -> list[Kept]:
+    """`archive` as the API gives it, of this run or of it through another version; `versions`: all of the wizard."""
     situation = situation_in(state)
-    return [_kept(entry, questions.get(entry["name"]), situation) for entry in archive]
+    numbers = {version.id: version.number for version in versions}
+    return [_kept(entry, questions.get(entry["name"]), situation, _asked_in(entry, state, numbers)) for entry in archive]
 
 
-def _kept(entry: Mapping[str, Any], question: Question | None, situation: Situation) -> Kept:
+def _asked_in(entry: Mapping[str, Any], state: RunState, numbers: Mapping[str, int]) -> int:
+    """The version whose question it answered: that which it came from, else the run's own, where it still has its place."""
+    stored = state.archive.get(entry["name"])
+    is_stored = stored is not None and response_value(stored) == entry["response_value"]
+    origin = origin_of(stored) if stored is not None and is_stored else None
+    return numbers.get(origin or "", state.version.number)
+
+
+def _kept(entry: Mapping[str, Any], question: Question | None, situation: Situation, asked_in: int) -> Kept:
     flags = tuple(entry.get("flags", ()))
     if question is None:
         value = (entry["response_value"] or {}).get("value")
         return Kept(entry["name"], entry["name"], None, entry["state"], "" if value is None else str(value), flags)
-    latest = question.latest
-    text = shown_answer(entry["response_value"], latest, situation)
-    return Kept(entry["name"], situation.text(latest.name), max(question.option_sets), entry["state"], text, flags)
+    # Without a note of where it came from: the newest version up to the run's own that has the question.
+    number = max((each for each in question.option_sets if each <= asked_in), default=min(question.option_sets))
+    asked = question.option_sets[number]
+    return Kept(
+        entry["name"], situation.text(asked.name), number, entry["state"], shown_answer(entry["response_value"], asked, situation), flags
+    )
 
 
 # --- what changed --------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from babel.dates import format_date
 
 from keepstep.core.issue import Issue
 from keepstep.core.logic import as_date, to_text
-from keepstep.core.structure import OptionSet, choices_of
+from keepstep.core.selection_checks import MAX_ANSWER_TEXT
+from keepstep.core.structure import Constraints, OptionSet, choices_of
 from keepstep.core.text import quoted
 from keepstep.web.questions.lenient import number_text
 from keepstep.web.questions.situation import Situation
@@ -143,13 +144,22 @@ def _named(issue: Issue, option_set: OptionSet, situation: Situation) -> dict[st
     limits = {name: _limit(name, getattr(constraints, name, None), situation) for name in type(constraints).model_fields if name in _LIMITS}
     alone = next((option for option in choices_of(option_set) if option.exclusive), None)
     return {
-        "name": _apart(quoted(situation.text(option_set.name), situation.language)),
+        "name": _apart(quoted(situation.text(option_set.name) or option_set.key, situation.language)),
         "example": number_text(Decimal("12.5"), situation.locale),
-        "exclusive": situation.text(alone.label) if alone else "",
+        "exclusive": (situation.text(alone.label) or alone.value) if alone else "",
         "parts": ", ".join(part for part in issue.pointer.split("/")[2:]),
         **limits,
+        **_of_every_text(issue, constraints, situation),
         **_from_sentence(issue, option_set, situation),
     }
+
+
+def _of_every_text(issue: Issue, constraints: Constraints, situation: Situation) -> dict[str, str]:
+    """A text has a longest length without the author's too, also where the author's is longer."""
+    if issue.code != "max-length":
+        return {}
+    own = getattr(constraints, "max_length", None)
+    return {"max_length": number_text(min(own or MAX_ANSWER_TEXT, MAX_ANSWER_TEXT), situation.locale)}
 
 
 def _apart(name: str) -> str:
