@@ -13,7 +13,9 @@ from keepstep.actions.context import Context
 from keepstep.core.flow import Answers
 from keepstep.core.issue import Issue, pointer
 from keepstep.core.jsonvalue import unstorable_text
+from keepstep.core.media import fitting_name
 from keepstep.core.permissions import require
+from keepstep.core.selection import check_value
 from keepstep.core.structure import File
 from keepstep.core.validate import Given
 from keepstep.db.audit import append_event
@@ -27,6 +29,8 @@ from keepstep.queries.wizards import get_wizard
 
 MAX_NAME: Final = 200
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|\u202a-\u202e\u2066-\u2069]+")
+# As a browser writes line breaks and quotes into the name of a file, and others what would be a folder to somebody who decodes it.
+_CODED: Final = re.compile(r"(?:%(?:[01][0-9a-f]|22|2a|2f|3a|3c|3e|3f|5c|7c|7f))+", re.IGNORECASE)
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,90}")
 # What tells a kind by its first bytes; more than any signature that the library knows.
 HEAD: Final = 8_192
@@ -34,26 +38,27 @@ HEAD: Final = 8_192
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file on its way in: its bytes, and the name and media type that the client claims."""
+    """A file on its way in: its bytes, and the name and media type that the client claims. `wanted`: the question that it must fit."""
 
     content: AsyncIterator[bytes]
     name: str
     claimed: str
+    wanted: File | None = None
 
 
 async def store_file(ctx: Context, tx: Write, wizard_ref: str, blobs: BlobStore, upload: Upload) -> StoredFile:
     """The upload, stored. Its media type is told from its content where the content tells it, else as claimed.
 
-    Raises TooLarge when it exceeds the store's limit, RequestInvalid when it is empty.
+    Raises TooLarge when it exceeds the store's limit, RequestInvalid when it is empty or no answer to the wanted question.
     """
     wizard = await get_wizard(tx, ctx.actor, wizard_ref, permission="submit")
     head = bytearray()
     blob = await blobs.write(_watched(upload.content, head))
     if blob.size == 0:
         raise RequestInvalid("The file is empty.", errors=[{"pointer": "/file", "code": "empty", "detail": "Choose a file with content."}])
-    stored = StoredFile(
-        ctx.make_id(), wizard.id, None, safe_name(upload.name), blob.size, media_type_of(bytes(head), upload.claimed), blob.sha256
-    )
+    media_type = media_type_of(bytes(head), upload.claimed)
+    stored = StoredFile(ctx.make_id(), wizard.id, None, name_of(bytes(head), upload.name), blob.size, media_type, blob.sha256)
+    _require_wanted(ctx, stored, upload.wanted)
     row = {"id": stored.id, "wizard_id": wizard.id, "sha256": bytes.fromhex(blob.sha256), "size": blob.size}
     row |= {"media_type": stored.media_type, "name": stored.name, "uploaded_at": ctx.now, "uploaded_by": ctx.actor.id}
     await lock_content(tx, blob.sha256)
@@ -61,6 +66,13 @@ async def store_file(ctx: Context, tx: Write, wizard_ref: str, blobs: BlobStore,
         raise Busy("A file with this very content was being erased. Nothing was stored; send it again.")
     await tx.execute(insert(files).values(**row))
     return stored
+
+
+def _require_wanted(ctx: Context, stored: StoredFile, wanted: File | None) -> None:
+    """Raises RequestInvalid for a file that breaks a limit of its question; its bytes, which no file names, are swept up later."""
+    found = check_value([stored.to_json()], wanted, ctx.clock) if wanted is not None else ()
+    if found:
+        raise RequestInvalid(found[0].detail, errors=[{"pointer": "/file", "code": each.code, "detail": each.detail} for each in found])
 
 
 async def lock_content(tx: Write, sha256: str, *, exclusive: bool = False) -> None:
@@ -100,10 +112,16 @@ async def _watched(upload: AsyncIterator[bytes], head: bytearray) -> AsyncIterat
 
 def safe_name(name: str) -> str:
     """The file's own name without folders, control characters, and marks that reverse the reading direction."""
-    kept = _UNSAFE.sub("_", name.replace("\\", "/").rsplit("/", 1)[-1]).strip(" .")
+    kept = _UNSAFE.sub("_", _CODED.sub("_", name).replace("\\", "/").rsplit("/", 1)[-1]).strip(" .")
     if unstorable_text(kept):
         kept = kept.encode(errors="replace").decode()
     return kept[:MAX_NAME] or "file"
+
+
+def name_of(head: bytes, claimed: str) -> str:
+    """The safe name, with an ending that fits what the content is."""
+    name, kind = safe_name(claimed), filetype.guess(head)
+    return name if kind is None else safe_name(fitting_name(name, str(kind.mime), str(kind.extension)))
 
 
 def media_type_of(head: bytes, claimed: str) -> str:

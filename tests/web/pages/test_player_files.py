@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 from tests.factories import option_set, published, step, wizard
 from tests.pages_kit import Browser, Page
-from tests.player_kit import answers_on, begun, finished, run_id_of, send_raw, sent, title
+from tests.player_kit import answers_on, begun, finished, form_in, run_id_of, send_raw, sent, title
 from tests.web.pages.conftest import OpenBrowser
 from tests.web.pages.test_player import answers_of
 
@@ -57,12 +57,12 @@ async def test_a_file_that_is_sent_twice_is_one(stranger: Browser, resources: Re
 @pytest.mark.parametrize(
     ("said", "upload"),
     [
-        ("is not of an accepted type", ("page.png", b"<html>" * 3, "image/png")),
-        ("must be smaller than 100 B", ("large.png", PNG * 9, "image/png")),
-        ("is empty", ("empty.png", b"", "image/png")),
+        ("“page.png” was not added: for “Scan” it is not of an accepted type", ("page.png", b"<html>" * 3, "image/png")),
+        ("“large.png” was not added: a file for “Scan” must be smaller than 100 B", ("large.png", PNG * 9, "image/png")),
+        ("“empty.png” was not added: for “Scan” it is empty", ("empty.png", b"", "image/png")),
     ],
 )
-async def test_a_file_that_does_not_fit_is_told_and_can_be_replaced(
+async def test_a_file_that_does_not_fit_is_told_by_its_name_is_not_kept_and_can_be_replaced(
     stranger: Browser, resources: Resources, said: str, upload: tuple[str, bytes, str]
 ) -> None:
     limits = {"max_files": 1, "max_size": 100, "media_types": ["image/png"]}
@@ -70,10 +70,39 @@ async def test_a_file_that_does_not_fit_is_told_and_can_be_replaced(
     page = await sent(stranger, page, {"Name": "Ann"}, files={"Choose a file": upload})
     assert page.answer.status_code == 422
     assert said in page.text(".pl-summary")
-    instead = {"Choose a file" if said == "is empty" else "Add a file": SCAN["Scan"]}
-    taken = {str(each["name"]): str(each["value"]) for each in page.tree.select(".pl-files input")}
-    page = await sent(stranger, page, files=instead, also=taken)
+    assert page.text(".pl-limit") == "Each up to 100 B. Accepted: PNG."
+    assert (names_on(page), await stored_files(resources)) == ([], 0)
+    assert [each for each in (await answers_of(resources, run_id_of(page))).values() if isinstance(each, list)] == []
+    page = await sent(stranger, page, files={"Choose a file": SCAN["Scan"]})
     assert answers_on(page)["Scan"] == "scan.png 48 B"
+
+
+async def test_a_good_file_beside_bad_ones_is_kept_and_each_bad_one_is_named(stranger: Browser, resources: Resources) -> None:
+    page = await begun(stranger, await published(resources, with_file(max_files=2, media_types=["image/*"])))
+    assert page.text(".pl-limit") == "Up to 2 files. Accepted: pictures."
+    name = str(page.one("input[type=file]")["name"])
+    sending = [
+        ("a.txt", b"a", "text/plain"),
+        ("b.txt", b"b", "text/plain"),
+        SCAN["Scan"],
+        ("2.png", PNG + b"2", ""),
+        ("3.png", PNG + b"3", ""),
+    ]
+    answer = await stranger.client.post(
+        str(page.one("form")["action"]), data=form_in(page) | {"go": "next"}, files=[(name, each) for each in sending]
+    )
+    page = Page(answer)
+    assert names_on(page) == ["scan.png", "2.png"]
+    told = page.text(".pl-summary")
+    assert [each in told for each in ("“a.txt” was not", "“b.txt” was not", "“3.png” was not added: “Scan” takes at most 2")] == [True] * 3
+    assert await stored_files(resources) == 2
+
+
+@pytest.mark.parametrize("go", ["back", "later"])
+async def test_a_refused_file_is_told_whatever_button_was_pressed(stranger: Browser, resources: Resources, go: str) -> None:
+    page = await begun(stranger, await published(resources, with_file(media_types=["image/*"])))
+    answer = await send_raw(stranger, page, files={"Scan": ("a.txt", b"a", "text/plain")}, go=go)
+    assert (answer.status_code, "“a.txt” was not added" in Page(answer).text(".pl-summary")) == (422, True)
 
 
 async def test_what_is_larger_than_the_server_reads_is_told_in_the_respondent_s_layout(stranger: Browser, resources: Resources) -> None:

@@ -103,7 +103,7 @@ async def test_the_archive_says_in_which_version_it_was_answered_and_not_the_new
 ) -> None:
     survey = await web_survey(editor)
     run_id = await survey.answer(full_name="John Doe", email="john@example.com")
-    await confirmed(survey, "PATCH", f"/api/v1/option-sets/{survey.email}", json={"name": "Your mail"})
+    await survey.send("PATCH", f"/api/v1/option-sets/{survey.email}", json={"personal_data": True})
     assert (await survey.publish()).status_code == 201
     await confirmed(survey, "DELETE", f"/api/v1/option-sets/{survey.email}")
     assert (await survey.publish()).status_code == 201

@@ -1,7 +1,8 @@
 """One page of questions: shown, and sent. Whatever is typed is stored before anything is said about it."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any, Final
 
 from starlette.datastructures import UploadFile
@@ -9,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keepstep.actions.context import Context
-from keepstep.actions.files import Upload, store_file
+from keepstep.actions.files import Upload, safe_name, store_file
 from keepstep.actions.passages import PageSaved, save_page
 from keepstep.config import Resources
 from keepstep.core.flow import next_step
 from keepstep.core.issue import Issue, pointer
 from keepstep.core.structure import File, Step
 from keepstep.db.transaction import Write, open_read, open_write
-from keepstep.errors import NotAdmitted, PassageUnknown, Problem, RequestInvalid, RunErased, RunTrashed, TooLarge
+from keepstep.errors import NotAdmitted, PassageUnknown, RequestInvalid, RunErased, RunTrashed, TooLarge
 from keepstep.queries.passages import Passage
 from keepstep.queries.runs import load_run
 from keepstep.queries.wizards import is_id
@@ -32,10 +33,12 @@ from keepstep.web.player.way import Way
 from keepstep.web.questions.passage import Turn, sent_step, step_before, turn_of, with_files
 from keepstep.web.questions.posted import Given, Posted
 from keepstep.web.questions.shown import shown_answer
+from keepstep.web.questions.wording import REFUSED
 
 router = page_router(route_class=PlayerUploadRoute)
 
 _CHUNK: Final = 64 * 1024
+_MOST_REFUSED: Final = 20
 FORM_FIELD: Final = "form"
 BASE_FIELD: Final = "base"
 
@@ -173,8 +176,7 @@ def _collided(before: Showing, after: Showing, step: Step, found: tuple[Turn, Se
 
 def _onward(after: Showing, step: Step, turn: Turn, sent: _Sent) -> Response:
     way, go = sent.way, sent.go
-    unstorable = any(issue.code == "text-unstorable" for issues in turn.issues.values() for issue in issues)
-    if turn.issues and (go == "next" or unstorable):
+    if turn.issues and (go == "next" or _lost(turn)):
         return step_page(after, step, replace(turn, after=after.where), status=422, returning=sent.returning)
     change = {"change": "1"} if sent.returning else {}
     if go == "next" and turn.opened:
@@ -189,6 +191,11 @@ def _onward(after: Showing, step: Step, turn: Turn, sent: _Sent) -> Response:
     return see_other(sent.request, way.step(step.key, **change))
 
 
+def _lost(turn: Turn) -> bool:
+    """Whether something that was sent is not kept: that is told whatever button was pressed."""
+    return any(issue.code == "text-unstorable" or issue.code.startswith(REFUSED) for issue in turn.given.issues)
+
+
 def _back(after: Showing, step: Step, sent: _Sent) -> str:
     if sent.returning:
         return sent.way.to("check")
@@ -200,36 +207,63 @@ def _back(after: Showing, step: Step, sent: _Sent) -> str:
 
 
 async def with_uploads(ctx: Context, tx: Write, before: Showing, given: Given, request: Request) -> Given:
-    """`given` with its uploads stored, and what is wrong with those that cannot be."""
-    blobs = request.app.state.resources.blobs
-    wizard_id = before.passage.state.origin_wizard_id
+    """`given` with those of its uploads stored that fit their questions, and for each other one what is wrong with it: it is not kept."""
     stored: dict[str, list[Mapping[str, Any]]] = {}
     issues: list[Issue] = []
     for option_set_id, uploads in given.uploads.items():
         option_set = before.structure.option_set_by_id[option_set_id]
         assert isinstance(option_set, File)
         there = given.answers.get(option_set_id, before.where.answers.get(option_set_id, {})).get("value") or []
-        known = {each.get("sha256") for each in there if isinstance(each, dict)}
-        # One too many is enough for being told so; whoever sends a thousand fills no disk.
-        for upload in uploads[: max(option_set.constraints.max_files + 1 - len(there), 0)]:
-            try:
-                record = (await store_file(ctx, tx, wizard_id, blobs, _upload(upload))).to_json()
-            except (RequestInvalid, TooLarge) as problem:
-                issues.append(Issue(pointer(option_set.key), _file_code(problem), problem.detail))
-                continue
-            # Sent twice, by a double click or by going back, it is one file.
-            if record["sha256"] not in known:
-                known.add(record["sha256"])
-                stored.setdefault(option_set_id, []).append(record)
+        coming = _Coming(option_set, [each for each in there if isinstance(each, dict)])
+        # So many bad ones are looked at that each is named; whoever sends a thousand fills no disk.
+        for upload in uploads[: option_set.constraints.max_files + _MOST_REFUSED]:
+            await _take_in(ctx, tx, (before, request), coming, upload)
+        stored |= {option_set_id: coming.new} if coming.new else {}
+        issues += coming.issues
     return replace(with_files(given, before.where, stored), issues=(*given.issues, *issues))
 
 
-def _file_code(problem: Problem) -> str:
-    return "file-too-large" if isinstance(problem, TooLarge) else "empty-file"
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """What becomes of the uploads to one question. `there`: what is stored already and stays."""
+
+    option_set: File
+    there: list[Mapping[str, Any]]
+    new: list[Mapping[str, Any]] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
+
+    def refuse(self, name: str, code: str) -> None:
+        """The finding's sentence is the name of the file (web/questions/wording.py)."""
+        self.issues.append(Issue(pointer(self.option_set.key), REFUSED + code, name))
 
 
-def _upload(file: UploadFile) -> Upload:
-    return Upload(_pieces(file), file.filename or "file", file.content_type or "application/octet-stream")
+async def _take_in(ctx: Context, tx: Write, where: tuple[Showing, Request], coming: _Coming, file: UploadFile) -> None:
+    before, request = where
+    upload = Upload(_pieces(file), file.filename or "file", file.content_type or "application/octet-stream", coming.option_set)
+    kept = [*coming.there, *coming.new]
+    if len(kept) >= coming.option_set.constraints.max_files and not await _is_among(file, kept):
+        coming.refuse(safe_name(upload.name), "max-files")
+        return
+    try:
+        record = (await store_file(ctx, tx, before.passage.state.origin_wizard_id, request.app.state.resources.blobs, upload)).to_json()
+    except TooLarge:
+        coming.refuse(safe_name(upload.name), "file-too-large")
+    except RequestInvalid as problem:
+        for code in dict.fromkeys(str(each["code"]) for each in problem.errors):
+            coming.refuse(safe_name(upload.name), "empty-file" if code == "empty" else code)
+    else:
+        # Sent twice, by a double click or by going back, it is one file.
+        if record["sha256"] not in {each.get("sha256") for each in kept}:
+            coming.new.append(record)
+
+
+async def _is_among(file: UploadFile, kept: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether it is one of these sent again, which is no further file."""
+    digest = sha256()
+    async for piece in _pieces(file):
+        digest.update(piece)
+    await file.seek(0)
+    return digest.hexdigest() in {each.get("sha256") for each in kept}
 
 
 async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:

@@ -12,7 +12,7 @@ from keepstep.web.questions.controls import CONTROLS, Texts, filled, first, othe
 from keepstep.web.questions.posted import field_name
 from keepstep.web.questions.shown import shown_answer
 from keepstep.web.questions.situation import Situation
-from keepstep.web.questions.wording import Said, said, size_text
+from keepstep.web.questions.wording import Said, said, size_text, types_of
 from keepstep.web.texts import message
 
 
@@ -92,7 +92,7 @@ class Question:
     def has_limit(self) -> bool:
         """Whether a limit is told beforehand."""
         if self.kind == "file":
-            return self.limits["max_files"] > 1 or bool(self.limits["max_size"])
+            return self.limits["max_files"] > 1 or bool(self.limits["max_size"] or self.limits["types"])
         is_long_scale = self.kind in ("slider", "rating") and not self.choices
         return is_long_scale or not self.limits.keys().isdisjoint(("max_length", "min_choices", "max_choices"))
 
@@ -215,7 +215,7 @@ def _limits(option_set: OptionSet, situation: Situation) -> dict[str, Any]:
     if isinstance(option_set, File):
         limit = option_set.constraints
         size = None if limit.max_size is None else size_text(limit.max_size, situation)
-        return {"max_files": limit.max_files, "max_size": size, "accept": ",".join(limit.media_types)}
+        return {"max_files": limit.max_files, "max_size": size, "accept": ",".join(limit.media_types), "types": types_of(option_set)}
     names = ("max_length", "min_choices", "max_choices")
     return {name: found for name in names if (found := getattr(constraints, name, None)) is not None}
 

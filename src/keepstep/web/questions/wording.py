@@ -13,8 +13,9 @@ from babel.dates import format_date
 
 from keepstep.core.issue import Issue
 from keepstep.core.logic import as_date, to_text
+from keepstep.core.media import short_name
 from keepstep.core.selection_checks import MAX_ANSWER_TEXT
-from keepstep.core.structure import Constraints, OptionSet, choices_of
+from keepstep.core.structure import Constraints, File, OptionSet, choices_of
 from keepstep.core.text import quoted
 from keepstep.web.questions.lenient import number_text
 from keepstep.web.questions.situation import Situation
@@ -57,8 +58,9 @@ def _own(issue: Issue, option_set: OptionSet, situation: Situation) -> str:
     if issue.code == "rule":
         index = issue.detail if issue.detail.startswith("This breaks rule ") else ""
         return "" if index else issue.detail
-    name = _OWN.get(issue.code, "type") or issue.code.replace("-", "_")
-    return situation.text(option_set.constraints.messages.get(name))
+    code = issue.code.removeprefix(REFUSED)
+    own = situation.text(option_set.constraints.messages.get(_OWN.get(code, "type") or code.replace("-", "_")))
+    return f"{_apart(issue.detail)}: {own}" if own and code != issue.code else own
 
 
 # --- patterns ------------------------------------------------------------------------------------------------------
@@ -93,9 +95,16 @@ _BY_CODE: Final[Mapping[str, str]] = {
     "date-incomplete": message("%(name)s must include a %(parts)s"),
     "date-invalid": message("%(name)s must be a real date, like 27 3 1985"),
     "text-unstorable": message("%(name)s holds a character that cannot be stored; type it again"),
-    "empty-file": message("The file for %(name)s is empty; choose another one"),
-    "file-too-large": message("The file for %(name)s is larger than can be sent here"),
     "rule": message("%(name)s does not go with your other answers"),
+}
+REFUSED: Final = "refused-"
+"""Before the code of a finding on a file that was sent just now and is not kept; the finding's sentence is the file's name."""
+_OF_FILE: Final[Mapping[str, str]] = {
+    REFUSED + "max-files": message("“%(file)s” was not added: %(name)s takes at most %(max_files)s. Take one out first"),
+    REFUSED + "max-size": message("“%(file)s” was not added: a file for %(name)s must be smaller than %(max_size)s"),
+    REFUSED + "media-types": message("“%(file)s” was not added: for %(name)s it is not of an accepted type"),
+    REFUSED + "empty-file": message("“%(file)s” was not added: for %(name)s it is empty; choose another one"),
+    REFUSED + "file-too-large": message("“%(file)s” was not added: for %(name)s it is larger than can be sent here"),
 }
 _REQUIRED: Final[Mapping[str, str]] = {
     **dict.fromkeys(("single_select", "dropdown", "boolean", "rating", "slider"), message("Choose an answer to %(name)s")),
@@ -133,7 +142,7 @@ def _pattern(issue: Issue, option_set: OptionSet) -> str | None:
         return _REQUIRED.get(kind, message("Answer %(name)s"))
     if issue.code == "type":
         return _TYPE.get(kind, message("Answer %(name)s"))
-    return _LATEST.get((issue.code, kind)) or _BY_CODE.get(issue.code)
+    return _OF_FILE.get(issue.code) or _LATEST.get((issue.code, kind)) or _BY_CODE.get(issue.code)
 
 
 # --- what a pattern names ------------------------------------------------------------------------------------------
@@ -148,10 +157,25 @@ def _named(issue: Issue, option_set: OptionSet, situation: Situation) -> dict[st
         "example": number_text(Decimal("12.5"), situation.locale),
         "exclusive": (situation.text(alone.label) or alone.value) if alone else "",
         "parts": ", ".join(part for part in issue.pointer.split("/")[2:]),
+        "file": _apart(issue.detail),
         **limits,
         **_of_every_text(issue, constraints, situation),
         **_from_sentence(issue, option_set, situation),
     }
+
+
+_FAMILIES: Final[Mapping[str, str]] = {
+    "image/*": message("pictures"),
+    "audio/*": message("sound"),
+    "video/*": message("films"),
+    "text/*": message("texts"),
+}
+
+
+def types_of(option_set: OptionSet) -> tuple[str, ...]:
+    """The kinds of file that are accepted, as people call them and as the catalogue has them; () for any."""
+    wanted = option_set.constraints.media_types if isinstance(option_set, File) else ()
+    return tuple(_FAMILIES.get(each) or short_name(each) for each in wanted)
 
 
 def _of_every_text(issue: Issue, constraints: Constraints, situation: Situation) -> dict[str, str]:
