@@ -4,7 +4,6 @@ The same on every machine: no list of the system is read. Must not know how a co
 """
 
 from mimetypes import MimeTypes
-from pathlib import PurePosixPath
 from typing import Final
 
 _KNOWN: Final = MimeTypes()
@@ -42,13 +41,14 @@ def fitting_name(name: str, media_type: str, ending: str) -> str:
     if not tells or _fits(name, media_type, ending):
         return name
     # `scan.png.exe` was `scan.png` before.
-    rest = PurePosixPath(name).stem
+    rest = name.rpartition(".")[0]
     return rest if "." in rest and _fits(rest, media_type, ending) else f"{name.rstrip(' ._')}.{ending}"
 
 
 def _fits(name: str, media_type: str, ending: str) -> bool:
     """Of the same family: a camera that calls its HEIC a JPEG harms nobody."""
-    suffix = PurePosixPath(name).suffix.lower()
+    stem, _, last = name.rpartition(".")
+    suffix = f".{last.lower()}" if stem else ""
     told = _KNOWN.guess_type(f"x{suffix}")[0] or ""
     if media_type == "application/pdf":
         return told == media_type

@@ -67,7 +67,7 @@ async def test_a_link_that_opens_nothing_any_more_is_told_and_what_was_typed_sta
     assert (again.answer.status_code, again.text("title")) == (403, "Error: Not saved")
     assert again.one(".pl-summary a")["href"] == "#resume"
     assert (again.one("#resume")["value"], again.one("#resume")["aria-invalid"]) == (link, "true")
-    assert answers_on(again) == {"Answer": "Ann"}
+    assert answers_on(again) == {"Name": "Ann"}
     clock.advance(days=-91)
     assert (await send_raw(stranger, again, {"Your link": link}, go=None)).status_code == 303
 

@@ -126,6 +126,31 @@ async def test_a_form_whose_cookie_is_lost_is_saved_by_the_link(stranger: Browse
     assert "Ann <b>" in (await answers_of(resources, run_id_of(page))).values()
 
 
+async def test_where_everybody_may_begin_a_form_whose_cookie_is_lost_begins_anew_with_what_it_held(
+    stranger: Browser, open_browser: OpenBrowser, resources: Resources
+) -> None:
+    page, other = await begun(stranger, await published(resources, intake())), await open_browser()
+    held = Page(await send_raw(other, page, {"Name": "Ann <b>"}))
+    assert answers_on(held)["Name"] == "Ann <b>"
+    button = held.one("button[name=anew]")
+    answer = await other.client.post(str(button["formaction"]), data=form_in(held) | {"anew": "1"})
+    assert answer.status_code == 303, answer.text[:2000]
+    new = await other.open(answer.headers["location"])
+    assert run_id_of(new) != run_id_of(page)
+    assert "Ann <b>" in (await answers_of(resources, run_id_of(new))).values()
+    assert "Ann <b>" not in (await answers_of(resources, run_id_of(page))).values()
+
+
+async def test_who_was_invited_is_told_neither_what_was_asked_nor_to_begin_anew(
+    stranger: Browser, open_browser: OpenBrowser, resources: Resources, admin: httpx.AsyncClient
+) -> None:
+    ref = await published(resources, intake())
+    page, other = await begun(stranger, ref), await open_browser()
+    assert (await admin.patch(f"/api/v1/wizards/{ref}/access", json={"mode": "invitation"})).status_code == 200
+    held = Page(await send_raw(other, page, {"Name": "Ann"}))
+    assert (list(answers_on(held)), held.tree.select("button[name=anew]")) == (["Answer"], [])
+
+
 @pytest.mark.parametrize("how", ["sent", "trashed", "removed", "slug"])
 async def test_what_happens_to_a_run_or_wizard_in_the_middle_loses_nothing_that_was_typed(
     stranger: Browser, resources: Resources, admin: httpx.AsyncClient, how: str

@@ -8,10 +8,13 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from keepstep.core.structure import Structure
 from keepstep.db.transaction import Read
 from keepstep.errors import PassageUnknown, Problem, VersionNotFound
 from keepstep.queries.runs import RunState
 from keepstep.queries.versions import version_by_number
+from keepstep.web.gate import HONEYPOT_FIELD, PROOF_FIELD, START_FIELD, TOKEN_PARAMETER
+from keepstep.web.player.anew import ANEW, Anew
 from keepstep.web.player.respondent import RESUME_FIELD
 from keepstep.web.player.route import player_page
 from keepstep.web.player.way import Way
@@ -27,13 +30,17 @@ VERSION_FIELD: Final = "version"
 _MOST_DIGITS: Final = 9
 _QUESTION: Final = re.compile(r"q-([0-9a-f-]{36})(?:-\w+(?:-\w+)?)?")
 _MOST: Final = 2_000
+# What this page's own form adds to what it keeps.
+_OWN_FIELDS: Final = frozenset({RESUME_FIELD, ANEW, START_FIELD, PROOF_FIELD, TOKEN_PARAMETER, HONEYPOT_FIELD, "lang"})
 
 
-def held_page(request: Request, way: Way, posted: Posted, problem: Problem | None, run: RunState | None = None) -> HTMLResponse:
+def held_page(request: Request, way: Way, posted: Posted, problem: Problem | None, known: RunState | Anew | None = None) -> HTMLResponse:
     """`problem` None: the run was sent already. Where the link to resume helps, the form goes on with what it held.
 
-    `run` only where the request brought what opens it: what was asked is nobody else's to read.
+    `known`: the run only where the request brought what opens it, the wizard where everybody may begin it: what was asked is nobody
+    else's to read.
     """
+    run, again = (known, None) if isinstance(known, RunState) else (None, known)
     language = run.language if run else language_of(request.headers.get("accept-language"))
     can_resume = isinstance(problem, PassageUnknown)
     return player_page(
@@ -50,7 +57,10 @@ def held_page(request: Request, way: Way, posted: Posted, problem: Problem | Non
         tried=next((str(each) for each in posted.get(RESUME_FIELD, ()) if str(each).strip()), ""),
         action=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         kept=_texts(posted) if can_resume else (),
-        typed=list(_typed_in(posted, run) if run else _typed(posted)),
+        typed=_typed_of(posted, known),
+        anew=again,
+        start_path=f"/w/{way.ref}",
+        scripts=("gate.js",) if again and again.entry.proof_bits else (),
         had_files=any(not isinstance(each, str) and each.filename for values in posted.values() for each in values),
     )
 
@@ -73,14 +83,20 @@ async def as_shown(tx: Read, run: RunState, posted: Posted) -> RunState:
 
 
 def _texts(posted: Posted) -> list[tuple[str, str]]:
-    found = ((name, value) for name, values in posted.items() if name != RESUME_FIELD for value in values if isinstance(value, str))
+    found = ((name, value) for name, values in posted.items() if name not in _OWN_FIELDS for value in values if isinstance(value, str))
     return [each for each, _ in zip(found, range(_MOST), strict=False)]
 
 
-def _typed_in(posted: Posted, run: RunState) -> Iterator[tuple[str, str]]:
+def _typed_of(posted: Posted, known: RunState | Anew | None) -> list[tuple[str, str]]:
+    if known is None:
+        return list(_typed(posted))
+    version = known.version if isinstance(known, RunState) else known.wizard.version
+    return list(_typed_in(posted, version.structure, known.language))
+
+
+def _typed_in(posted: Posted, structure: Structure, language: str) -> Iterator[tuple[str, str]]:
     """What was typed in words, by the wording of its question."""
-    structure = run.version.structure
-    situation = Situation(run.language, structure.default_language)
+    situation = Situation(language, structure.default_language)
     for option_set in structure.option_sets:
         texts = texts_of(posted, option_set)
         if option_set.hidden or option_set.selection_type == "file" or not any(texts.values()):

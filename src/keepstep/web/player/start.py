@@ -25,6 +25,7 @@ from keepstep.web.assets import assets_in
 from keepstep.web.gate import PROOF_FIELD, START_FIELD, TOKEN_PARAMETER, Gate, drop_invitation, gate_of, visit_of
 from keepstep.web.origin import require_own_origin
 from keepstep.web.pages.route import page_router, see_other
+from keepstep.web.player.anew import answers_anew, fields_anew
 from keepstep.web.player.respondent import LAST_COOKIE, context_of, forget_last, frames_of, keep_passage, opened, way_of
 from keepstep.web.player.route import PlayerRoute, player_page
 from keepstep.web.player.showing import resume_point, showing
@@ -129,7 +130,7 @@ def _prefilled(request: Request, structure: Structure, posted: Posted | None) ->
     """What the address says of questions by their keys, as hidden fields of the form: (name, value)."""
     if posted is not None:
         sent = [(name, value) for name, values in posted.items() if name.startswith(PREFILL) for value in values if isinstance(value, str)]
-        return sent[:_MOST_PREFILLED]
+        return [*sent[:_MOST_PREFILLED], *fields_anew(posted)]
     known = structure.id_by_key.keys() | structure.option_set_by_id.keys()
     given = [(name, value) for name, value in request.query_params.multi_items() if name in known and name not in _OWN]
     return [(PREFILL + name, value) for name, value in given[:_MOST_PREFILLED] if len(value) <= _LONGEST]
@@ -138,7 +139,7 @@ def _prefilled(request: Request, structure: Structure, posted: Posted | None) ->
 def _prefill_in(posted: Posted, structure: Structure, language: str) -> dict[str, dict[str, Any]]:
     """The answers in those fields, read as leniently as what people type."""
     situation = Situation(language, structure.default_language)
-    found: dict[str, dict[str, Any]] = {}
+    found = answers_anew(posted, structure, language)
     for name, values in posted.items():
         key = name.removeprefix(PREFILL)
         option_set = structure.option_set_by_id.get(structure.id_by_key.get(key, key))

@@ -23,6 +23,7 @@ from keepstep.queries.runs import load_run
 from keepstep.queries.wizards import is_id
 from keepstep.web.origin import require_own_origin
 from keepstep.web.pages.route import page_router, see_other
+from keepstep.web.player.anew import anew
 from keepstep.web.player.colliding import merged_given
 from keepstep.web.player.held import as_shown, held_page
 from keepstep.web.player.late import late_answer, late_version
@@ -70,7 +71,8 @@ async def sent_page(request: Request, ref: str, run_id: str, key: str) -> Respon
             passage, token = await opened(request, tx, run_id, locked=True, posted=posted)
             answer = await _answer_to(_Sent(request, way, key, posted), tx, passage)
     except PassageUnknown as problem:
-        return held_page(request, way, posted, problem)
+        async with open_read(resources.engine) as read:
+            return held_page(request, way, posted, problem, await anew(request, read, ref))
     except (RunTrashed, RunErased, NotAdmitted) as problem:
         # Each of them comes up only once the token was found to be right.
         async with open_read(resources.engine) as read:

@@ -1,0 +1,70 @@
+"""Beginning anew with what was typed, where a browser has forgotten its run: only where everybody may begin, and see what is asked.
+
+Must not know the run that was forgotten.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from keepstep.config import Resources
+from keepstep.core.access import from_settings
+from keepstep.core.admission import refused_by_limit, refused_by_time, refused_by_visit
+from keepstep.core.structure import Structure
+from keepstep.db.transaction import Read
+from keepstep.errors import Problem
+from keepstep.queries.access import count_for_limit
+from keepstep.queries.passages import Playable, playable
+from keepstep.web.gate import Gate, gate_of, visit_of
+from keepstep.web.questions.posted import Posted, given_in
+from keepstep.web.questions.situation import Situation
+from keepstep.web.texts import language_of
+
+ANEW: Final = "anew"
+"""The field of the button that begins anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """What a form needs to begin this wizard, which is open to everybody."""
+
+    wizard: Playable
+    entry: Gate
+    language: str
+
+
+async def anew(request: Request, tx: Read, ref: str) -> Anew | None:
+    """None where not everybody may begin now: who was invited is told nothing of what was asked."""
+    resources: Resources = request.app.state.resources
+    try:
+        wizard = await playable(tx, ref)
+    except Problem:
+        return None
+    access = from_settings(wizard.settings)
+    visit, now = await visit_of(request, wizard.id, {}), resources.now()
+    asked = replace(access, proof_of_work=False)
+    is_refused = refused_by_time(asked, now) or refused_by_visit(asked, visit, now, link_token="")
+    if access.mode != "open" or is_refused:
+        return None
+    if access.max_runs is not None and refused_by_limit(access, await count_for_limit(tx, wizard.id, access.max_runs)):
+        return None
+    structure, language = wizard.version.structure, language_of(request.headers.get("accept-language"))
+    return Anew(wizard, gate_of(request, wizard.id, access), language if language in structure.languages else structure.default_language)
+
+
+def answers_anew(posted: Posted, structure: Structure, language: str) -> dict[str, dict[str, Any]]:
+    """What the form of the forgotten run held, as far as it can be read."""
+    if ANEW not in posted:
+        return {}
+    questions = [each for each in structure.option_sets if not each.hidden and not each.retired and each.selection_type != "file"]
+    given = given_in(posted, questions, Situation(language, structure.default_language))
+    return {name: answer for name, answer in given.answers.items() if answer.get("value") is not None or answer.get("other")}
+
+
+def fields_anew(posted: Posted) -> list[tuple[str, str]]:
+    """The fields of such a form, where the form to begin is shown once more."""
+    if ANEW not in posted:
+        return []
+    names = [name for name in posted if name.startswith("q-") or name in (ANEW, "shown")]
+    return [(name, value) for name in names for value in posted[name] if isinstance(value, str)]
