@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.e2e.conftest import LOOKS, CheckPage, sign_in
 from tests.factories import option, option_set, step, wizard
-from tests.served import Served
+from tests.pages_kit import PASSWORD
+from tests.served import Served, keepstep
 
 OpenPage = Callable[..., Page]
 
@@ -321,6 +322,29 @@ def test_what_is_typed_after_the_session_ended_is_sent_after_signing_in_on_the_s
     sign_in(page)
     saved(page)
     assert made.question("email")["help"] == "Typed late"
+
+
+@pytest.fixture(scope="module")
+def bo(served: Served) -> str:
+    keepstep(served.environment, "user", "add", "bo@example.org", "--role", "admin", "--name", "Bo", "--password-stdin", given=PASSWORD)
+    return "bo@example.org"
+
+
+@pytest.mark.parametrize("sends", [True, False])
+def test_another_person_sends_it_only_by_saying_so(signed_in: OpenPage, accessible: CheckPage, made: Made, bo: str, sends: bool) -> None:
+    page = signed_in(width=360)
+    typed_late(page, made)
+    sign_in(page, email=bo)
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("You are signed in as Bo")
+    expect(dialog).to_contain_text("What Adaeze Okafor typed was not sent.")
+    expect(dialog.get_by_label("To copy:")).to_have_value("Typed late")
+    accessible(page)
+    with page.expect_navigation():
+        dialog.get_by_role("button", name="Send it as Bo" if sends else "Do not send it").click()
+    saved(page)
+    expect(page.locator(".ks-avatar").first).to_have_attribute("title", "Bo")
+    assert made.question("email")["help"] == ("Typed late" if sends else "We only use it to answer you.")
 
 
 def test_who_closes_the_dialog_of_signing_in_is_told_so_and_can_open_it_again(

@@ -92,8 +92,19 @@
     send();
   }
 
+  // Where another person signed in on this page, what waits stays in the storage of the first unless it is sent in the other's name; then
+  // the page becomes theirs.
+  let stranger = false;
+  let handedOver = false;
+  document.addEventListener("ks:another", ({ detail }) => {
+    stranger = !detail.sends;
+    handedOver = detail.sends;
+  });
+  const sendAgain = Object.assign(() => send(), { typed: () => queue.map(textOf).filter(Boolean).join("\n") });
+  const textOf = (item) => typedIn(item).flatMap(([, values]) => values).join(" · ") || new URLSearchParams(item.body).get("label") || "";
+
   async function send() {
-    if (sending || asking) return;
+    if (sending || asking || stranger) return;
     if (stored) store();
     if (!queue.length) return;
     sending = true;
@@ -121,7 +132,7 @@
     await window.ksHistory;
     if (answer.status === 401) {
       show("out");
-      document.dispatchEvent(new CustomEvent("ks:sign-in", { detail: { html, then: send } }));
+      document.dispatchEvent(new CustomEvent("ks:sign-in", { detail: { html, then: sendAgain } }));
       return;
     }
     if (answer.headers.get("HX-Retarget") === "#dialog") return ask(item, html);
@@ -130,6 +141,7 @@
     drop(item);
     if (answer.status >= 400 && !answer.headers.has("X-Draft-Revision")) return notice(html);
     if (queue.length) return send();
+    if (handedOver) return location.reload();
     // What another page left here does not lead away from what this one shows.
     if (answer.ok && item.page !== PAGE) return visit(location.href, { push: false });
     exchange(html, item, answer.headers);
