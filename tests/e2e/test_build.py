@@ -409,29 +409,52 @@ def test_an_edit_beside_somebody_elses_is_simply_made(signed_in: OpenPage, made:
     assert made.question("email")["help"] == "Mine"
 
 
-def test_a_question_that_is_cancelled_keeps_what_was_typed_until_it_is_saved_or_dropped(
-    signed_in: OpenPage, accessible: CheckPage, made: Made
-) -> None:
+def test_a_question_that_is_cancelled_puts_the_saved_value_back(signed_in: OpenPage, made: Made) -> None:
     page = signed_in()
     page.goto(made.path("email"))
     name = page.get_by_role("textbox", name="Question", exact=True)
     name.fill("E-mail")
     name.press("Enter")
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("1 answer")
-    accessible(page)
+    expect(page.get_by_role("dialog")).to_contain_text("1 answer")
     page.keyboard.press("Escape")
-    expect(page.locator("#save-state")).to_contain_text("Not saved")
-    expect(page.locator("#unsaved")).to_contain_text("E-mail")
-    expect(name).to_have_value("E-mail")
-    accessible(page)
-    page.get_by_role("button", name="Save it").click()
-    expect(dialog).to_contain_text("1 answer")
-    page.keyboard.press("Escape")
-    page.get_by_role("button", name="Drop it").click()
     expect(name).to_have_value("Email")
     saved(page)
+    expect(page.locator("#unsaved > *")).to_have_count(0)
+    page.reload()
+    expect(name).to_have_value("Email")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     assert made.question("email")["name"] == "Email"
+
+
+@pytest.mark.parametrize("name", ["Renamed", "Renamed " * 1200])
+def test_a_renamed_wizard_is_called_so_at_once_in_few_lines(signed_in: OpenPage, made: Made, name: str) -> None:
+    page = signed_in(width=360)
+    page.goto(f"{made.path()}?node=wizard&pane=item")
+    field = page.locator("#f-wizard-name")
+    field.fill(name)
+    field.blur()
+    saved(page)
+    expect(page.locator("h1.ks-wizard-name")).to_have_text(name.strip())
+    expect(page).to_have_title(f"{name.strip()} – Keepstep")
+    assert page.locator("h1.ks-wizard-name").evaluate("it => it.clientHeight") <= 72
+
+
+def test_a_reload_asks_nothing_and_names_what_waits(signed_in: OpenPage, accessible: CheckPage, made: Made) -> None:
+    page = signed_in()
+    page.goto(made.path("email"))
+    name = page.get_by_role("textbox", name="Question", exact=True)
+    name.fill("E-mail")
+    name.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("1 answer")
+    page.reload()
+    expect(page.locator("#unsaved")).to_contain_text("Email – Question: E-mail")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    accessible(page)
+    page.get_by_role("button", name="Save it").click()
+    expect(page.get_by_role("dialog")).to_contain_text("1 answer")
+    page.keyboard.press("Escape")
+    expect(name).to_have_value("Email")
+    saved(page)
 
 
 def test_a_conflict_that_is_cancelled_keeps_what_was_typed_through_a_reload(signed_in: OpenPage, made: Made) -> None:
