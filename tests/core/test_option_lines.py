@@ -1,7 +1,7 @@
 import pytest
 from tests.small_structures import alone, one_page
 
-from keepstep.core.option_lines import Line, Listing, Place, lines_in, listing, text_of
+from keepstep.core.option_lines import Line, Listing, Place, left_out_of, lines_in, listing, text_of
 from keepstep.core.structure import ChoiceFields
 
 OPTIONS = [{"value": "r", "label": "Red"}, {"value": "g", "label": "Green"}, {"value": "old", "label": "Old", "retired": True}]
@@ -25,6 +25,10 @@ def compared(text: str, gone: str = "retire") -> Listing:
         ('r\t"Red, or ""so"""\r\ng\tGreen\r\n', [Line("r", 'Red, or "so"'), Line("g", "Green")]),
         ('r\tRed 5" wide\ng\tGreen', [Line("r", 'Red 5" wide'), Line("g", "Green")]),
         ('r\t"Two\nlines"\ng\tGreen', [Line("r", "Two lines"), Line("g", "Green")]),
+        ('"Two\nlines"\nGreen', [Line(None, "Two lines"), Line(None, "Green")]),
+        ('r\t"Two\r\nlines"\r\ng\t5" wide', [Line("r", "Two lines"), Line("g", '5" wide')]),
+        ('"Yes"\nNo', [Line(None, '"Yes"'), Line(None, "No")]),
+        ('"never closed\nGreen', [Line(None, '"never closed'), Line(None, "Green")]),
         ("\tRed\nr\t", [Line(None, "Red"), Line(None, "r")]),
         ("a\tA\tmore", [Line("a", "A")]),
         ("list_name\tname\tlabel::English (en)\nyn\ty\tYes\nyn\tn\tNo\n", [Line("y", "Yes"), Line("n", "No")]),
@@ -36,6 +40,18 @@ def compared(text: str, gone: str = "retire") -> Listing:
 )
 def test_lines_are_read_as_people_and_spreadsheets_write_them(text: str, lines: list[Line]) -> None:
     assert list(lines_in(text)) == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("a\tApple\tRemark\nb\tPear", [(1, "Remark")]),
+        ("list_name\tname\tlabel\nyn\ty\tYes", [(1, "list_name"), (2, "yn")]),
+        ("a\tApple\nPear", []),
+    ],
+)
+def test_what_stands_in_further_columns_is_named_with_its_row(text: str, left: list[tuple[int, str]]) -> None:
+    assert list(left_out_of(text)) == left
 
 
 def test_what_is_offered_as_text_comes_back_as_it_was() -> None:

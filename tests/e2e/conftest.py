@@ -113,8 +113,8 @@ def signed_in(open_page: Callable[..., Page], kept_cookies: list[Any]) -> Callab
     return make
 
 
-def sign_in(page: Page, password: str = PASSWORD) -> None:
-    page.get_by_label("E-mail address").fill(EMAIL)
+def sign_in(page: Page, password: str = PASSWORD, email: str = EMAIL) -> None:
+    page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in", exact=True).click()
 

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.e2e.conftest import LOOKS, CheckPage, sign_in
 from tests.factories import option, option_set, step, wizard
-from tests.served import Served
+from tests.pages_kit import PASSWORD
+from tests.served import Served, keepstep
 
 OpenPage = Callable[..., Page]
 
@@ -323,6 +324,29 @@ def test_what_is_typed_after_the_session_ended_is_sent_after_signing_in_on_the_s
     assert made.question("email")["help"] == "Typed late"
 
 
+@pytest.fixture(scope="module")
+def bo(served: Served) -> str:
+    keepstep(served.environment, "user", "add", "bo@example.org", "--role", "admin", "--name", "Bo", "--password-stdin", given=PASSWORD)
+    return "bo@example.org"
+
+
+@pytest.mark.parametrize("sends", [True, False])
+def test_another_person_sends_it_only_by_saying_so(signed_in: OpenPage, accessible: CheckPage, made: Made, bo: str, sends: bool) -> None:
+    page = signed_in(width=360)
+    typed_late(page, made)
+    sign_in(page, email=bo)
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("You are signed in as Bo")
+    expect(dialog).to_contain_text("What Adaeze Okafor typed was not sent.")
+    expect(dialog.get_by_label("To copy:")).to_have_value("Typed late")
+    accessible(page)
+    with page.expect_navigation():
+        dialog.get_by_role("button", name="Send it as Bo" if sends else "Do not send it").click()
+    saved(page)
+    expect(page.locator(".ks-avatar").first).to_have_attribute("title", "Bo")
+    assert made.question("email")["help"] == ("Typed late" if sends else "We only use it to answer you.")
+
+
 def test_who_closes_the_dialog_of_signing_in_is_told_so_and_can_open_it_again(
     signed_in: OpenPage, accessible: CheckPage, made: Made
 ) -> None:
@@ -385,29 +409,52 @@ def test_an_edit_beside_somebody_elses_is_simply_made(signed_in: OpenPage, made:
     assert made.question("email")["help"] == "Mine"
 
 
-def test_a_question_that_is_cancelled_keeps_what_was_typed_until_it_is_saved_or_dropped(
-    signed_in: OpenPage, accessible: CheckPage, made: Made
-) -> None:
+def test_a_question_that_is_cancelled_puts_the_saved_value_back(signed_in: OpenPage, made: Made) -> None:
     page = signed_in()
     page.goto(made.path("email"))
     name = page.get_by_role("textbox", name="Question", exact=True)
     name.fill("E-mail")
     name.press("Enter")
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("1 answer")
-    accessible(page)
+    expect(page.get_by_role("dialog")).to_contain_text("1 answer")
     page.keyboard.press("Escape")
-    expect(page.locator("#save-state")).to_contain_text("Not saved")
-    expect(page.locator("#unsaved")).to_contain_text("E-mail")
-    expect(name).to_have_value("E-mail")
-    accessible(page)
-    page.get_by_role("button", name="Save it").click()
-    expect(dialog).to_contain_text("1 answer")
-    page.keyboard.press("Escape")
-    page.get_by_role("button", name="Drop it").click()
     expect(name).to_have_value("Email")
     saved(page)
+    expect(page.locator("#unsaved > *")).to_have_count(0)
+    page.reload()
+    expect(name).to_have_value("Email")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     assert made.question("email")["name"] == "Email"
+
+
+@pytest.mark.parametrize("name", ["Renamed", "Renamed " * 1200])
+def test_a_renamed_wizard_is_called_so_at_once_in_few_lines(signed_in: OpenPage, made: Made, name: str) -> None:
+    page = signed_in(width=360)
+    page.goto(f"{made.path()}?node=wizard&pane=item")
+    field = page.locator("#f-wizard-name")
+    field.fill(name)
+    field.blur()
+    saved(page)
+    expect(page.locator("h1.ks-wizard-name")).to_have_text(name.strip())
+    expect(page).to_have_title(f"{name.strip()} – Keepstep")
+    assert page.locator("h1.ks-wizard-name").evaluate("it => it.clientHeight") <= 72
+
+
+def test_a_reload_asks_nothing_and_names_what_waits(signed_in: OpenPage, accessible: CheckPage, made: Made) -> None:
+    page = signed_in()
+    page.goto(made.path("email"))
+    name = page.get_by_role("textbox", name="Question", exact=True)
+    name.fill("E-mail")
+    name.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("1 answer")
+    page.reload()
+    expect(page.locator("#unsaved")).to_contain_text("Email – Question: E-mail")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    accessible(page)
+    page.get_by_role("button", name="Save it").click()
+    expect(page.get_by_role("dialog")).to_contain_text("1 answer")
+    page.keyboard.press("Escape")
+    expect(name).to_have_value("Email")
+    saved(page)
 
 
 def test_a_conflict_that_is_cancelled_keeps_what_was_typed_through_a_reload(signed_in: OpenPage, made: Made) -> None:

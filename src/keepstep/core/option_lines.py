@@ -3,7 +3,7 @@
 Must not know where the text comes from, nor whether answers are stored.
 """
 
-import csv
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +21,8 @@ _TAB: Final = "\t"
 # What the first row of a copied table calls the two columns; XLSForm says name and label.
 _VALUE_HEADS: Final = frozenset({"value", "name", "code"})
 _LABEL_HEAD: Final = "label"
+# A whole cell. A quote that nobody closed, or one within a cell, is part of a label.
+_QUOTED: Final = re.compile(r'(?:(?<=\t)|^)"((?:[^"]|"")*)"(?=[\t\r\n]|\Z)', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +81,36 @@ def _one_line(text: str) -> str:
 
 def lines_in(text: str) -> tuple[Line, ...]:
     """The lines that are not blank. With a tab in it, the text is what a spreadsheet copies: value, tab, label, quoted where needed."""
-    if _TAB not in text:
-        return tuple(Line(None, _one_line(line)) for line in text.splitlines() if line.strip())
-    # Strictly not: a quote that nobody closed is part of a label then, and no reason to swallow the lines after it.
-    read = csv.reader(text.splitlines(keepends=True), delimiter=_TAB, quoting=csv.QUOTE_MINIMAL if _is_quoted(text) else csv.QUOTE_NONE)
-    rows = [row for cells in read if any(row := [_one_line(cell) for cell in cells])]
+    rows = _rows(text)
     columns = _columns(rows[0]) if rows else None
     if columns is None:
         return tuple(map(_line, rows))
     found = ([row[column] for column in columns if column < len(row)] for row in rows[1:])
     return tuple(_line(cells) for cells in found if any(cells))
+
+
+def left_out_of(text: str) -> tuple[tuple[int, str], ...]:
+    """What no line has a place for: further columns, each cell with the number of its row."""
+    rows = _rows(text)
+    columns = _columns(rows[0]) if rows else None
+    if columns is None:
+        return tuple((number, cell) for number, row in enumerate(rows, 1) for cell in _filled(row)[2:])
+    return tuple((number, cell) for number, row in enumerate(rows, 1) for at, cell in enumerate(row) if cell and at not in columns)
+
+
+def _rows(text: str) -> list[list[str]]:
+    read = _QUOTED.sub(lambda found: _unquoted(found, text), text)
+    return [row for line in read.splitlines() if any(row := [_one_line(cell) for cell in line.split(_TAB)])]
+
+
+def _unquoted(found: re.Match[str], text: str) -> str:
+    """A cell that a spreadsheet quoted, in one line. In one column it does so only where it must; else the quotes are a label's."""
+    inner = found[1]
+    return _one_line(inner.replace('""', '"')) if _TAB in text or any(mark in inner for mark in '"\n\r') else found[0]
+
+
+def _filled(cells: Sequence[str]) -> list[str]:
+    return [cell for cell in cells if cell]
 
 
 def _columns(head: Sequence[str]) -> tuple[int, int] | None:
@@ -99,13 +121,8 @@ def _columns(head: Sequence[str]) -> tuple[int, int] | None:
     return (values[0], labels[0]) if labels and values else None
 
 
-def _is_quoted(text: str) -> bool:
-    """Whether the quotes are a spreadsheet's, which come in pairs."""
-    return text.count('"') % 2 == 0
-
-
 def _line(cells: Sequence[str]) -> Line:
-    found = [cell for cell in cells if cell]
+    found = _filled(cells)
     return Line(None, found[0]) if len(found) == 1 else Line(found[0], found[1])
 
 

@@ -61,6 +61,18 @@ async def test_a_text_that_shows_an_answer_has_the_name_of_its_question_in_the_c
     assert page.text(f"#item-{survey.email} .kb-help") == "So, [Full Name]?"
 
 
+async def test_a_name_that_turns_text_around_turns_none_of_the_products_words(admin_browser: Browser, survey: WebSurvey) -> None:
+    name = "\u202eAfter"
+    await survey.send("PUT", f"/api/v1/option-sets/{survey.color}", json={"name": name, "is_required": False, "meaning": "same"})
+    page = await admin_browser.open(path(survey, node=survey.steps[1]))
+    label = page.one(f"#item-{survey.color} .kb-label")
+    assert (label.select_one("bdi") or label).get_text() == name
+    preview = await admin_browser.open(f"/wizards/customer-survey/preview?step={survey.steps[1]}")
+    isolated = [each for each in preview.tree.select(".pl-label > bdi") if each.get_text() == name]
+    assert len(isolated) == 1
+    assert "(optional)" in label.get_text()
+
+
 async def test_what_changed_begins_with_options_and_folds_what_does_not_fit(admin_browser: Browser, survey: WebSurvey) -> None:
     await survey.send("PUT", f"/api/v1/option-sets/{survey.color}", json={"help": "Why?", "is_required": True, "personal_data": True})
     await survey.send("PUT", f"/api/v1/option-sets/{survey.color}/options/blue", json={"label": "Navy"})

@@ -320,3 +320,9 @@ async def test_options_as_text_hold_the_keys_of_questions(admin_browser: Browser
     lines = page.one("textarea[name=lines]").get_text().removeprefix("\n")
     assert "As {{full-name}} likes" in lines
     assert "Nothing changes." in Page(await admin_browser.press(page, "Compare")).text(".ks-dialog-body")
+
+
+async def test_a_pasted_cell_that_no_option_gets_is_named_in_the_comparison(admin_browser: Browser, survey: WebSurvey) -> None:
+    page = await admin_browser.open(f"/wizards/customer-survey/build/options?option_set_id={survey.color}")
+    compared = Page(await admin_browser.press(page, "Compare", {"lines": "a\tApple\tRemark\nb\tPear"}))
+    assert "1 cell of a further column is left out: Remark (row 1)" in compared.text(".ks-dialog-body")

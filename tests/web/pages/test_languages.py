@@ -103,7 +103,9 @@ async def test_languages_come_and_go_without_other_changes(admin_browser: Browse
     assert question["key"] == "color"
 
 
-@pytest.mark.parametrize(("add", "why"), [("not a code", "Languages, 2"), ("de", "Each language is named once"), ("x" * 50, "Languages, 2")])
+@pytest.mark.parametrize(
+    ("add", "why"), [("not a code", "Languages, 2"), ("de", "Each language is named once"), ("x" * 50, "Languages, 2")]
+)
 async def test_a_language_that_cannot_be_is_refused_and_kept(admin_browser: Browser, editor: httpx.AsyncClient, add: str, why: str) -> None:
     slug, _ = await two_languages(editor)
     path = f"/wizards/{slug}/languages"

@@ -19,7 +19,7 @@ from keepstep.actions.option_lines import Meanings, listing_of, replacing_option
 from keepstep.core.confirm import needs_confirmation
 from keepstep.core.counts import Chosen
 from keepstep.core.nodes import option_set_in
-from keepstep.core.option_lines import Entry, Listing, text_of
+from keepstep.core.option_lines import Entry, Listing, left_out_of, text_of
 from keepstep.core.piping import with_keys
 from keepstep.core.places import mentions
 from keepstep.core.structure import ChoiceFields
@@ -46,7 +46,7 @@ class Compared:
     """What the lines would make of the options, what is stored of each, and what applying it says along.
 
     `wrong`: why it cannot be applied. `reading`: by the value of an option that is deleted, what reads it. `consent`: the fields that
-    confirm what was shown, where it has to be confirmed.
+    confirm what was shown, where it has to be confirmed. `left_out`: cells that no option gets, each with the number of its row.
     """
 
     listing: Listing
@@ -55,6 +55,7 @@ class Compared:
     consent: Mapping[str, str] | None = None
     missing: bool = False
     reading: Mapping[str, Sequence[Place]] = field(default_factory=dict)
+    left_out: Sequence[tuple[int, str]] = ()
 
     @cached_property
     def changing(self) -> tuple[Entry, ...]:
@@ -120,7 +121,8 @@ async def _compared(visitor: Visitor, tx: Read, state: WizardDraft, sent: Sent, 
     lines = lines_of(sent, state.draft.structure)
     found = listing_of(state.draft.structure, await reserved_of(tx, state.wizard.id), lines)
     chosen = await chosen_of(tx, state.wizard.id, sent.option_set_id, as_of=visitor.ctx.now)
-    compared = Compared(listing=found, chosen=chosen, missing=missing, reading=_reading(state, sent, found))
+    left = left_out_of(sent.text("lines"))
+    compared = Compared(listing=found, chosen=chosen, missing=missing, reading=_reading(state, sent, found), left_out=left)
     try:
         now = await report_of_edit(visitor.ctx, tx, state.wizard.id, replacing_options(lines, Meanings(rest="same")))
     except _REFUSED as problem:

@@ -2,26 +2,37 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from keepstep.actions.accounts import token_digest
-from keepstep.actions.sessions import Opening, end_session, end_sessions, open_session
+from keepstep.actions.sessions import IDLE, Opening, end_session, end_sessions, open_session
 from keepstep.config import Resources
 from keepstep.core.permissions import SYSTEM
 from keepstep.db.transaction import open_read, open_write
-from keepstep.queries.sessions import has_users
+from keepstep.errors import Unauthenticated
+from keepstep.queries.sessions import find_session, has_users
 from keepstep.web.deps import ResourcesDep
 from keepstep.web.device import device_of
 from keepstep.web.kept import fields_kept
-from keepstep.web.origin import csrf_token_of, require_own_origin
+from keepstep.web.origin import require_own_origin
 from keepstep.web.pages.route import fields_of, local_path, page_router, see_other
 from keepstep.web.passwords import Refused, address_of_client, checked_password, typed_password
 from keepstep.web.rendering import TOKEN_FIELD, is_htmx, page
 from keepstep.web.texts import message
-from keepstep.web.visitor import CurrentVisitor, PageWrite, drop_cookie, find_visitor, keep_cookie, session_secret
+from keepstep.web.visitor import (
+    CurrentVisitor,
+    PageWrite,
+    Visitor,
+    drop_cookie,
+    find_visitor,
+    keep_cookie,
+    session_secret,
+    visitor_of,
+)
 
 router = page_router()
 
@@ -49,7 +60,7 @@ async def login(request: Request, resources: ResourcesDep) -> Response:
     tried = await _signed_in(request, resources, fields.get("email", ""))
     if isinstance(tried, Refused):
         return _refused(request, fields, tried)
-    answer = _going_on(request, fields, csrf_token_of(token_digest(tried), resources.secret))
+    answer = _going_on(request, fields, await _visitor_now(resources, tried))
     keep_cookie(answer, resources.settings.base_url, tried)
     return answer
 
@@ -62,7 +73,7 @@ async def go_on(request: Request, resources: ResourcesDep) -> Response:
     visitor = await find_visitor(request)
     if visitor is None:
         return _form_again(request, fields, status=401, error=_NOT_YET)
-    return _going_on(request, fields, visitor.csrf_token)
+    return _going_on(request, fields, visitor)
 
 
 @router.post("/logout", name="page:sign-out")
@@ -91,6 +102,16 @@ async def _signed_in(request: Request, resources: Resources, email: str) -> str 
         return await open_session(resources.context(SYSTEM), tx, opening)
 
 
+async def _visitor_now(resources: Resources, secret: str) -> Visitor:
+    """Who has just signed in."""
+    now = resources.now()
+    async with open_read(resources.engine) as tx:
+        found = await find_session(tx, token_digest(secret), now=now, idle_since=now - IDLE)
+    if found is None:
+        raise Unauthenticated("Sign in again: this session is over already.")
+    return visitor_of(found, resources)
+
+
 def _refused(request: Request, fields: Mapping[str, str], refused: Refused) -> Response:
     wait = refused.minutes
     headers = {"Retry-After": str(wait * 60)} if wait else {}
@@ -105,10 +126,12 @@ def _form_again(
     return page(request, "login.html", block="form", status=status, headers=headers, error=error, wait=wait, is_new=False, **values, **more)
 
 
-def _going_on(request: Request, fields: Mapping[str, str], token: str) -> Response:
-    """With `token`, that of the session: what was kept is sent with it."""
+def _going_on(request: Request, fields: Mapping[str, str], visitor: Visitor) -> Response:
+    """With the token of the visitor's session: what was kept is sent with it. A page is told who that is, since it may be another's."""
+    token = visitor.csrf_token
     if is_htmx(request):
-        return Response(status_code=204, headers={"X-CSRF-Token": token})
+        who = {"X-User": str(visitor.actor.id), "X-User-Name": quote(visitor.actor.name or visitor.email)}
+        return Response(status_code=204, headers={"X-CSRF-Token": token, **who})
     kept = fields_kept(fields.get("kept"))
     if kept:
         return page(request, "send_kept.html", action=local_path(fields.get("next")), kept=[*kept, (TOKEN_FIELD, token)])

@@ -43,8 +43,10 @@
     const before = [queue, aside];
     // Older than what this page made, but not before what is on its way or asked about.
     const at = sending || asking ? 1 : 0;
-    queue = [...queue.slice(0, at), ...(kept.queue ?? kept), ...queue.slice(at)];
-    aside = [...(kept.aside ?? []), ...aside];
+    // What was asked about when its page went is sent again only by somebody; what was only pressed is not done.
+    const older = kept.queue ?? kept;
+    queue = [...queue.slice(0, at), ...older.filter((each) => !each.asked), ...queue.slice(at)];
+    aside = [...(kept.aside ?? []), ...older.filter((each) => each.asked && each.auto), ...aside];
     Object.assign(owns, kept.owns);
     if (!store()) { [queue, aside] = before; return; }
     localStorage.removeItem(key);
@@ -92,8 +94,19 @@
     send();
   }
 
+  // Where another person signed in on this page, what waits stays in the storage of the first unless it is sent in the other's name; then
+  // the page becomes theirs.
+  let stranger = false;
+  let handedOver = false;
+  document.addEventListener("ks:another", ({ detail }) => {
+    stranger = !detail.sends;
+    handedOver = detail.sends;
+  });
+  const sendAgain = Object.assign(() => send(), { typed: () => queue.map(textOf).filter(Boolean).join("\n") });
+  const textOf = (item) => typedIn(item).flatMap(([, values]) => values).join(" · ") || new URLSearchParams(item.body).get("label") || "";
+
   async function send() {
-    if (sending || asking) return;
+    if (sending || asking || stranger) return;
     if (stored) store();
     if (!queue.length) return;
     sending = true;
@@ -121,7 +134,7 @@
     await window.ksHistory;
     if (answer.status === 401) {
       show("out");
-      document.dispatchEvent(new CustomEvent("ks:sign-in", { detail: { html, then: send } }));
+      document.dispatchEvent(new CustomEvent("ks:sign-in", { detail: { html, then: sendAgain } }));
       return;
     }
     if (answer.headers.get("HX-Retarget") === "#dialog") return ask(item, html);
@@ -130,6 +143,7 @@
     drop(item);
     if (answer.status >= 400 && !answer.headers.has("X-Draft-Revision")) return notice(html);
     if (queue.length) return send();
+    if (handedOver) return location.reload();
     // What another page left here does not lead away from what this one shows.
     if (answer.ok && item.page !== PAGE) return visit(location.href, { push: false });
     exchange(html, item, answer.headers);
@@ -144,6 +158,7 @@
       retry = 0;
       item.tries = 0;
       item.failed = true;
+      item.asked = false;
       setAside(item);
       say(words.sayAside);
       if (queue.length) send();
@@ -181,7 +196,10 @@
   // The edit stays at the head of the queue while its question is open: a reload asks again.
   let asking = null;
   function ask(item, html) {
-    show(html.includes("data-theirs") ? "conflict" : "asking");
+    item.collided = html.includes("data-theirs");
+    show(item.collided ? "conflict" : "asking");
+    item.asked = true;
+    store();
     asking = item;
     document.dispatchEvent(new CustomEvent("ks:dialog", { detail: { html } }));
   }
@@ -190,6 +208,7 @@
     const item = asking;
     asking = null;
     if (form.matches("[data-answer]")) {
+      item.asked = false;
       item.path = form.getAttribute("action");
       item.body = new URLSearchParams(new FormData(form, submitter)).toString();
       store();
@@ -201,11 +220,12 @@
     return false;
   }
 
-  // Cancel and Escape keep what was typed; "Keep it as it is now" says that it may go. What was only pressed is simply not done.
+  // Cancelled is not done: the saved value stands there again. Where somebody else changed the same, what was typed is kept until its
+  // author says that it may go ("Keep it as it is now").
   let theirs = false;
   byId("dialog").addEventListener("click", (event) => { theirs = !!event.target.closest("[data-theirs]"); }, true);
   byId("dialog").addEventListener("close", () => {
-    const kept = !theirs && asking?.auto;
+    const kept = !theirs && asking?.auto && asking.collided;
     theirs = false;
     if (!asking) return;
     const item = asking;
@@ -242,7 +262,7 @@
     const list = byId("unsaved");
     list.replaceChildren(...aside.map((item) => {
       const one = byId("unsaved-one").content.cloneNode(true);
-      const text = typedIn(item).flatMap(([, values]) => values).join(" · ");
+      const text = item.told || textOf(item);
       if (text) one.querySelector("[data-typed]").textContent = text.slice(0, 200);
       one.querySelector("[data-failed]").hidden = !item.failed;
       one.querySelector("[data-send]").onclick = () => { takeBack(item); queue.push(item); store(); send(); };
@@ -305,6 +325,16 @@
     if (input.tagName === "SELECT") return [...input.options].some((option) => option.selected !== option.defaultSelected);
     return input.value !== input.defaultValue;
   }
+  // What is changed in words: the question, the names of the inputs, and what is shown in them.
+  function toldOf(form) {
+    const data = new FormData(form);
+    const row = byId(`row-${data.get("option_set_id") ?? data.get("step_id")}`);
+    const parts = [...form.elements].filter((each) => each.name && each.type !== "hidden" && each.tagName !== "BUTTON" && isTouched(each)).map((each) => {
+      const value = each.type === "checkbox" ? (each.checked ? "✓" : "–") : each.tagName === "SELECT" ? each.selectedOptions[0]?.text : each.value;
+      return `${each.labels?.[0]?.textContent.trim() ?? ""}: ${value}`;
+    });
+    return [row?.querySelector(".kb-row-name")?.textContent, parts.join(" · ")].filter(Boolean).join(" – ");
+  }
   const isDirty = (form) => [...form.elements].some((each) => each.name && each.type !== "hidden" && each.tagName !== "BUTTON" && isTouched(each));
 
   function submit(form, submitter) {
@@ -315,7 +345,8 @@
     // A second click of what is on its way says nothing new.
     const path = form.getAttribute("action");
     if (!auto && queue.some((each) => each.path === path && each.body === body)) return;
-    enqueue({ form: form.id, path, body, auto, focus, added: form.matches(".kb-add-option") });
+    const told = auto ? toldOf(form) : "";
+    enqueue({ form: form.id, path, body, told, auto, focus, added: form.matches(".kb-add-option") });
     if (auto) settleValues(form);
     if (form.matches(".kb-add-option")) form.reset();
   }
@@ -382,6 +413,11 @@
     }
     for (const part of parsed.querySelectorAll("template[data-instead]")) byId(part.dataset.instead)?.replaceWith(part.content);
     for (const form of kept) if (!form.isConnected) byId(form.id)?.replaceWith(form);
+    const named = byId("wizard-name");
+    if (named.title !== named.textContent) {
+      named.title = named.textContent;
+      document.title = `${named.textContent} – Keepstep`;
+    }
     markPane();
     seen(headers, kept);
     for (const each of builder.querySelectorAll("details[data-keep]")) if (open.has(each.dataset.keep)) each.open = open.get(each.dataset.keep) || !!each.querySelector("[aria-invalid]");

@@ -60,6 +60,7 @@
     dialog.replaceChildren();
     waiting = [];
     asked = null;
+    if (another) return location.reload();
     if (opener?.isConnected) opener.focus();
     opener = null;
   });
@@ -166,6 +167,36 @@
       credentials: "same-origin",
     });
     if (answer.status !== 204) return showSignIn(await answer.text());
+    const user = answer.headers.get("X-User");
+    if (user && meta && user !== meta.dataset.user) showAnother(user, answer);
+    else goOn(answer);
+  }
+
+  // In another's name nothing is sent unless they say so. Closed otherwise, the page becomes theirs.
+  let another = false;
+  function showAnother(user, answer) {
+    another = true;
+    document.dispatchEvent(new CustomEvent("ks:another", { detail: { sends: false } }));
+    dialog.replaceChildren(document.getElementById("another-person").content.cloneNode(true));
+    const name = decodeURIComponent(answer.headers.get("X-User-Name"));
+    for (const each of dialog.querySelectorAll("[data-name]")) each.textContent = name;
+    dialog.querySelector("textarea").value = waiting.map(typedIn).filter(Boolean).join("\n");
+    dialog.querySelector("[autofocus]").focus();
+    dialog.querySelector("[data-send]").addEventListener("click", () => {
+      another = false;
+      meta.dataset.user = user;
+      document.dispatchEvent(new CustomEvent("ks:another", { detail: { sends: true } }));
+      goOn(answer);
+    });
+  }
+  // What people typed, of the form that a request came from; a page that sends by itself says it (`typed`).
+  function typedIn(each) {
+    if (typeof each === "function") return each.typed?.() ?? "";
+    const inputs = each.sourceElement.closest("form")?.querySelectorAll("textarea, input:not([type=hidden], [type=password], [type=checkbox], [type=radio])");
+    return [...(inputs ?? [])].map((input) => input.value).filter(Boolean).join("\n");
+  }
+
+  function goOn(answer) {
     const again = waiting;
     waiting = [];
     if (asked) dialog.replaceChildren(...asked);
