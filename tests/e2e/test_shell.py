@@ -22,7 +22,8 @@ def wizard(served: Served) -> str:
 def test_home_can_be_read_and_reached_by_everybody(signed_in: OpenPage, accessible: CheckPage, wizard: str, width: int, theme: str) -> None:
     page = signed_in(width=width, theme=theme)
     expect(page.get_by_role("heading", name="Wizards")).to_be_visible()
-    expect(page.get_by_role("rowheader", name=wizard)).to_be_visible()
+    # Others on the same server may be called alike.
+    expect(page.get_by_role("rowheader", name=wizard).first).to_be_visible()
     accessible(page)
     page.locator("summary", has_text="Account and appearance").click()
     expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
