@@ -190,9 +190,7 @@ def _misread_numbers(page: Page, structure: dict[str, Any], *, fits: bool = Fals
         for part, text in {"-day": day, "-month": "2", "-year": "2020"}.items():
             named(page, structure, key, part).fill(text)
     named(page, structure, "when", "-time").fill("9:00")
-    if fits:
-        named(page, structure, "scan", "-remove").check()
-    # Larger than it may be, so that it is told and stays until it is taken out.
+    # Larger than it may be, so that it is told, and not kept.
     named(page, structure, "scan").set_input_files(letter(CONTENT if fits else CONTENT * 2))
 
 
