@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from keepstep.actions.audit import audit_job
 from keepstep.actions.context import Context
 from keepstep.actions.migration_jobs import NewJob, run_now, store_job
+from keepstep.actions.preconditions import require_there
 from keepstep.actions.runs import save_answers
 from keepstep.core.issue import Issue, to_errors
 from keepstep.core.selection import check_other, check_value, normal_value
@@ -20,7 +21,7 @@ from keepstep.core.structure import OptionSet
 from keepstep.core.validate import MAX_VALUES
 from keepstep.db.tables import migration_items, migration_jobs, migration_resolutions
 from keepstep.db.transaction import Read, Write
-from keepstep.errors import ConflictNotFound, ResolutionInvalid, RunErased, RunStays, RunTrashed
+from keepstep.errors import ConflictNotFound, ResolutionInvalid, RunStays
 from keepstep.queries.migration_conflicts import RESOLVED, Among, Conflict, OpenItem, conflict_ids, conflict_of, count_open, open_items
 from keepstep.queries.migration_jobs import Job, get_job, load_job
 from keepstep.queries.plans import load_plan, prepared_plan
@@ -54,7 +55,8 @@ async def resolve_conflict(ctx: Context, tx: Write, job_id: str, conflict_id: st
     """
     job = await get_job(tx, ctx.actor, job_id, "edit")
     run_id, option_set_id = conflict_ids(conflict_id)
-    state = _resolvable(await load_run(tx, run_id, locked=True))
+    state = await load_run(tx, run_id, locked=True)
+    require_there(state, erased="The answers of this run were erased.")
     items = await open_items(tx, job_id, limit=MAX_VALUES, which=Among(run_id=run_id))
     item = next((each for each in items if each.option_set_id == option_set_id), None)
     if item is None:
@@ -73,14 +75,6 @@ async def resolve_conflict(ctx: Context, tx: Write, job_id: str, conflict_id: st
     await _close_job(ctx, tx, job)
     left = await open_items(tx, job_id, limit=MAX_VALUES, which=Among(run_id=run_id))
     return Resolved(state, state.version.id != conflict.state.version.id, len(left), await count_open(tx, job_id))
-
-
-def _resolvable(state: RunState) -> RunState:
-    if state.erased_at is not None:
-        raise RunErased("The answers of this run were erased.")
-    if state.trashed_at is not None:
-        raise RunTrashed("This run is in the trash; restore it first.")
-    return state
 
 
 def _checked(ctx: Context, conflict: Conflict, resolution: Resolution) -> dict[str, Any] | None:

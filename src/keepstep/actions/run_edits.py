@@ -11,11 +11,12 @@ from sqlalchemy import and_, delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from keepstep.actions.context import Context
+from keepstep.actions.preconditions import require_there
 from keepstep.actions.runs import Saved, save_answers
 from keepstep.core.permissions import require
 from keepstep.db.tables import edits
 from keepstep.db.transaction import Read, Write
-from keepstep.errors import RunErased, RunInProgress, RunTrashed
+from keepstep.errors import RunInProgress
 from keepstep.queries.runs import RunState, load_run, load_run_at
 
 
@@ -44,10 +45,7 @@ async def open_edit(ctx: Context, tx: Read, run_id: str, *, base: int | None = N
     """
     state = await load_run(tx, run_id, locked=locked)
     require(ctx.actor, "edit", state.origin_wizard_id)
-    if state.erased_at is not None:
-        raise RunErased("The answers of this run were erased; it takes no new ones.")
-    if state.trashed_at is not None:
-        raise RunTrashed("This run is in the trash; restore it first.")
+    require_there(state, erased="The answers of this run were erased; it takes no new ones.")
     if state.status != "completed":
         raise RunInProgress("Whoever answers this run has not completed it yet, and may be writing in it now.")
     row = await tx.one_or_none(select(edits.c.base_revision, edits.c.answers).where(_own(ctx, run_id)))

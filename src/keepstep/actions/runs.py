@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from keepstep.actions.audit import audit_run
 from keepstep.actions.context import Context
 from keepstep.actions.files import attach_files, with_files
-from keepstep.actions.preconditions import require_seen
+from keepstep.actions.preconditions import require_seen, require_there
 from keepstep.actions.revisions import NewRevision, revision_row, stored_answers
 from keepstep.core.clock import utc_text
 from keepstep.core.flow import Answers, Before, Evaluation, evaluate
@@ -332,10 +332,7 @@ async def _changeable(ctx: Context, tx: Write, run_id: str) -> RunState:
     """The run, locked, if this actor may change its answers now."""
     state = await load_run(tx, run_id, locked=True)
     require(ctx.actor, "edit" if state.status == "completed" else "submit", state.origin_wizard_id)
-    if state.erased_at is not None:
-        raise RunErased("The answers of this run were erased; it takes no new ones.")
-    if state.trashed_at is not None:
-        raise RunTrashed("This run is in the trash; restore it first.")
+    require_there(state, erased="The answers of this run were erased; it takes no new ones.")
     return state
 
 

@@ -14,6 +14,7 @@ from keepstep.actions.context import Context
 from keepstep.actions.migration_conflicts import Resolution, given_envelope
 from keepstep.actions.migration_jobs import NewJob, run_now, store_job
 from keepstep.actions.plans import approve_plan, refuse_faults, store_plan, understood
+from keepstep.actions.preconditions import require_there
 from keepstep.actions.runs import check_seen
 from keepstep.core.issue import Issue
 from keepstep.core.moving import Decision, Settled, decide
@@ -33,9 +34,7 @@ from keepstep.errors import (
     NothingPublished,
     NothingToMoveBack,
     RequestInvalid,
-    RunErased,
     RunStays,
-    RunTrashed,
 )
 from keepstep.queries.drafts import tried_conversions
 from keepstep.queries.migration_conflicts import open_items
@@ -46,6 +45,7 @@ from keepstep.queries.plans import Versions, load_plan, ready, structures_in, ve
 from keepstep.queries.runs import RunState, load_run, wizard_of
 from keepstep.queries.versions import Version
 
+_GONE: Final = "The answers of this run were erased; there is nothing to move."
 _PURPOSE: Final = "move-run"
 
 
@@ -119,10 +119,7 @@ async def move_run(ctx: Context, tx: Write, run_id: str, move: SingleMove, seen:
 
 async def _considered(ctx: Context, tx: Read, state: RunState, move: SingleMove) -> tuple[MoveReport, Mapping[str, Settled]]:
     require(ctx.actor, "edit", state.origin_wizard_id)
-    if state.erased_at is not None:
-        raise RunErased("The answers of this run were erased; there is nothing to move.")
-    if state.trashed_at is not None:
-        raise RunTrashed("This run is in the trash; restore it first.")
+    require_there(state, erased=_GONE)
     versions = await versions_by_id(tx, state.origin_wizard_id)
     target = await _target(tx, state, versions, move.target)
     tried = await tried_conversions(tx, state.origin_wizard_id)
@@ -211,10 +208,7 @@ async def move_run_back(ctx: Context, tx: Write, run_id: str, seen: str | None, 
     """
     state = await load_run(tx, run_id, locked=True)
     require(ctx.actor, "edit", state.origin_wizard_id)
-    if state.erased_at is not None:
-        raise RunErased("The answers of this run were erased; there is nothing to move.")
-    if state.trashed_at is not None:
-        raise RunTrashed("This run is in the trash; restore it first.")
+    require_there(state, erased=_GONE)
     await check_seen(tx, state, seen)
     last = await last_move(tx, state)
     if last is None:
