@@ -13,23 +13,20 @@ from starlette.responses import HTMLResponse, Response
 from keepstep.actions.context import Context
 from keepstep.actions.offers import accept_offer, decline_offer
 from keepstep.actions.passages import PageSaved, save_page
-from keepstep.config import Resources
 from keepstep.core.offered import Changed, Kind, added_options, changes_seen, side_of
 from keepstep.core.structure import OptionSet
-from keepstep.db.transaction import Write, open_read, open_write
-from keepstep.errors import NotAdmitted, PassageUnknown, RunErased, RunTrashed
+from keepstep.db.transaction import Write
 from keepstep.queries.movable import subject_of
 from keepstep.queries.offers import Offer, find_offer
 from keepstep.queries.passages import Passage
-from keepstep.queries.runs import RunState, load_run
-from keepstep.web.origin import require_own_origin
+from keepstep.queries.runs import RunState
 from keepstep.web.pages.route import page_router, see_other
 from keepstep.web.player.colliding import fingerprints, merged_given
 from keepstep.web.player.held import VERSION_FIELD, as_shown, held_page
-from keepstep.web.player.respondent import context_of, keep_passage, opened, way_of
+from keepstep.web.player.respondent import context_of, opened_with_offer, way_of
 from keepstep.web.player.route import PlayerUploadRoute
 from keepstep.web.player.showing import Showing, resume_point, showing
-from keepstep.web.player.steps import BASE_FIELD, posted_of, text_of, with_uploads
+from keepstep.web.player.steps import BASE_FIELD, taken, text_of, with_uploads
 from keepstep.web.player.way import Way
 from keepstep.web.questions.passage import Standing, is_answered_by_hand, issues_of
 from keepstep.web.questions.posted import Given, Posted, given_in
@@ -121,9 +118,7 @@ def _behind(where: Standing, offer: Offer) -> set[str]:
 @router.get("/w/{ref}/{run_id}/changed", name="page:player-changed")
 async def changed(request: Request, ref: str, run_id: str) -> Response:
     way = way_of(request, ref, run_id)
-    async with open_read(request.app.state.resources.engine) as tx:
-        passage, _ = await opened(request, tx, run_id)
-        offer = await find_offer(tx, passage)
+    passage, offer = await opened_with_offer(request, run_id)
     if passage.state.status == "completed":
         return see_other(request, way.to("end"))
     ctx = context_of(request, passage.state.origin_wizard_id)
@@ -200,21 +195,8 @@ def _said(change: Change, old: OptionSet) -> str:
 @router.post("/w/{ref}/{run_id}/changed", name="page:player-changed-sent")
 async def sent_changes(request: Request, ref: str, run_id: str) -> Response:
     """Sent twice, or in two windows, it is one move."""
-    resources: Resources = request.app.state.resources
-    require_own_origin(request, resources.settings.base_url)
-    posted, way = await posted_of(request), way_of(request, ref, run_id)
-    try:
-        async with open_write(resources.engine) as tx:
-            passage, token = await opened(request, tx, run_id, locked=True, posted=posted)
-            answer = await _answer_to(request, way, posted, tx, passage)
-    except PassageUnknown as problem:
-        return held_page(request, way, posted, problem)
-    except (RunTrashed, RunErased, NotAdmitted) as problem:
-        async with open_read(resources.engine) as read:
-            return held_page(request, way, posted, problem, await as_shown(read, await load_run(read, run_id), posted))
-    if "resume" in posted:
-        keep_passage(request, answer, way, token)
-    return answer
+    way = way_of(request, ref, run_id)
+    return await taken(request, way, lambda *sent: _answer_to(request, way, *sent))
 
 
 async def _answer_to(request: Request, way: Way, posted: Posted, tx: Write, passage: Passage) -> Response:

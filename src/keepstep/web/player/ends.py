@@ -11,13 +11,12 @@ from keepstep.config import Resources
 from keepstep.core.reference import reference_of
 from keepstep.db.transaction import open_read, open_write
 from keepstep.errors import NotAdmitted
-from keepstep.queries.offers import find_offer
 from keepstep.queries.passages import Passage
 from keepstep.web.origin import require_own_origin
 from keepstep.web.pages.route import page_router, see_other
 from keepstep.web.player.held import held_page
 from keepstep.web.player.late import late_version
-from keepstep.web.player.respondent import context_of, forget_last, keep_passage, opened, way_of
+from keepstep.web.player.respondent import context_of, forget_last, keep_passage, opened, opened_with_offer, way_of
 from keepstep.web.player.route import PlayerRoute
 from keepstep.web.player.showing import Showing, check_page, copy_page, copy_text, end_page, said_of, showing, showing_sent
 from keepstep.web.player.steps import posted_of, text_of
@@ -37,9 +36,7 @@ async def _opened(request: Request, ref: str, run_id: str) -> tuple[Way, Passage
 @router.get("/w/{ref}/{run_id}/check", name="page:player-check")
 async def check(request: Request, ref: str, run_id: str) -> Response:
     way = way_of(request, ref, run_id)
-    async with open_read(request.app.state.resources.engine) as tx:
-        passage, _ = await opened(request, tx, run_id)
-        offer = await find_offer(tx, passage)
+    passage, offer = await opened_with_offer(request, run_id)
     if passage.state.status == "completed":
         return see_other(request, way.to("end"))
     shown = showing(request, way, passage, context_of(request, passage.state.origin_wizard_id).clock)

@@ -13,8 +13,9 @@ from keepstep.actions.passages import OPEN_FOR
 from keepstep.config import Resources
 from keepstep.core.access import from_settings
 from keepstep.core.tokens import run_of_token
-from keepstep.db.transaction import Read
+from keepstep.db.transaction import Read, open_read
 from keepstep.errors import PassageUnknown
+from keepstep.queries.offers import Offer, find_offer
 from keepstep.queries.passages import Passage, load_passage, respondent
 from keepstep.web.gate import frame_ancestors
 from keepstep.web.player.route import NOBODY
@@ -56,6 +57,13 @@ async def opened(
             # The cookie of before a renewal beside the new link, for one.
             continue
     raise PassageUnknown
+
+
+async def opened_with_offer(request: Request, run_id: str) -> tuple[Passage, Offer | None]:
+    """The passage, to be looked at, and the version that it may go to. Raises as `opened`."""
+    async with open_read(request.app.state.resources.engine) as tx:
+        passage, _ = await opened(request, tx, run_id)
+        return passage, await find_offer(tx, passage)
 
 
 def keep_passage(request: Request, response: Response, way: Way, token: str) -> None:

@@ -18,7 +18,6 @@ from keepstep.core.tokens import run_of_token, run_token
 from keepstep.db.transaction import Read, Write, open_read, open_write
 from keepstep.errors import IdConflict, NotAdmitted, PassageUnknown
 from keepstep.queries.access import count_for_limit
-from keepstep.queries.offers import find_offer
 from keepstep.queries.passages import Passage, Playable, find_nonce, load_passage, playable, was_begun
 from keepstep.queries.wizards import is_id
 from keepstep.web.assets import assets_in
@@ -26,7 +25,7 @@ from keepstep.web.gate import PROOF_FIELD, START_FIELD, TOKEN_PARAMETER, Gate, d
 from keepstep.web.origin import require_own_origin
 from keepstep.web.pages.route import page_router, see_other
 from keepstep.web.player.anew import answers_anew, fields_anew
-from keepstep.web.player.respondent import LAST_COOKIE, context_of, forget_last, frames_of, keep_passage, opened, way_of
+from keepstep.web.player.respondent import LAST_COOKIE, context_of, forget_last, frames_of, keep_passage, opened_with_offer, way_of
 from keepstep.web.player.route import PlayerRoute, player_page
 from keepstep.web.player.showing import resume_point, showing
 from keepstep.web.player.steps import posted_of, text_of
@@ -246,9 +245,7 @@ def _entered(request: Request, ref: str, passage: Passage, *, embedded: bool) ->
 async def resume(request: Request, ref: str, run_id: str) -> Response:
     """On to where one was; or first to what changed since, where the newer version is offered."""
     way = way_of(request, ref, run_id)
-    async with open_read(request.app.state.resources.engine) as tx:
-        passage, _ = await opened(request, tx, run_id)
-        offer = await find_offer(tx, passage)
+    passage, offer = await opened_with_offer(request, run_id)
     if offer is not None and not offer.declined:
         return see_other(request, way.to("changed"))
     if passage.state.status == "completed":

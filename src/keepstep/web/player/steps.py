@@ -1,6 +1,6 @@
 """One page of questions: shown, and sent. Whatever is typed is stored before anything is said about it."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Final
@@ -62,21 +62,32 @@ async def shown_step(request: Request, ref: str, run_id: str, key: str) -> Respo
 @router.post("/w/{ref}/{run_id}/step/{key}", name="page:player-save")
 async def sent_page(request: Request, ref: str, run_id: str, key: str) -> Response:
     """A page that was sent: stored, and on to wherever its button leads."""
+    way = way_of(request, ref, run_id)
+    return await taken(request, way, lambda posted, *of: _answer_to(_Sent(request, way, key, posted), *of), begins_anew=True)
+
+
+AnswerTo = Callable[[Posted, Write, Passage], Awaitable[Response]]
+
+
+async def taken(request: Request, way: Way, answer_to: AnswerTo, *, begins_anew: bool = False) -> Response:
+    """The answer to a form of a passage; where that cannot go on, a page that holds what was typed.
+
+    `begins_anew`: what a passage that nobody knows any more was asked may begin another one, where everybody may.
+    """
     resources: Resources = request.app.state.resources
     require_own_origin(request, resources.settings.base_url)
     posted = await posted_of(request)
-    way = way_of(request, ref, run_id)
     try:
         async with open_write(resources.engine) as tx:
-            passage, token = await opened(request, tx, run_id, locked=True, posted=posted)
-            answer = await _answer_to(_Sent(request, way, key, posted), tx, passage)
+            passage, token = await opened(request, tx, way.run_id, locked=True, posted=posted)
+            answer = await answer_to(posted, tx, passage)
     except PassageUnknown as problem:
         async with open_read(resources.engine) as read:
-            return held_page(request, way, posted, problem, await anew(request, read, ref))
+            return held_page(request, way, posted, problem, await anew(request, read, way.ref) if begins_anew else None)
     except (RunTrashed, RunErased, NotAdmitted) as problem:
         # Each of them comes up only once the token was found to be right.
         async with open_read(resources.engine) as read:
-            return held_page(request, way, posted, problem, await as_shown(read, await load_run(read, run_id), posted))
+            return held_page(request, way, posted, problem, await as_shown(read, await load_run(read, way.run_id), posted))
     if "resume" in posted:
         keep_passage(request, answer, way, token)
     return answer
