@@ -5,24 +5,24 @@ Streams in the order of runs, so that memory does not grow with their number. Mu
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Row, Text, cast, exists, func, select
 
-from keepstep.core.integrity import Erased, Header, content_digest, leaves_of, remaining_leaves, unread_leaves
+from keepstep.core.integrity import unread_leaves
 from keepstep.db.definitions import definition_faults
 from keepstep.db.roles import eraser_faults
 from keepstep.db.tables import erasures, run_revisions, wizard_runs
 from keepstep.db.transaction import Read
 from keepstep.queries.findings import EVERYTHING, MAX_FINDINGS, Finding, Place, Scope, Verified, read_json
+from keepstep.queries.integrity_content import Content, Owner, content_of, digest_or_none, recomputed_digest
 from keepstep.queries.integrity_files import row_findings
 from keepstep.queries.integrity_jobs import verify_manifests
 from keepstep.queries.integrity_runs import Events, events_of, record_findings, strange_copies
-from keepstep.queries.integrity_tombstones import Tombstones, digest_or_none, tombstones_of
+from keepstep.queries.integrity_tombstones import Tombstones, tombstones_of
 from keepstep.queries.integrity_versions import KnownVersion, verify_versions
 
-__all__ = ["BATCH", "EVERYTHING", "Finding", "Scope", "Verified", "count_runs", "guard_findings", "recomputed_digest", "verify"]
+__all__ = ["BATCH", "EVERYTHING", "Finding", "Scope", "Verified", "count_runs", "guard_findings", "verify"]
 
 
 async def verify(tx: Read, scope: Scope = EVERYTHING, *, seen: Callable[[Verified], None] = lambda _: None) -> Verified:
@@ -202,7 +202,8 @@ def _revision_findings(
     if content is None:
         yield place.finding("unreadable", "What is stored here cannot be read as answers.")
         return
-    if recomputed_digest(row, content) != bytes(row.content_digest):
+    owner = Owner(row.origin_wizard_id, row.revision_version_id, row.revision_language, row.revision_status)
+    if recomputed_digest(row, content, owner) != bytes(row.content_digest):
         yield place.finding("revision", "The stored content does not match its digest.")
     if content.erased is None:
         if named[0] or named[1]:
@@ -211,56 +212,12 @@ def _revision_findings(
         yield place.finding("tombstone", "Answers are missing here that no tombstone names.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """The JSON of a revision, read. `erased` None: nothing was erased from it."""
-
-    answers: Mapping[str, Any]
-    archive: Mapping[str, Any]
-    erased: Erased | None
-
-
-def _content_of(row: Row[Any]) -> _Content | None:
-    """None when it is nothing that Keepstep could have stored."""
-    answers, archive = read_json(row.answers), read_json(row.archive)
-    erased = None if row.leaves is None else _erased(read_json(row.leaves))
-    if not isinstance(answers, dict) or not isinstance(archive, dict) or (row.leaves is not None and erased is None):
+def _content_of(row: Row[Any]) -> Content | None:
+    leaves = None if row.leaves is None else read_json(row.leaves)
+    if leaves is None and row.leaves is not None:
         return None
-    return _Content(answers, archive, erased)
+    return content_of(read_json(row.answers), read_json(row.archive), leaves)
 
 
 def _are_answers(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(item, dict) and "value" in item for item in value.values())
-
-
-def _erased(leaves: Any) -> Erased | None:
-    if not isinstance(leaves, dict):
-        return None
-    parts: list[Any] = [leaves.get(name, {}) for name in ("answers", "archive", "keys")]
-    if not all(isinstance(part, dict) and all(isinstance(leaf, str) for leaf in part.values()) for part in parts):
-        return None
-    return Erased(*parts)
-
-
-def recomputed_digest(row: Row[Any], content: _Content) -> bytes:
-    """The digest that a revision's stored content has now; a spoiled salt or tombstone gives another one, never an error."""
-    if content.erased is None:
-        salt = bytes(row.salt or b"")
-        answers, archive = leaves_of(salt, content.answers), leaves_of(salt, content.archive)
-    else:
-        answers, archive = remaining_leaves(content.erased, content.answers, content.archive)
-    header = Header(
-        run_id=row.run_id,
-        revision=row.revision,
-        version_id=row.revision_version_id,
-        origin_wizard_id=row.origin_wizard_id,
-        language=row.revision_language,
-        status=row.revision_status,
-        cause=row.cause,
-        actor=row.actor or "",
-        at=row.at,
-        asked=row.asked,
-        evaluated_at=row.evaluated_at,
-        zone=row.evaluated_zone,
-    )
-    return content_digest(header, answers, archive, digest_or_none(row.previous_digest))

@@ -11,6 +11,7 @@ from keepstep.db.erasure import Erasure, erasure_record
 from keepstep.db.tables import audit_events, erasures
 from keepstep.db.transaction import Read
 from keepstep.queries.findings import Finding, Place, Verified, read_json
+from keepstep.queries.integrity_content import digest_or_none
 
 Named = dict[int, tuple[frozenset[str], frozenset[str]]]
 """By revision: the answers and the archive entries that tombstones name."""
@@ -84,7 +85,3 @@ def _names_in(gone: Any, part: str) -> frozenset[str]:
     """What a tombstone names; nothing where somebody spoiled it, which its digest tells."""
     entries = gone.get(part) if isinstance(gone, dict) else None
     return frozenset(entries) if isinstance(entries, dict) else frozenset()
-
-
-def digest_or_none(digest: Any) -> bytes | None:
-    return None if digest is None else bytes(digest)

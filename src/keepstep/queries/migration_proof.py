@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from sqlalchemy import Row, and_, func, select
 
-from keepstep.core.integrity import Erased, Header, content_digest, leaves_of, remaining_leaves
 from keepstep.core.manifest import Leaf, Moved
 from keepstep.core.moving import Subject
 from keepstep.db.tables import run_revisions
 from keepstep.db.transaction import Read
+from keepstep.queries.integrity_content import Owner, content_of, recomputed_digest
 from keepstep.queries.migration_jobs import Job
 from keepstep.queries.migration_ranges import is_one_of, written_by
 from keepstep.queries.movable import subject_of_row
@@ -83,29 +83,7 @@ async def befores_of(tx: Read, job_id: str, runs: Sequence[str]) -> Mapping[str,
 
 def stored_digest(row: Row[Any], origin_wizard_id: str) -> bytes:
     """The digest that a stored revision has now; what cannot be read gives one that nothing has."""
-    header = Header(
-        run_id=row.run_id,
-        revision=row.revision,
-        version_id=row.wizard_version_id,
-        origin_wizard_id=origin_wizard_id,
-        language=row.language,
-        status=row.status,
-        cause=row.cause,
-        actor=row.actor or "",
-        at=row.at,
-        asked=row.asked,
-        evaluated_at=row.evaluated_at,
-        zone=row.evaluated_zone,
-    )
-    previous = None if row.previous_digest is None else bytes(row.previous_digest)
-    if not isinstance(row.answers, dict) or not isinstance(row.archive, dict):
+    content = content_of(row.answers, row.archive, row.leaves)
+    if content is None:
         return b""
-    return content_digest(header, *_leaves(row), previous)
-
-
-def _leaves(row: Row[Any]) -> tuple[Mapping[str, bytes], Mapping[str, bytes]]:
-    if row.leaves is None:
-        salt = bytes(row.salt or b"")
-        return leaves_of(salt, row.answers), leaves_of(salt, row.archive)
-    parts = (row.leaves.get(name, {}) for name in ("answers", "archive", "keys"))
-    return remaining_leaves(Erased(*parts), row.answers, row.archive)
+    return recomputed_digest(row, content, Owner(origin_wizard_id, row.wizard_version_id, row.language, row.status))
