@@ -92,10 +92,7 @@ _BY_WRITTEN_TEXT: Final = frozenset({"options", "values"})
 
 def lasting(conversion: Conversion, params: Params) -> dict[str, Any]:
     """The parameters without what respondents wrote: these may be kept outside of their runs, in a log that nothing is erased from."""
-    source = conversion.source
-    codes = {"true", "false"} if source.selection_type == "boolean" else set()
-    if source.selection_type in CHOICE_TYPES:
-        codes = {option.value for option in choices_of(source)}
+    codes = _codes_of(conversion.source)
     kept = {name: value for name, value in params.items() if name not in {"others", *_BY_WRITTEN_TEXT}}
     for name in sorted(_BY_WRITTEN_TEXT & params.keys()):
         # A stored value that never was an option of the question is a text of somebody's, too.
@@ -210,16 +207,20 @@ def _targets(given: Any, conversion: Conversion, path: str) -> Faults:
             yield Issue(path + pointer(text), "option-unknown", f"The target has no option {code!r}.")
 
 
+def _codes_of(source: OptionSet) -> set[str]:
+    """What a table about the source's own values is keyed by."""
+    return {"true", "false"} if source.selection_type == "boolean" else {option.value for option in choices_of(source)}
+
+
 def _values(given: Any, conversion: Conversion, path: str) -> Faults:
     if not isinstance(given, Mapping):
         yield _wrong(path, "values is a table from option (or true and false) to value.")
         return
-    boolean = conversion.source.selection_type == "boolean"
-    known = {"true", "false"} if boolean else {option.value for option in choices_of(conversion.source)}
+    known = _codes_of(conversion.source)
     for code in given:
         if code not in known:
             yield Issue(path + pointer(code), "option-unknown", f"The source has no option {code!r}.")
-    if boolean and set(given) != known:
+    if conversion.source.selection_type == "boolean" and set(given) != known:
         yield _wrong(path, "The table needs an entry for true and one for false.")
 
 
