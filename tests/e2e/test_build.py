@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from tests.e2e.conftest import LOOKS, CheckPage, sign_in
 from tests.factories import option, option_set, step, wizard
 from tests.pages_kit import PASSWORD
@@ -409,13 +409,19 @@ def test_an_edit_beside_somebody_elses_is_simply_made(signed_in: OpenPage, made:
     assert made.question("email")["help"] == "Mine"
 
 
-def test_a_question_that_is_cancelled_puts_the_saved_value_back(signed_in: OpenPage, made: Made) -> None:
-    page = signed_in()
+def asked_about_email(page: Page, made: Made) -> Locator:
+    """The field of the question's name, in which another stands; the dialog asks what that means."""
     page.goto(made.path("email"))
     name = page.get_by_role("textbox", name="Question", exact=True)
     name.fill("E-mail")
     name.press("Enter")
     expect(page.get_by_role("dialog")).to_contain_text("1 answer")
+    return name
+
+
+def test_a_question_that_is_cancelled_puts_the_saved_value_back(signed_in: OpenPage, made: Made) -> None:
+    page = signed_in()
+    name = asked_about_email(page, made)
     page.keyboard.press("Escape")
     expect(name).to_have_value("Email")
     saved(page)
@@ -441,11 +447,7 @@ def test_a_renamed_wizard_is_called_so_at_once_in_few_lines(signed_in: OpenPage,
 
 def test_a_reload_asks_nothing_and_names_what_waits(signed_in: OpenPage, accessible: CheckPage, made: Made) -> None:
     page = signed_in()
-    page.goto(made.path("email"))
-    name = page.get_by_role("textbox", name="Question", exact=True)
-    name.fill("E-mail")
-    name.press("Enter")
-    expect(page.get_by_role("dialog")).to_contain_text("1 answer")
+    name = asked_about_email(page, made)
     page.reload()
     expect(page.locator("#unsaved")).to_contain_text("Email – Question: E-mail")
     expect(page.get_by_role("dialog")).to_be_hidden()
