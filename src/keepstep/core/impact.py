@@ -312,6 +312,12 @@ def _mention_index(structure: Structure) -> MentionIndex:
     return {reference: tuple(found) for reference, found in index.items()}
 
 
+def mentions_of(changes: Iterable[Change], new: Structure) -> tuple[Mention, ...]:
+    """What else of `new` mentions nodes that these changes take away, retype or give another meaning; nothing is counted."""
+    index = _mention_index(new)
+    return tuple(dict.fromkeys(mention for change in changes for mention in _mentions(change, index)))
+
+
 def _mentions(change: Change, index: MentionIndex) -> tuple[Mention, ...]:
     """What else mentions the node that a change takes away, retypes or gives another meaning."""
     if isinstance(change, c.AboutOption):

@@ -63,14 +63,15 @@ def bringing_back(draft: Draft, former: Structure | None, wanted: Wanted) -> Edi
 
 
 def _from_shelf(shelved: Shelved) -> Edit:
-    owner, _, value = shelved.id.partition("/")
+    node_id, value = shelved.address
     match shelved.kind:
         case "step":
-            return e.RestoreStep(step_id=shelved.id)
+            return e.RestoreStep(step_id=node_id)
         case "option_set":
-            return e.RestoreOptionSet(option_set_id=shelved.id)
+            return e.RestoreOptionSet(option_set_id=node_id)
         case "option":
-            return e.RestoreOption(option_set_id=owner, value=value)
+            assert value is not None  # an option has one
+            return e.RestoreOption(option_set_id=node_id, value=value)
 
 
 def _as_it_was(draft: Draft, former: Structure, wanted: Wanted) -> Edit:

@@ -25,6 +25,12 @@ class Shelved(Frozen):
     name: str
     node: dict[str, Any]
 
+    @property
+    def address(self) -> tuple[str, str | None]:
+        """The id by which edits name it and, of an option, its value: there the id is that of its option set."""
+        owner, _, value = self.id.partition("/")
+        return owner, value or None
+
 
 def option_id(option_set_id: str, value: str) -> str:
     """The id of an option among all nodes of a wizard; its value alone is unique in its option set only."""

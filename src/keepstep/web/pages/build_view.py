@@ -368,14 +368,14 @@ class View:
 
     def _deleted(self, item: Any) -> Shelved:
         kind = item.kind.replace("_", "-")
-        owner, _, value = item.id.partition("/")
+        owner, value = item.address
         sets = {"step": tuple(node["id"] for node in item.node.get("option_sets", ())), "option-set": (item.id,)}.get(kind, ())
-        is_new = self._was_live(owner, value or None)
+        is_new = self._was_live(owner, value)
         waits_for, place = self._waits_for(item)
         return Shelved(
             kind,
             owner,
-            value or None,
+            value,
             item.name,
             deleted=True,
             is_new=is_new,

@@ -14,19 +14,19 @@ from keepstep.actions.builder_edits import edit_rebased
 from keepstep.actions.confirm import Confirmable, numbers_in
 from keepstep.actions.drafts import Edited
 from keepstep.actions.nodes import fixed, report_of_edit
-from keepstep.core import edits as e
 from keepstep.core.confirm import needs_confirmation
 from keepstep.core.diff import diff
-from keepstep.core.edits import Edit
+from keepstep.core.edit import apply
+from keepstep.core.edits import Draft
+from keepstep.core.impact import mentions_of
 from keepstep.core.reviving import Wanted
-from keepstep.core.shelf import Shelved
 from keepstep.core.structure import OptionSet
 from keepstep.db.transaction import Read
 from keepstep.errors import EditCollided, ImpactUnconfirmed
 from keepstep.queries.drafts import WizardDraft, get_draft
 from keepstep.queries.versions import version_by_id
 from keepstep.web.pages.impact import PREFIX, Asked, Way, asked_in, dialog, given_in, gone_on
-from keepstep.web.pages.impact_node import Pointed, pointed_in
+from keepstep.web.pages.impact_node import Pointed, deletion_of, pointed_in
 from keepstep.web.pages.impact_view import by_question, numbers_of, places_of, values_of
 from keepstep.web.pages.route import page_router, see_other
 from keepstep.web.rendering import is_htmx
@@ -52,10 +52,10 @@ async def delete(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizar
     shelved = state.draft.shelved.get(Wanted(asked.node, asked.value).identity)
     if shelved is not None:
         # The second click of a button, or somebody else's: it is done.
-        return gone_on(request, asked, Edited(state=state, name=None, edit=_deletion_of(shelved)))
+        return gone_on(request, asked, Edited(state=state, name=None, edit=deletion_of(shelved.kind, *shelved.address)))
     pointed = pointed_in(state.draft.structure, asked.node, asked.value)
     edit = pointed.retirement() if given.get("act") == "retire" else pointed.deletion()
-    if "act" not in given and await _is_read(visitor, tx, state, pointed):
+    if "act" not in given and _is_read(state.draft, pointed):
         return await _dialog(request, visitor, tx, asked) if is_htmx(request) else see_other(request, asked.path_to("delete"))
     try:
         edited = await edit_rebased(visitor.ctx, tx, wizard_ref, fixed(edit), asked.seen(given, state.wizard.draft_revision))
@@ -68,22 +68,10 @@ async def delete(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizar
     return gone_on(request, asked, edited)
 
 
-def _deletion_of(shelved: Shelved) -> Edit:
-    """The edit that put this onto the shelf."""
-    owner, _, value = shelved.id.partition("/")
-    match shelved.kind:
-        case "step":
-            return e.DeleteStep(step_id=shelved.id)
-        case "option_set":
-            return e.DeleteOptionSet(option_set_id=shelved.id)
-        case "option":
-            return e.DeleteOption(option_set_id=owner, value=value)
-
-
-async def _is_read(visitor: Visitor, tx: Read, state: WizardDraft, pointed: Pointed) -> bool:
+def _is_read(draft: Draft, pointed: Pointed) -> bool:
     """Whether anything else of the draft speaks of the node and would be left without it: that is said first, answers or none."""
-    now = await report_of_edit(visitor.ctx, tx, state.wizard.id, fixed(pointed.deletion()))
-    return bool(now.report.impact.mentions)
+    left = apply(draft, pointed.deletion()).draft.structure
+    return bool(mentions_of(diff(draft.structure, left), left))
 
 
 async def _dialog(request: Request, visitor: Visitor, tx: Read, asked: Asked, **why: Any) -> Response:

@@ -53,13 +53,7 @@ class Pointed:
         return self.option.value
 
     def deletion(self) -> Edit:
-        match self.kind:
-            case "step":
-                return e.DeleteStep(step_id=self.id)
-            case "option_set":
-                return e.DeleteOptionSet(option_set_id=self.id)
-            case "option":
-                return e.DeleteOption(option_set_id=self.id, value=self._value)
+        return deletion_of(self.kind, self.id, None if self.option is None else self.option.value)
 
     def retirement(self) -> Edit:
         match self.kind:
@@ -88,6 +82,18 @@ class Pointed:
     @property
     def label(self) -> Any:
         return getattr(self.option or self.owner, self.label_member)
+
+
+def deletion_of(kind: NodeKind, node_id: str, value: str | None) -> Edit:
+    """`value`: of an option, whose option set is the node."""
+    match kind:
+        case "step":
+            return e.DeleteStep(step_id=node_id)
+        case "option_set":
+            return e.DeleteOptionSet(option_set_id=node_id)
+        case "option":
+            assert value is not None  # given where the kind is "option"
+            return e.DeleteOption(option_set_id=node_id, value=value)
 
 
 def pointed_in(structure: Structure, node_id: str, value: str | None) -> Pointed:

@@ -74,13 +74,14 @@ class Problem:
 
 def restoring(item: Shelved) -> tuple[str, Mapping[str, str]]:
     """The act of the builder that takes this from the shelf, and what its form names."""
-    owner, _, value = item.id.partition("/")
+    owner, value = item.address
     match item.kind:
         case "step":
             return "restore-step", {"step_id": item.id}
         case "option_set":
             return "restore-option-set", {"option_set_id": item.id}
         case _:
+            assert value is not None  # an option has one
             return "restore-option", {"option_set_id": owner, "value": value}
 
 
