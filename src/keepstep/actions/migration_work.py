@@ -13,8 +13,8 @@ from sqlalchemy import Row, and_, select, text, update
 from keepstep.actions.context import Context
 from keepstep.actions.migration_batch import Batch, Look, Writer, store
 from keepstep.core.migration_counts import Tallies
-from keepstep.core.moving import Settled, decide, gravest
-from keepstep.core.moving_back import Move, Resolution, undone
+from keepstep.core.moving import decide, gravest
+from keepstep.core.moving_back import Move, undone
 from keepstep.core.plan_making import made_plan
 from keepstep.core.ways import Prepared
 from keepstep.db.tables import migration_chunks, run_revisions, wizard_runs
@@ -22,7 +22,7 @@ from keepstep.db.transaction import Write
 from keepstep.errors import Busy, DatabaseUnavailable, Problem
 from keepstep.queries.migration_jobs import Job, load_job
 from keepstep.queries.migration_ranges import Reach, is_quiet, not_done, reach_of, written_by
-from keepstep.queries.movable import subject_of
+from keepstep.queries.movable import out_of_reach, subject_of
 from keepstep.queries.plans import StoredPlan, Versions, load_plan, prepared_plan, ready, versions_by_id
 from keepstep.queries.run_lists import among
 from keepstep.queries.runs import (
@@ -207,18 +207,10 @@ def _look(task: Task, state: RunState, move: Move | None, left: str) -> Look:
 def _decided(task: Task, state: RunState, move: Move | None) -> Look:
     settled = task.settled.get(state.id, {})
     if move is None:
-        decision = decide(subject_of(state), task.prepared, _settled(settled))
+        decision = decide(subject_of(state), task.prepared, settled)
         return Look(state, decision.outcome, decision.reasons, decision.moved)
-    back = undone(move, subject_of(state), _way_back(task, move), _resolutions(settled))
+    back = undone(move, subject_of(state), _way_back(task, move), settled)
     return Look(state, gravest(back.conflicts), back.conflicts, back.back)
-
-
-def _settled(given: Mapping[str, Any]) -> Mapping[str, Settled]:
-    return given
-
-
-def _resolutions(given: Mapping[str, Any]) -> Mapping[str, Resolution]:
-    return given
 
 
 def _way_back(task: Task, move: Move) -> Prepared:
@@ -271,10 +263,8 @@ def _unreadable(row: Row[Any], version: Version) -> RunState:
 
 
 def _kept_out(job: Job, state: RunState) -> str:
-    if state.erased_at is not None:
-        return "erased"
-    if state.trashed_at is not None:
-        return "trashed"
+    if left := out_of_reach(state):
+        return left
     # Who completes or edits a run after the preview has made another run of it than was looked at.
     changed = not job.is_single and not state.is_working_copy and state.at > job.frozen_at
     return "changed_since_preview" if changed else ""
@@ -300,8 +290,8 @@ async def _undoing(tx: Write, task: Task, ids: Sequence[str]) -> list[Case]:
 
 async def _undoing_one(tx: Write, row: Row[Any], head: RunState) -> Case:
     before = revision_state(row, await version_by_id(tx, row.revision_version_id))
-    if head.erased_at is not None or head.trashed_at is not None:
-        return head, None, "erased" if head.erased_at is not None else "trashed"
+    if left := out_of_reach(head):
+        return head, None, left
     # Another job's move has to be taken back first; one that was is as if it had never been.
     if row.later_cause not in (None, "undo") or head.version.id != row.moved_version_id:
         return head, None, "moved_on"

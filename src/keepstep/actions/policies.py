@@ -28,7 +28,7 @@ from keepstep.db.tables import migration_jobs, plans, wizard_runs
 from keepstep.db.transaction import Read, Write
 from keepstep.queries.migration_jobs import Job
 from keepstep.queries.migration_ranges import is_one_of
-from keepstep.queries.movable import subject_of
+from keepstep.queries.movable import out_of_reach, subject_of
 from keepstep.queries.plan_shapes import mapping_of
 from keepstep.queries.plans import Versions, faults_among, ready, versions_by_id
 from keepstep.queries.runs import RunState, runs_with_heads, state_of_row
@@ -157,8 +157,8 @@ async def _unsent(tx: Read, wizard_id: str, sources: Sequence[str]) -> AsyncIter
 def _take(tallies: Tallies, states: Sequence[RunState], prepared: Prepared) -> None:
     for state in states:
         run = (state.id, state.head_revision)
-        if state.erased_at is not None or state.trashed_at is not None:
-            tallies.take(run, state.version.id, "erased" if state.erased_at is not None else "trashed", (), moves=False)
+        if left := out_of_reach(state):
+            tallies.take(run, state.version.id, left, (), moves=False)
             continue
         decision = decide(subject_of(state), prepared)
         tallies.take(run, state.version.id, decision.outcome, decision.reasons, moves=decision.moved is not None)

@@ -21,6 +21,13 @@ def subject_of(state: RunState) -> Subject:
     )
 
 
+def out_of_reach(state: RunState) -> str:
+    """Why no job decides about this run, as `core.migration_counts.LEFT` calls it; "" for one that can be moved."""
+    if state.erased_at is not None:
+        return "erased"
+    return "trashed" if state.trashed_at is not None else ""
+
+
 def subject_of_row(row: Row[Any]) -> Subject:
     """The same of a row of `run_revisions`."""
     return Subject(
