@@ -29,7 +29,8 @@ class Page:
         return " ".join(self.one(selector).get_text(" ", strip=True).split())
 
     def one(self, selector: str) -> Tag:
-        found = self.tree.select(selector)
+        # What a template holds is no part of the page until a script puts it there; not every release of the parser knows that.
+        found = [each for each in self.tree.select(selector) if each.find_parent("template") is None]
         assert len(found) == 1, f"{len(found)} of {selector} in {self.answer.text[:2000]}"
         return found[0]
 
