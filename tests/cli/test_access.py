@@ -47,7 +47,7 @@ def test_what_cannot_be_is_refused(run: Run, options: tuple[str, str]) -> None:
 
 def test_a_list_goes_in_and_its_links_come_out_once(run: Run, tmp_path: Path) -> None:
     people = tmp_path / "people.csv"
-    people.write_text("email,note\nann@x.org,a\n,nobody\n=cmd(),b\n", encoding="utf-8")
+    people.write_text("name,note\nann@x.org,a\n,nobody\n=cmd(),b\n", encoding="utf-8")
     told = json.loads(run("invitation", "import", "survey", str(people), "--json").stdout)
     assert (told["added"], told["bad"]) == (2, [{"line": 3, "code": "missing", "detail": "Nobody is named here."}])
     out = tmp_path / "links.csv"
