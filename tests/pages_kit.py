@@ -18,6 +18,9 @@ class Page:
 
     def __post_init__(self) -> None:
         self.tree = BeautifulSoup(self.answer.text, "html.parser")
+        # What a template holds is no part of the page until a script puts it there; not every release of the parser knows that.
+        for each in self.tree.find_all("template"):
+            each.decompose()
 
     @property
     def is_whole(self) -> bool:
@@ -29,8 +32,7 @@ class Page:
         return " ".join(self.one(selector).get_text(" ", strip=True).split())
 
     def one(self, selector: str) -> Tag:
-        # What a template holds is no part of the page until a script puts it there; not every release of the parser knows that.
-        found = [each for each in self.tree.select(selector) if each.find_parent("template") is None]
+        found = self.tree.select(selector)
         assert len(found) == 1, f"{len(found)} of {selector} in {self.answer.text[:2000]}"
         return found[0]
 

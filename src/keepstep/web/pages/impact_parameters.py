@@ -22,7 +22,10 @@ Choices = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input: a choice where there are `choices`, a box where `is_check`, else a text. `key`: of a row of a table, what it is about."""
+    """One input: a choice where there are `choices`, a box where `is_check`, else a text. `key`: of a row of a table, what it is about.
+
+    `is_named`: its label is what an author or a respondent wrote; else it is a text for the catalogue. `is_worded`: so are its choices.
+    """
 
     name: str
     label: str
@@ -30,6 +33,8 @@ class Input:
     choices: Choices = ()
     is_check: bool = False
     key: str = ""
+    is_named: bool = False
+    is_worded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +77,18 @@ _BUCKETS: Final = 4
 _TEXTS: Final = ("delimiter", "epoch", "file_as", "link_prefix", "local_time", "pattern", "pick", "region", "unit", "zone")
 _CHECKS: Final = ("accept_loss", "rescale")
 _NONE: Final = ("", message("(none)"))
+_UNIT_WORDS: Final[Mapping[str, str]] = {
+    "days": message("days"),
+    "hours": message("hours"),
+    "minutes": message("minutes"),
+    "seconds": message("seconds"),
+    "milliseconds": message("milliseconds"),
+}
 _CHOICES: Final[Mapping[str, Callable[[], Choices]]] = {
     "file_as": lambda: (_NONE, ("names", message("its name")), ("links", message("a link"))),
     "pick": lambda: (("", message("wait for a person")), ("first", message("the first option")), ("last", message("the last option"))),
     "region": lambda: (_NONE, *((code, code) for code in sorted(regions()))),
-    "unit": lambda: (_NONE, *((unit, unit) for unit in UNITS)),
+    "unit": lambda: (_NONE, *((unit, _UNIT_WORDS[unit]) for unit in UNITS)),
 }
 _PAIRS: Final[Mapping[str, Mapping[str, str]]] = {
     "locale": {"decimal": message("Decimal sign"), "group": message("Sign between thousands")},
@@ -102,7 +114,8 @@ def _inputs(name: str, conversion: Conversion, params: Params, distinct: Sequenc
     given = params.get(name)
     if name in _TEXTS:
         choices = _CHOICES[name]() if name in _CHOICES else ()
-        yield Input(f"p-{name}", LABELS[name], given if isinstance(given, str) else "", choices)
+        is_worded = name in ("file_as", "pick", "unit")
+        yield Input(f"p-{name}", LABELS[name], given if isinstance(given, str) else "", choices, is_worded=is_worded)
     elif name in _CHECKS:
         yield Input(f"p-{name}", LABELS[name], "on" if given is True else "", is_check=True)
     elif name in _PAIRS:
@@ -126,10 +139,12 @@ def _pair_inputs(name: str, given: Mapping[str, Any]) -> Iterator[Input]:
 
 def _table(name: str, conversion: Conversion, given: Mapping[str, Any], keys: Sequence[tuple[str, str]]) -> Iterator[Input]:
     choices = _results(name, conversion)
+    is_named = name == "others" or conversion.source.selection_type != "boolean"
+    is_worded = conversion.target.selection_type == "boolean"
     for number, (key, label) in enumerate(keys):
         value = given.get(key)
         shown = ("true" if value else "false") if isinstance(value, bool) else to_text(value) or ""
-        yield Input(f"p-{name}-value-{number}", label, shown, choices, key=key)
+        yield Input(f"p-{name}-value-{number}", label, shown, choices, key=key, is_named=is_named, is_worded=is_worded)
 
 
 def _keys(name: str, conversion: Conversion, distinct: Sequence[Distinct]) -> list[tuple[str, str]]:
@@ -181,7 +196,7 @@ def _derive_inputs(conversion: Conversion, given: Mapping[str, Any]) -> Iterator
     yield Input("p-derive-count", message("How many were chosen"), "on" if given.get("count") else "", is_check=True)
     scores = given.get("scores", {})
     for number, (code, label) in enumerate(options[:_ROWS]):
-        yield Input(f"p-derive-value-{number}", label, to_text(scores.get(code)) or "", key=code)
+        yield Input(f"p-derive-value-{number}", label, to_text(scores.get(code)) or "", key=code, is_named=True)
 
 
 # --- read ----------------------------------------------------------------------------------------------------------

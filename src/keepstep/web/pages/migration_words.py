@@ -148,3 +148,43 @@ def progress_parts(outcomes: Mapping[str, int], total: int) -> list[tuple[str, A
             found.append((name, (round(start, 2), round(width, 2))))
             start += width
     return found
+
+
+# The rules of core/convert_matrix.py as a page says them: each on its own, since nobody sees their numbers here.
+RULE_WORDS: Final[Mapping[int, str]] = {
+    1: message("the value stays as it is"),
+    2: message("without a line break, and short enough"),
+    3: message("names exactly one option, by its code or its label; or a table says which"),
+    4: message("names options by their codes or labels; several only with a sign between them"),
+    5: message("a plain number; with a currency, a unit, a percent sign or a range it does not convert"),
+    6: message("a whole number; with a currency, a unit, a percent sign or a range it does not convert"),
+    7: message("a whole number within the new range and on its steps; nothing is cut off or rounded"),
+    8: message("one of the words for yes and no; anything else does not convert"),
+    9: message("as year-month-day or hours:minutes, or by the one pattern given; an unclear order of day and month does not convert"),
+    10: message("a time with its offset, or a local time and a zone; times that do not exist or occur twice do not convert"),
+    11: message("what the new type takes"),
+    12: message("an international number, or a national one and its country"),
+    13: message("the choice becomes a list of one"),
+    14: message("the label of the option; its code is kept beside it, so that the way back is exact"),
+    15: message("a table says which number each option becomes"),
+    16: message("a table says which option means yes and which no"),
+    17: message("a table says which value each option becomes"),
+    18: message("one choice is taken out of the list; several only with a rule that picks one, and the list goes to the archive"),
+    19: message("the labels with a sign between them; their codes are kept beside, so that the way back is exact"),
+    20: message("how many were chosen, a score, or whether one was; the list goes to the archive"),
+    21: message("the number as a text"),
+    22: message("the option whose code is the number; or ranges say which"),
+    23: message("a whole number only"),
+    24: message("every whole number is a number"),
+    25: message("the steps of the slider are whole numbers"),
+    26: message("the same number where the new scale has it; or stretched to it, where that is exact"),
+    27: message("1 is yes and 0 is no; or yes from a number on, and the number goes to the archive"),
+    28: message("counted from a day in a unit, or written by a pattern"),
+    29: message("“true” and “false”, or the words given"),
+    30: message("a table says which option is yes and which no"),
+    31: message("1 for yes and 0 for no; for a rating a table says which"),
+    32: message("as year-month-day and hours:minutes, with its offset"),
+    33: message("at the given time of the day in the given zone"),
+    34: message("the day of a time at midnight in the given zone; of another time only where its loss is accepted"),
+    35: message("the names of the files, or links to them; the files stay with the run"),
+}

@@ -23,6 +23,7 @@ from keepstep.queries.migration_reports import Report, SampleRun, preview_report
 from keepstep.queries.plans import StoredPlan, Versions, faults_of, get_plan, versions_by_id
 from keepstep.queries.run_history import names_of
 from keepstep.queries.wizards import Wizard, get_wizard
+from keepstep.web.pages.build_view import TYPE_NAMES
 from keepstep.web.pages.migration_frame import framed
 from keepstep.web.pages.migration_words import group_cards, outcome_words
 from keepstep.web.pages.plan_cards import Card, card_of
@@ -157,6 +158,7 @@ async def _values(visitor: Visitor, tx: Read, shown: _Shown, opened: tuple[str, 
         "filling": _filling(shown, opened[1], typed),
         "meetings": meeting,
         "places": list(targets_of(structure)),
+        "type_names": TYPE_NAMES,
         "preview": shown.preview,
         "counting": await progress_of(tx, shown.preview) if shown.preview is not None and shown.preview.is_active else None,
         "report": report,

@@ -20,6 +20,7 @@ from keepstep.queries.migration_jobs import last_preview
 from keepstep.queries.plans import StoredPlan, Versions, versions_by_id
 from keepstep.web.pages.impact_parameters import params_in
 from keepstep.web.pages.plan import PlanId, bench, plan_of
+from keepstep.web.pages.plan_form import MERGES, fields_with_signs, merge_rule
 from keepstep.web.pages.plan_lines import MappingLine, faults_by_place, lines_of
 from keepstep.web.pages.route import fields_of, page_router, see_other
 from keepstep.web.questions.posted import given_in
@@ -31,7 +32,6 @@ router = page_router()
 
 _PATH: Final = "/wizards/{wizard_ref}/migrations/{plan_id}"
 _REFUSED: Final = (Stale, PlanApproved, PlanInvalid, RequestInvalid, ImpactUnconfirmed)
-DELIMITERS: Final[Mapping[str, str]] = {"comma": ", ", "semicolon": "; ", "space": " ", "line": "\n"}
 _FILLS: Final[Mapping[str, str | None]] = {"none": None, "default": "default", "empty": "empty"}
 Fields = Mapping[str, str]
 Speak = Callable[[StoredPlan, Versions, Fields], Said]
@@ -52,7 +52,7 @@ async def previewed_if_faultless(ctx: Context, tx: Write, stored: StoredPlan) ->
 async def _changed(request: Request, visitor: Visitor, about: tuple[str, str], speak: Speak, anchor: str) -> Response:
     """The plan with what the form says, previewed; or the page as it is now, with what was typed and why nothing was saved."""
     wizard_ref, plan_id = about
-    fields = await _fields(request)
+    fields = await fields_with_signs(request)
     try:
         async with writing(request) as tx:
             wizard, stored = await plan_of(visitor, tx, wizard_ref, plan_id, "edit")
@@ -63,13 +63,6 @@ async def _changed(request: Request, visitor: Visitor, about: tuple[str, str], s
         return await _refused(request, visitor, about, problem, fields)
     path = path_to(request, "plan", wizard_ref=wizard.slug or wizard.id, plan_id=plan_id)
     return see_other(request, f"{path}?done={fields.get('line') or anchor}#{anchor}")
-
-
-async def _fields(request: Request) -> Fields:
-    """As every form, but that a sign between parts may be a space."""
-    fields = await fields_of(request)
-    sign = (await request.form()).get("p-delimiter")
-    return fields | ({"p-delimiter": sign} if isinstance(sign, str) and sign and not sign.strip(" \t") else {})
 
 
 async def _refused(request: Request, visitor: Visitor, about: tuple[str, str], problem: Problem, fields: Fields) -> Response:
@@ -144,8 +137,8 @@ async def change_merge(request: Request, visitor: CurrentVisitor, wizard_ref: st
 
     def speak(_stored: StoredPlan, _versions: Versions, fields: Fields) -> Said:
         kind = fields.get("merge", "")
-        rule = {"kind": kind} | ({"delimiter": DELIMITERS.get(fields.get("delimiter", ""), ", ")} if kind == "joined" else {})
-        return Said(merges={fields.get("question", ""): rule if kind in ("first", "union", "joined") else None})
+        rule = merge_rule(kind, fields.get("delimiter", "")) if kind in MERGES else None
+        return Said(merges={fields.get("question", ""): rule})
 
     return await _changed(request, visitor, (wizard_ref, plan_id), speak, "meetings")
 

@@ -11,13 +11,13 @@ from keepstep.core.clock import Clock
 from keepstep.core.conversion import Conflict, Conversion, Converted, Params
 from keepstep.core.conversion_preview import Distinct
 from keepstep.core.convert import convert, faults_in_parameters
-from keepstep.core.convert_matrix import RULES
 from keepstep.core.counts import Tally, chosen_options, distinct_values, total
 from keepstep.core.issue import Issue
 from keepstep.core.logic import to_text
 from keepstep.core.selection import display
 from keepstep.core.structure import CHOICE_TYPES
 from keepstep.web.pages.impact_parameters import MOST_ROWS, Group, Input, groups_of, params_in
+from keepstep.web.pages.migration_words import RULE_WORDS
 from keepstep.web.pages.plan_lines import MappingLine
 
 _SHOWN: Final = 10
@@ -60,8 +60,8 @@ class Card:
 
     @property
     def rule(self) -> str:
-        """The rule in words; empty where the answer stays what it is."""
-        return RULES.get(self.line.conversion.rule, "") if self.line.conversion is not None else ""
+        """The rule, as a text for the catalogue; empty where there is none."""
+        return RULE_WORDS.get(self.line.conversion.rule, "") if self.line.conversion is not None else ""
 
 
 def card_of(line: MappingLine, tallies: Sequence[Tally], clock: Clock, typed: Mapping[str, str] | None = None) -> Card:

@@ -5,14 +5,13 @@ The report and its token are those of the API; when they no longer hold, the new
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from keepstep.actions.confirm import Consent
-from keepstep.actions.policies import Policy
 from keepstep.actions.publishing import (
     Published,
     Publishing,
@@ -31,7 +30,6 @@ from keepstep.core.diff import diff
 from keepstep.core.look_alike_words import question_of
 from keepstep.core.naming import way_back
 from keepstep.core.nodes import option_in
-from keepstep.core.plan_changes import Said
 from keepstep.core.structure import ChoiceFields, Structure
 from keepstep.core.text import Text, text_in
 from keepstep.db.transaction import Read, Write, open_read, open_write
@@ -44,9 +42,10 @@ from keepstep.web.deps import ResourcesDep
 from keepstep.web.done import done_text
 from keepstep.web.pages.beside import touched_step
 from keepstep.web.pages.frame import frame_values
+from keepstep.web.pages.plan_form import fields_with_signs
 from keepstep.web.pages.problems_page import problems_of, restoring
-from keepstep.web.pages.review_policy import policy_view, said_in
-from keepstep.web.pages.route import fields_of, local_path, page_router, see_other
+from keepstep.web.pages.review_policy import policy_in, policy_view, said_in
+from keepstep.web.pages.route import local_path, page_router, see_other
 from keepstep.web.problems import status_of
 from keepstep.web.rendering import page, wants_part
 from keepstep.web.visitor import CurrentVisitor, PageRead, Visitor
@@ -86,7 +85,7 @@ async def review(
 @router.post("/wizards/{wizard_ref}/review", name="page:publish")
 async def publish(request: Request, visitor: CurrentVisitor, resources: ResourcesDep, wizard_ref: str) -> Response:
     """Publishes what was reviewed, and goes to the versions; or shows the review as it is now, and says why nothing was done."""
-    fields = await fields_of(request)
+    fields = await fields_with_signs(request)
     return_to = local_path(fields.get("return"), "")
     if fields.get("go") == "plan":
         return await _planned(request, visitor, resources, wizard_ref, fields)
@@ -106,7 +105,8 @@ async def _planned(
     async with open_read(resources.engine) as tx:
         state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
         try:
-            publishing = Publishing(in_progress=_policy(fields), said=await said_in(visitor.ctx, tx, state, fields))
+            said = await said_in(visitor.ctx, tx, (state.wizard, state.draft.structure), fields)
+            publishing = Publishing(in_progress=policy_in(fields), said=said)
             values = await _shown(visitor, tx, state, by="step", step=None, publishing=publishing)
         except RequestInvalid as refused:
             problem = problem or refused
@@ -120,23 +120,15 @@ async def _publish(visitor: Visitor, tx: Write, wizard_ref: str, fields: Mapping
     if summary is not None and len(summary) > LONGEST_SUMMARY:
         detail = f"The change summary may have {LONGEST_SUMMARY:,} characters at most; this one has {len(summary):,}."
         raise RequestInvalid(detail, errors=[{"pointer": "/change_summary", "code": "too-long", "detail": detail}])
-    policy = _policy(fields)
-    said = Said() if policy == "finish" else await said_in(visitor.ctx, tx, await get_draft(tx, visitor.actor, wizard_ref, "edit"), fields)
-    publishing = Publishing(change_summary=summary, in_progress=policy, said=said)
+    state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
+    said = await said_in(visitor.ctx, tx, (state.wizard, state.draft.structure), fields)
+    publishing = Publishing(change_summary=summary, in_progress=policy_in(fields), said=said)
     return await publish_draft(visitor.ctx, tx, wizard_ref, publishing, consent_of(fields))
 
 
 def consent_of(fields: Mapping[str, str]) -> Consent:
     """What the form of a report says: the draft that it was about, its token, and the numbers that it showed."""
     return Consent(seen=fields.get("seen"), confirm=fields.get("confirm") or None, counted=fields.get("counted") or None)
-
-
-def _policy(fields: Mapping[str, str]) -> Policy:
-    given = fields.get("in_progress", "finish")
-    found: Policy | None = next((policy for policy in get_args(Policy) if policy == given), None)
-    if found is None:
-        raise RequestInvalid("Say what becomes of runs in progress: finish, offer or migrate.")
-    return found
 
 
 def _asks_for(request: Request, part: str) -> bool:
