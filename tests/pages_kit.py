@@ -60,10 +60,28 @@ class Page:
             fields[str(pressed["name"])] = str(pressed.get("value", ""))
         return str(form["action"]), fields
 
+    def whole_form_of(self, button: str) -> tuple[str, dict[str, str]]:
+        """The same with what every choice of the form stands at."""
+        action, fields = self.form_of(button)
+        form = next(
+            each for each in self.tree.find_all("form") if each["action"] == action and self._called("button", button) in _buttons(each)
+        )
+        for each in form.select("select[name]"):
+            chosen = each.select_one("option[selected]") or each.select_one("option")
+            fields[str(each["name"])] = str(chosen["value"]) if chosen else ""
+        return action, fields
+
     def _called(self, kind: str, text: str) -> Tag:
         found = [each for each in self.tree.find_all(kind) if " ".join(each.get_text(" ", strip=True).split()) == text]
         assert len(found) == 1, f"{len(found)} of {kind} {text!r}"
         return found[0]
+
+
+def _buttons(form: Tag) -> list[Tag]:
+    page = form.find_parent() and form.find_parents()[-1]
+    assert isinstance(page, Tag)
+    outside = page.select(f"button[form={form['id']}]") if form.get("id") else []
+    return [*form.find_all("button"), *outside]
 
 
 def _is_sent(field: Tag) -> bool:
@@ -88,6 +106,11 @@ class Browser:
         """What a form answers when its button is pressed with these fields filled in by name."""
         action, held = page.form_of(button)
         return await self.client.post(action, data={**held, **(fields or {})}, headers=dict(headers or {}))
+
+    async def press_whole(self, page: Page, button: str, fields: Mapping[str, str] | None = None) -> httpx.Response:
+        """As `press`, with every choice of the form as it stands."""
+        action, held = page.whole_form_of(button)
+        return await self.client.post(action, data={**held, **(fields or {})})
 
     async def sign_in(self, email: str, password: str = PASSWORD, path: str = "/login") -> httpx.Response:
         return await self.press(await self.open(path), "Sign in", {"email": email, "password": password})

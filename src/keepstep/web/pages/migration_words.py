@@ -150,6 +150,20 @@ def progress_parts(outcomes: Mapping[str, int], total: int) -> list[tuple[str, A
     return found
 
 
+# Faults and reasons that say the same of every question, by code; the others name a value, and stand in the words of the core.
+SAYINGS: Final[Mapping[str, str]] = {
+    "default-missing": message("This question has no default."),
+    "merge-rule-missing": message("Several questions lead to this one: say which answer counts."),
+    "merged": message("Several answers became one; this one also goes to the run's archive."),
+    "no-conversion": message("No conversion leads from one type to the other. Choose another place, or the archive."),
+    "no-place": message("The answer goes to the run's archive."),
+    "parameter-missing": message("The conversion waits for what is marked as needed; where there are several ways, one is enough."),
+    "question-removed": message("The target has no such question. Choose another, or the archive."),
+    "required": message("The target requires an answer that this run does not have."),
+    "settled": message("A person decided what becomes of this answer."),
+    "told-less": message("The answer tells less in the target; the original goes to the run's archive."),
+}
+
 # The rules of core/convert_matrix.py as a page says them: each on its own, since nobody sees their numbers here.
 RULE_WORDS: Final[Mapping[int, str]] = {
     1: message("the value stays as it is"),

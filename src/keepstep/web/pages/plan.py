@@ -25,7 +25,7 @@ from keepstep.queries.run_history import names_of
 from keepstep.queries.wizards import Wizard, get_wizard
 from keepstep.web.pages.build_view import TYPE_NAMES
 from keepstep.web.pages.migration_frame import framed
-from keepstep.web.pages.migration_words import group_cards, outcome_words
+from keepstep.web.pages.migration_words import SAYINGS, group_cards, outcome_words
 from keepstep.web.pages.plan_cards import Card, card_of
 from keepstep.web.pages.plan_lines import MappingLine, Meeting, NewQuestion, faults_by_place, lines_of, meetings, new_questions, targets_of
 from keepstep.web.pages.route import page_router
@@ -128,7 +128,7 @@ def _wording(structure: Structure) -> dict[str, Any]:
     def shown(envelope: Mapping[str, Any] | None, option_set: OptionSet) -> str:
         return display(envelope, option_set, language, language)
 
-    return {"label": label, "shown": shown}
+    return {"label": label, "shown": shown, "sayings": SAYINGS}
 
 
 async def _values(visitor: Visitor, tx: Read, shown: _Shown, opened: tuple[str, str], typed: Mapping[str, str] | None) -> dict[str, Any]:
@@ -178,17 +178,17 @@ def _said(
     rows: Sequence[MappingLine],
     others: Sequence[tuple[str, NewQuestion | Meeting]],
     label: Callable[[OptionSet], str],
-) -> Iterator[tuple[tuple[str, str], str, str]]:
-    """Every fault as (question, sentence), the place on the page, and the query that opens it first."""
+) -> Iterator[tuple[tuple[str, Issue], str, str]]:
+    """Every fault as (question, fault), the place on the page, and the query that opens it first."""
     for fault in general:
-        yield ("", fault.detail), "", ""
+        yield ("", fault), "", ""
     for line in (*cards, *rows):
         query = "" if line in cards else f"?{urlencode({'edit': line.key})}"
         for fault in line.faults:
-            yield (label(line.source), fault.detail), f"#line-{line.key}", query
+            yield (label(line.source), fault), f"#line-{line.key}", query
     for kind, each in others:
         for fault in each.faults:
-            yield (label(each.option_set), fault.detail), f"#{kind}-{each.option_set.id}", ""
+            yield (label(each.option_set), fault), f"#{kind}-{each.option_set.id}", ""
 
 
 def _token(visitor: Visitor, shown: _Shown) -> str | None:

@@ -18,6 +18,7 @@ from keepstep.core.selection import display
 from keepstep.core.structure import CHOICE_TYPES
 from keepstep.web.pages.impact_parameters import MOST_ROWS, Group, Input, groups_of, params_in
 from keepstep.web.pages.migration_words import RULE_WORDS
+from keepstep.web.pages.plan_form import suggestions_for
 from keepstep.web.pages.plan_lines import MappingLine
 
 _SHOWN: Final = 10
@@ -74,7 +75,7 @@ def card_of(line: MappingLine, tallies: Sequence[Tally], clock: Clock, typed: Ma
         rows = tuple(_kept_rows(line, distinct[:_SHOWN]))
         more = max(len(distinct) - _SHOWN, 0)
         return Card(line=line, answers=total(own), versions=versions, tables=(), groups=(), rows=rows, more=more, is_suggested=False)
-    params, is_suggested = _params(line, line.conversion, typed)
+    params, is_suggested = _params(line, line.conversion, typed, (distinct, clock))
     faults = faults_in_parameters(line.conversion, params, clock) if typed is not None else ()
     shown = _Shown(line, line.conversion, {} if faults else params, clock)
     groups = groups_of(line.conversion, params, distinct, rows=MOST_ROWS)
@@ -93,12 +94,15 @@ def card_of(line: MappingLine, tallies: Sequence[Tally], clock: Clock, typed: Ma
     )
 
 
-def _params(line: MappingLine, conversion: Conversion, typed: Mapping[str, str] | None) -> tuple[Params, bool]:
+def _params(
+    line: MappingLine, conversion: Conversion, typed: Mapping[str, str] | None, of: tuple[Sequence[Distinct], Clock]
+) -> tuple[Params, bool]:
     if typed is not None:
         return params_in(typed, conversion), False
-    if line.params or not (conversion.needs or line.faults):
+    if line.params:
         return line.params, False
-    return conversion.suggestions, bool(conversion.suggestions)
+    params = suggestions_for(conversion, *of, asks=bool(line.faults or line.waiting))
+    return params, bool(params)
 
 
 def _kept_rows(line: MappingLine, distinct: Sequence[Distinct]) -> Iterator[Row]:

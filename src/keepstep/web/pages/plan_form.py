@@ -11,9 +11,12 @@ from typing import Any, Final
 
 from starlette.requests import Request
 
-from keepstep.core.conversion import Conversion
+from keepstep.core.clock import Clock
+from keepstep.core.conversion import Conversion, Params
 from keepstep.core.conversion_preview import Distinct
 from keepstep.core.convert import rule_for
+from keepstep.core.convert_proposals import proposed
+from keepstep.core.issue import Issue
 from keepstep.core.plan import Carry, Fill, Route
 from keepstep.core.plan_changes import Said
 from keepstep.core.plan_making import holds_answers, is_possible
@@ -59,14 +62,27 @@ class Parameters:
     is_suggested: bool = False
 
 
-def parameters_of(conversion: Conversion | None, route: Route | None, distinct: Sequence[Distinct], *, asks: bool) -> Parameters:
+def parameters_of(conversion: Conversion | None, route: Route | None, of: tuple[Sequence[Distinct], Clock], *, asks: bool) -> Parameters:
     """`asks`: something of it waits for a person, so that suggestions are worth a look."""
     if conversion is None or conversion.kind == "-" or not isinstance(route, Carry):
         return Parameters(())
-    is_suggested = not route.params and bool(conversion.suggestions) and (bool(conversion.needs) or asks)
-    params = conversion.suggestions if is_suggested else route.params
-    groups = groups_of(conversion, params, distinct, rows=MOST_ROWS)
-    return Parameters(tuple(_worth_showing(groups, conversion, distinct)), is_suggested)
+    distinct, clock = of
+    suggested = {} if route.params else suggestions_for(conversion, distinct, clock, asks=asks)
+    groups = groups_of(conversion, suggested or route.params, distinct, rows=MOST_ROWS)
+    return Parameters(tuple(_worth_showing(groups, conversion, distinct)), bool(suggested))
+
+
+def suggestions_for(conversion: Conversion, distinct: Sequence[Distinct], clock: Clock, *, asks: bool) -> Params:
+    """What codes, labels and the stored answers suggest, where somebody has to say something; else nothing."""
+    if not conversion.needs and not asks:
+        return {}
+    found = proposed(conversion, distinct, clock)
+    return {**conversion.suggestions, **found} if found or conversion.needs or not distinct else _of_options(conversion.suggestions)
+
+
+def _of_options(suggestions: Params) -> Params:
+    """Words and signs that are taken anyway are no news."""
+    return {name: value for name, value in suggestions.items() if name == "options"}
 
 
 def _worth_showing(groups: Sequence[Group], conversion: Conversion, distinct: Sequence[Distinct]) -> Iterator[Group]:
@@ -106,7 +122,7 @@ class FillForm:
     typed: str
     control: str
     options: tuple[tuple[str, str], ...]
-    faults: tuple[str, ...]
+    faults: tuple[Issue, ...]
 
 
 def fill_form(new: NewQuestion, language: str) -> FillForm:
@@ -121,7 +137,7 @@ def fill_form(new: NewQuestion, language: str) -> FillForm:
         typed=_typed(fill, option_set, (control, language)),
         control=control,
         options=options,
-        faults=tuple(fault.detail for fault in new.faults),
+        faults=new.faults,
     )
 
 

@@ -10,10 +10,12 @@ from typing import Any, Final, get_args
 
 from keepstep.actions.context import Context
 from keepstep.actions.policies import Policied, Policy, planned
+from keepstep.core.clock import Clock
 from keepstep.core.conversion import Conversion
 from keepstep.core.conversion_preview import Distinct
 from keepstep.core.convert import rule_for
 from keepstep.core.counts import distinct_values
+from keepstep.core.issue import Issue
 from keepstep.core.migration_counts import groups_of
 from keepstep.core.plan import Carry, Plan
 from keepstep.core.plan_changes import Said
@@ -26,11 +28,12 @@ from keepstep.queries.impact import stored_counts
 from keepstep.queries.plans import Versions
 from keepstep.queries.wizards import Wizard
 from keepstep.web.pages.build_view import TYPE_NAMES
-from keepstep.web.pages.migration_words import RULE_WORDS
+from keepstep.web.pages.migration_words import RULE_WORDS, SAYINGS
 from keepstep.web.pages.plan_form import ARCHIVE, FillForm, Parameters, fill_form, parameters_of, said_in_form, targets_for
 from keepstep.web.pages.plan_lines import Meeting, faults_by_place, meetings, new_questions
 
 _HELD: Final = ("conflicts", "blocked")
+_MEETING: Final = "merge-rule-missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,7 @@ class Row:
     goes: str
     targets: tuple[tuple[str, str, str], ...]
     parameters: Parameters
-    faults: tuple[str, ...]
+    faults: tuple[Issue, ...]
     waiting: int
     losing: int
     keeps_meaning: bool | None
@@ -61,7 +64,7 @@ class PolicyView:
     rows: tuple[Row, ...] = ()
     meetings: tuple[Meeting, ...] = ()
     fresh: tuple[FillForm, ...] = ()
-    faults: tuple[str, ...] = ()
+    faults: tuple[Issue, ...] = ()
     outcomes: Sequence[Mapping[str, Any]] | None = None
     moving: int = 0
     on_conflict: str = "stay"
@@ -74,6 +77,10 @@ class PolicyView:
     @property
     def type_names(self) -> Mapping[str, str]:
         return TYPE_NAMES
+
+    @property
+    def sayings(self) -> Mapping[str, str]:
+        return SAYINGS
 
     def called(self, option_set: OptionSet) -> str:
         return without_pipes(text_in(option_set.name, self.language, self.language)) or option_set.key
@@ -98,15 +105,15 @@ async def policy_view(ctx: Context, tx: Read, wizard_id: str, policy: Policied) 
     leading = tuple(meetings(plan, versions, placed))
     language = versions[plan.target].structure.default_language
     fresh = tuple(fill_form(each, language) for each in new_questions(plan, versions, placed, None) if _can_be_filled(each.option_set))
-    own = {each for row in rows for each in row.faults} | {fault.detail for each in leading for fault in each.faults}
-    own |= {fault for each in fresh for fault in each.faults}
+    told = {fault.detail for faults in (*(each.faults for each in rows), *(each.faults for each in fresh)) for fault in faults}
+    told |= {fault.detail for each in leading for fault in each.faults}
     return PolicyView(
         policy=policy.policy,
         runs=runs,
         rows=rows,
         meetings=leading,
         fresh=fresh,
-        faults=tuple(fault.detail for fault in policy.faults if fault.detail not in own),
+        faults=tuple(fault for fault in policy.faults if fault.detail not in told and not (leading and fault.code == _MEETING)),
         outcomes=None if policy.tallies is None else [each for each in groups_of(policy.tallies) if each["runs"]],
         moving=policy.moving,
         on_conflict=plan.on_conflict,
@@ -177,15 +184,17 @@ async def _rows(ctx: Context, tx: Read, wizard_id: str, policy: Policied) -> Asy
         tallies = [] if counts is None else [each for each in counts.answers.get(option_set_id, ()) if each.status != "completed"]
         distinct = distinct_values(tallies)
         # What several questions meet in is said at the meeting.
-        own = (each for each in policy.faults if option_set_id in each.pointer.split("/") and each.code != "merge-rule-missing")
-        faults = tuple(dict.fromkeys(fault.detail for fault in own))
+        own = (each for each in policy.faults if option_set_id in each.pointer.split("/") and each.code != _MEETING)
+        faults = tuple({fault.detail: fault for fault in own}.values())
         if not distinct and not faults:
             # No run in progress has answered it.
             continue
-        yield _row(opened, target, (policy, faults), [(value, other, count) for value, other, count in distinct])
+        yield _row(opened, target, (policy, faults), (distinct, ctx.clock))
 
 
-def _row(opened: Sequence[_Open], target: Structure, of: tuple[Policied, tuple[str, ...]], distinct: Sequence[Distinct]) -> Row:
+def _row(
+    opened: Sequence[_Open], target: Structure, of: tuple[Policied, tuple[Issue, ...]], stored: tuple[Sequence[Distinct], Clock]
+) -> Row:
     first, (policy, faults) = opened[0], of
     assert policy.plan is not None
     route = policy.plan.routes[first.version_id].get(first.source.id)
@@ -204,7 +213,7 @@ def _row(opened: Sequence[_Open], target: Structure, of: tuple[Policied, tuple[s
         rule=RULE_WORDS.get(first.conversion.rule, "") if first.conversion is not None else "",
         goes=first.goes,
         targets=tuple(targets_for(first.source, target)),
-        parameters=parameters_of(first.conversion, route, distinct, asks=bool(faults or waiting)),
+        parameters=parameters_of(first.conversion, route, stored, asks=bool(faults or waiting)),
         faults=faults,
         waiting=waiting,
         losing=sum(runs for outcome, _, runs in own if outcome == "loses"),

@@ -10,11 +10,9 @@ from starlette.responses import Response
 
 from keepstep.actions.migration_conflicts import Resolution
 from keepstep.actions.single_moves import MoveReport, SingleMove, last_move, move_run, move_run_back, report_of_move
-from keepstep.core.convert import rule_for
 from keepstep.core.moving import Reason
 from keepstep.core.permissions import require
 from keepstep.core.plan_changes import Said
-from keepstep.core.plan_making import holds_answers, is_possible
 from keepstep.core.selection import display
 from keepstep.core.structure import OptionSet
 from keepstep.core.text import text_in, without_pipes
@@ -22,12 +20,14 @@ from keepstep.db.transaction import Read, open_read, open_write
 from keepstep.errors import ImpactUnconfirmed, NothingToMoveBack, PlanInvalid, Problem, RequestInvalid, ResolutionInvalid, RunStays, Stale
 from keepstep.queries.versions import Version
 from keepstep.web.deps import ResourcesDep
+from keepstep.web.pages.build_view import TYPE_NAMES
 from keepstep.web.pages.job_list import control_of
-from keepstep.web.pages.migration_words import CHOICES, outcome_words
-from keepstep.web.pages.plan_lines import faults_by_place
+from keepstep.web.pages.migration_words import CHOICES, SAYINGS, outcome_words
+from keepstep.web.pages.plan_form import ROUTE
 from keepstep.web.pages.route import fields_of, page_router, see_other
 from keepstep.web.pages.run import RunId, RunPage, run_page
 from keepstep.web.pages.run_acts import run_path
+from keepstep.web.pages.run_move_ways import faults_elsewhere, meetings_of, said_of_run, ways_of
 from keepstep.web.pages.runs_table import run_name
 from keepstep.web.problems import status_of
 from keepstep.web.questions.posted import given_in
@@ -41,7 +41,6 @@ router = page_router()
 _PATH: Final = "/wizards/{wizard_ref}/runs/{run_id}"
 _GRAVE: Final = ("conflicts", "blocked", "needs-answer")
 _MOVE: Final = "r-"
-_WAY: Final = "w-"
 Posted = Mapping[str, Sequence[Any]]
 
 
@@ -70,8 +69,17 @@ class _Asked:
     posted: Posted
 
     def text(self, name: str) -> str:
+        return self.raw(name).strip()
+
+    def raw(self, name: str) -> str:
         found = self.posted.get(name, ())
-        return found[-1].strip() if found and isinstance(found[-1], str) else ""
+        return found[-1] if found and isinstance(found[-1], str) else ""
+
+    def fields_about(self, target: Version | None) -> dict[str, str]:
+        """Every text, if the form was about this target; a sign between parts may be a space."""
+        if target is None or self.text("of") != str(target.number):
+            return {}
+        return {name: self.text(name) or (self.raw(name) if name.endswith("p-delimiter") else "") for name in self.posted}
 
 
 @router.get(f"{_PATH}/migrate", name="page:run-migrate")
@@ -115,12 +123,15 @@ async def _move_dialog(
 ) -> Response:
     try:
         report = await report_of_move(visitor.ctx, tx, shown.state.id, _single(shown, asked, None))
-    except (ResolutionInvalid, RequestInvalid) as found:
+    except ResolutionInvalid as found:
         # What was typed does not fit: without it, so that the dialog can ask again.
         problem = problem or found
         report = await report_of_move(visitor.ctx, tx, shown.state.id, SingleMove(target=asked.target, said=_said(shown, asked)))
     decidable = _decidable(shown, report, asked)
     language = report.target.structure.default_language
+    ways = ways_of(
+        report, visitor.ctx.clock, {name.removeprefix(ROUTE) for name in asked.fields_about(report.target) if name.startswith(ROUTE)}
+    )
     values = {
         "wizard": shown.wizard,
         "ref": shown.ref,
@@ -130,7 +141,11 @@ async def _move_dialog(
         "problem": problem,
         "report": report,
         "decidable": decidable,
-        "asked_ways": [name for name in asked.posted if name.startswith(_WAY) and asked.text(name) == "archive"],
+        "ways": ways,
+        "meetings": meetings_of(report),
+        "others": faults_elsewhere(report, ways),
+        "sayings": SAYINGS,
+        "type_names": TYPE_NAMES,
         "numbers": [version.number for version in reversed(shown.versions)],
         "active": shown.wizard.active_version_number,
         "outcomes": outcome_words(),
@@ -163,19 +178,9 @@ def _single(shown: RunPage, asked: _Asked, confirm: str | None) -> SingleMove:
 
 
 def _said(shown: RunPage, asked: _Asked) -> Said:
-    """What codes and labels suggest for conversions that need to be told; a person may send the question to the archive instead."""
+    """What the form says of each question; of one that it did not show, what codes and labels suggest."""
     target = _target(shown, asked)
-    mapping = {name.removeprefix(_WAY): "archive" for name in asked.posted if name.startswith(_WAY) and asked.text(name) == "archive"}
-    parameters = {}
-    for option_set in filter(holds_answers, shown.state.version.structure.option_sets) if target is not None else ():
-        place = target.structure.option_set_by_id.get(option_set.id) if target is not None else None
-        if place is None or place == option_set or option_set.id in mapping or not is_possible(option_set, place):
-            continue
-        conversion = rule_for(option_set, place, language=shown.state.version.structure.default_language)
-        if conversion.kind != "-" and conversion.suggestions and (conversion.needs or "options" in conversion.suggestions):
-            wanted = {name for group in conversion.needs for name in group} | {"options"}
-            parameters[option_set.id] = {name: value for name, value in conversion.suggestions.items() if name in wanted}
-    return Said(mapping=mapping, parameters={name: params for name, params in parameters.items() if params})
+    return said_of_run(shown.state, target, asked.fields_about(target))
 
 
 def _resolutions(shown: RunPage, asked: _Asked) -> Mapping[str, Resolution]:
@@ -211,9 +216,7 @@ def _decidable(shown: RunPage, report: MoveReport, asked: _Asked) -> list[Decida
     """Every reason that holds the run up, and every one that somebody decided about, so that they can change their mind."""
     structure = shown.state.version.structure
     if report.decision is None:
-        faulty = faults_by_place(report.faults).of_route
-        wanted = [structure.option_set_by_id[name] for _, name in faulty if name in structure.option_set_by_id]
-        return [_one(shown, asked, each, None, report) for each in wanted]
+        return []
     decided = {name.removeprefix(_MOVE) for name in asked.posted if name.startswith(_MOVE) and asked.text(name)}
     found = []
     for reason in report.decision.reasons:
