@@ -106,6 +106,7 @@ def _planning(page: Page) -> None:
     page.get_by_label("Orange", exact=True).first.select_option("red")
     page.get_by_role("button", name=re.compile("^Save and count again.*Favorite Color$")).first.click()
     page.get_by_role("heading", name="Samples").wait_for()
+    page.wait_for_load_state("networkidle")
     page.evaluate("scrollTo(0, 0)")
 
 

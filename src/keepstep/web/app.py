@@ -118,8 +118,9 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     retention.router,
     runs_act.router,
     migrations.router,
-    job.router,
+    # Its path of many conflicts looks like an act of a job, and comes first.
     job_conflicts.router,
+    job.router,
     plan.router,
     plan_acts.router,
     runs_pages.router,

@@ -28,11 +28,11 @@ from keepstep.web.pages.migration_frame import framed
 from keepstep.web.pages.migration_words import SAYINGS, group_cards, outcome_words
 from keepstep.web.pages.plan_cards import Card, card_of
 from keepstep.web.pages.plan_lines import MappingLine, Meeting, NewQuestion, faults_by_place, lines_of, meetings, new_questions, targets_of
-from keepstep.web.pages.route import page_router
+from keepstep.web.pages.route import page_router, see_other
 from keepstep.web.problems import status_of
 from keepstep.web.questions.situation import Situation
 from keepstep.web.questions.view import question_view
-from keepstep.web.rendering import page, wants_part
+from keepstep.web.rendering import page, path_to, wants_part
 from keepstep.web.visitor import CurrentVisitor, PageRead, Visitor
 
 router = page_router()
@@ -104,18 +104,23 @@ async def bench(
     is_current = preview is not None and preview.state == "completed" and preview.plan_digest == stored.digest
     report = await preview_report(tx, stored, preview, samples=_SAMPLES) if is_current and preview is not None else None
     shown = _Shown(wizard, stored, versions, preview, report)
-    if report is not None and _asks_for_samples(request):
+    if report is not None and _asks_for(request, "samples"):
         part = _sampled(report, sample) | _wording(shown.target.structure)
         about_plan = {"stored": stored, "ref": about[0], "target": shown.target, "active": wizard.active_version_number}
         return page(request, "migrations/plan.html", block="samples_part", outcomes=outcome_words(), **part, **about_plan)
+    if _asks_for(request, "counting"):
+        if preview is not None and preview.is_active:
+            about_count: dict[str, Any] = {"stored": stored, "ref": about[0], "counting": await progress_of(tx, preview)}
+            return page(request, "migrations/plan.html", block="counting_part", **about_count)
+        return see_other(request, path_to(request, "plan", wizard_ref=about[0], plan_id=stored.id))
     values = await _values(visitor, tx, shown, opened, typed)
     values |= _sampled(report, sample) | {"problem": problem, "done": request.query_params.get("done", "")}
     return page(request, "migrations/plan.html", block="bench", status=status_of(problem) if problem else 200, **values)
 
 
-def _asks_for_samples(request: Request) -> bool:
-    """Whether the script wants the next sample alone, for which nothing is counted."""
-    return wants_part(request) and request.headers.get("hx-target", "").endswith("#samples")
+def _asks_for(request: Request, part: str) -> bool:
+    """Whether the script wants this part of the page alone, for which nothing is counted."""
+    return wants_part(request) and request.headers.get("hx-target", "").endswith(f"#{part}")
 
 
 def _wording(structure: Structure) -> dict[str, Any]:

@@ -57,7 +57,8 @@ class MappingLine:
     def asks(self) -> bool:
         """Whether somebody should look at it."""
         kind = "·" if self.conversion is None else self.conversion.kind
-        return bool(self.faults or self.waiting or self.params) or self.is_elsewhere or kind not in _HARMLESS
+        is_said = isinstance(self.route, Carry) and bool(self.route.params or self.route.keeps_meaning or self.route.as_legacy)
+        return bool(self.faults or self.waiting or is_said) or self.is_elsewhere or kind not in _HARMLESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
