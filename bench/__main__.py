@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bench.builder import builder
 from bench.imports import imported
 from bench.measure import Measured
+from bench.moves import moves
 from bench.player import player
 from bench.pure import differences, evaluation
 from bench.stored import beside, impact, storage, verification
@@ -25,6 +26,7 @@ BENCHES: Mapping[str, Callable[[World], list[Measured]]] = {
     "verify": verification,
     "builder": builder,
     "player": player,
+    "moves": moves,
 }
 NEED_INPUTS = {"import", "evaluate"}
 

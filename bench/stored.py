@@ -3,7 +3,7 @@
 import os
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -43,7 +43,16 @@ _RUN_COLUMNS = (
 # --- filling -------------------------------------------------------------------------------------------------------
 
 
-def filled(world: World, wizard_id: str, count: int) -> None:
+Drawn = Callable[[Structure, random.Random], dict[str, Any]]
+"""The values of one run, by option set."""
+
+
+def drawn_answers(structure: Structure, draw: random.Random) -> dict[str, Any]:
+    """An answer to every question, at random."""
+    return {each.id: drawn_value(each.selection_type, draw) for each in structure.option_sets}
+
+
+def filled(world: World, wizard_id: str, count: int, answers: Drawn = drawn_answers) -> None:
     """So many completed runs of the wizard, by COPY, each with a real revision: its salt, its digest, its asked bits."""
 
     async def fill(resources: Resources) -> None:
@@ -51,7 +60,8 @@ def filled(world: World, wizard_id: str, count: int) -> None:
             version = await version_by_number(tx, wizard_id, 1)
         draw = random.Random(SEED)
         for start in range(0, count, _BATCH):
-            revisions = list(_revisions(resources, version, draw, range(start, min(start + _BATCH, count))))
+            drawn = [answers(version.structure, draw) for _ in range(start, min(start + _BATCH, count))]
+            revisions = list(_revisions(resources, version, draw, (start, drawn)))
             async with open_write(resources.engine) as tx:
                 await tx.copy(wizard_runs, _RUN_COLUMNS, [_run(row, wizard_id) for row in revisions])
                 await tx.copy(run_revisions, COLUMNS, [tuple(row[name] for name in COLUMNS) for row in revisions])
@@ -60,9 +70,11 @@ def filled(world: World, wizard_id: str, count: int) -> None:
     world.settle()
 
 
-def _revisions(resources: Resources, version: Version, draw: random.Random, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
-    sets = version.structure.option_sets
-    for number in numbers:
+def _revisions(
+    resources: Resources, version: Version, draw: random.Random, drawn: tuple[int, Sequence[dict[str, Any]]]
+) -> Iterator[dict[str, Any]]:
+    start, answers = drawn
+    for number, values in enumerate(answers, start=start):
         at = BEGAN + timedelta(seconds=number)
         new = NewRevision(
             run_id=resources.make_id(),
@@ -70,9 +82,9 @@ def _revisions(resources: Resources, version: Version, draw: random.Random, numb
             version=version,
             language="en",
             status="completed",
-            answers={each.id: {"value": drawn_value(each.selection_type, draw), "source": "respondent"} for each in sets},
+            answers={name: {"value": value, "source": "respondent"} for name, value in values.items()},
             archive={},
-            asked="1" * len(sets),
+            asked="1" * len(values),
             evaluated_at=at,
             zone="UTC",
             cause="respondent",

@@ -22,6 +22,7 @@ class ModelRun:
     save_number: int = 0
     trashed: bool = False
     imported: bool = False
+    moved: bool = False
     erased: set[str] = field(default_factory=set)
     wholly_erased: bool = False
     archive: dict[str, Any] = field(default_factory=dict)
@@ -65,6 +66,18 @@ def asked(structure: Node, answers: Mapping[str, Any]) -> set[str]:
                     continue
             found.add(item["id"])
     return found
+
+
+def is_kept(name: str, value: Any, answers: Mapping[str, Node], archive: Mapping[str, Node]) -> bool:
+    """Whether an answer that a run had is still there after it moved: as it was, as what it came from, or in the archive."""
+    now = answers.get(name, {})
+    original = now.get("params", {}).get("original")
+    entry: Node | None = archive.get(name)
+    while entry is not None:
+        if entry.get("value") == value:
+            return True
+        entry = entry.get("earlier")
+    return now.get("value") in (value, [value]) or [now.get("value")] == value or original == value
 
 
 # --- counting by going through every run ---------------------------------------------------------------------------

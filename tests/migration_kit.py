@@ -13,7 +13,7 @@ from tests.actions_kit import EDITOR, Desk, new_id
 from keepstep.actions.confirm import Consent
 from keepstep.actions.context import Context
 from keepstep.actions.drafts import replace_draft
-from keepstep.actions.migration_ends import verify_canary
+from keepstep.actions.migration_ends import finish_job, verify_canary
 from keepstep.actions.migration_jobs import Which, apply_plan, confirm_token, preview_plan
 from keepstep.actions.migration_pieces import Size, claim_piece, note_time
 from keepstep.actions.migration_work import Piece, do_piece, task_of
@@ -121,10 +121,10 @@ class Bench:
         for _ in range(pieces):
             step: Any = await self.act(claim_piece, job.id, "somebody", size)
             if step == "canary":
-                await self.act(_looked_at, job.id)
+                await self.act(looked_at, job.id)
                 step = await self.act(claim_piece, job.id, "somebody", size)
             assert isinstance(step, Piece), step
-            await self.act(_done, step)
+            await self.act(done_piece, step)
 
     async def job(self, job_id: str) -> Job:
         return await self.desk.read(load_job, job_id)
@@ -148,13 +148,17 @@ class Bench:
         assert [finding.to_json() for finding in found.findings] == []
 
 
-async def _done(ctx: Context, tx: Write, piece: Piece) -> None:
+async def done_piece(ctx: Context, tx: Write, piece: Piece) -> None:
     await do_piece(ctx, tx, await task_of(tx, await load_job(tx, piece.job_id)), piece)
     await note_time(tx, piece, 1_000)
 
 
-async def _looked_at(ctx: Context, tx: Write, job_id: str) -> None:
+async def looked_at(ctx: Context, tx: Write, job_id: str) -> None:
     assert await verify_canary(ctx, tx, await task_of(tx, await load_job(tx, job_id))) is None
+
+
+async def finished_job(ctx: Context, tx: Write, job_id: str) -> None:
+    await finish_job(ctx, tx, await task_of(tx, await load_job(tx, job_id)))
 
 
 HEADS = """

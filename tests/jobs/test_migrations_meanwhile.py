@@ -12,6 +12,7 @@ from keepstep.actions.erasure import ErasureRequest, erase_run
 from keepstep.actions.migration_conflicts import Resolution, resolve_conflict
 from keepstep.actions.migration_jobs import cancel_job, pause_job, resume_job, undo_job
 from keepstep.actions.runs import RunRequest, complete_run, save_answers, start_run, trash_run
+from keepstep.actions.single_moves import SingleMove, move_run
 from keepstep.config import Resources
 from keepstep.errors import JobState, Stale
 from keepstep.jobs.migrations import work_on
@@ -53,6 +54,22 @@ async def test_a_run_that_changed_since_the_preview_is_left_and_listed_with_the_
         late: "arrived_late",
     }
     assert (done.state, counted(done).moving, (await bench.on_versions())[2]) == ("completed", 11, 11)
+    await bench.proven()
+
+
+async def test_a_run_that_was_moved_meanwhile_is_listed_whatever_its_neighbours_have_been_through(bench: Bench, calendar: Calendar) -> None:
+    """Where it was at the preview is told by its own revisions: it began on the target, and its neighbour's second revision is an edit."""
+    (moved,) = await bench.answer(1, lambda _: {"age": 4})
+    await bench.act(move_run, moved, SingleMove(target=1), "1.0")
+    calendar.pass_by(0.01)
+    job = await bench.started(await bench.plan([1], 2))
+    calendar.pass_by(0.01)
+    edited = bench.runs[0]
+    await bench.act(save_answers, edited, {"name": "Ann"}, "1.0")
+    await bench.act(move_run, moved, SingleMove(target=2), "2.0")
+    await bench.finished(job)
+    left = {run_id: outcome for run_id, outcome, *_ in await bench.desk.read(list_left, job.id, limit=50)}
+    assert left == {moved: "changed_since_preview", edited: "changed_since_preview"}
     await bench.proven()
 
 

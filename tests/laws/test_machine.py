@@ -1,7 +1,8 @@
 """One wizard and everything that people do to it and its runs, in any order, over the real database.
 
 After every step the promises are checked for all runs: P1 pinned, P2 as answered, P3 no cascade, P4 counted exactly, P5 never
-locked, P8 rollback adds, P9 exports tell the truth, P12 accepted means stored. The model beside it counts on its fingers.
+locked, P6 moved by a plan or not at all, P7 nothing invented, P8 rollback adds, P9 exports tell the truth, P10 erased alone, P11 proven,
+P12 accepted means stored. The model beside it counts on its fingers.
 """
 
 import asyncio
@@ -24,12 +25,18 @@ from tests import machine_model as model
 from tests.actions_kit import ADMIN, Desk, new_id
 from tests.db_fixtures import Database
 from tests.machine_model import ModelRun
+from tests.migration_kit import done_piece, finished_job, looked_at
 
 from keepstep.actions.confirm import Confirmable, Consent
 from keepstep.actions.drafts import redo_edit, undo_edit
 from keepstep.actions.erasure import ErasureRequest, erase_run
 from keepstep.actions.exports import ExportRequest, export_runs
+from keepstep.actions.migration_conflicts import Resolution, resolve_conflict
+from keepstep.actions.migration_jobs import apply_plan, confirm_token, preview_plan, undo_job
+from keepstep.actions.migration_pieces import claim_piece
+from keepstep.actions.migration_work import Piece
 from keepstep.actions.nodes import Plan, bringing_back, changing_option, changing_option_set, edit_node, fixed, report_of_edit
+from keepstep.actions.plans import PlanRequest, plan_migration
 from keepstep.actions.publishing import Publishing, publish_draft, report_of_publish, report_of_rollback, roll_back
 from keepstep.actions.restoring import restoring_from
 from keepstep.actions.run_imports import RunsFile, import_runs
@@ -39,6 +46,8 @@ from keepstep.core import change as c
 from keepstep.core import edits as e
 from keepstep.core.impact import Impact, Reported
 from keepstep.core.jsonvalue import dump_bytes
+from keepstep.core.migration_counts import tallies_of
+from keepstep.core.plan_changes import Said
 from keepstep.core.structure import dump
 from keepstep.db.engine import open_engine
 from keepstep.db.tables import audit_events
@@ -48,8 +57,10 @@ from keepstep.errors import (
     MeaningUnconfirmed,
     NothingToPublish,
     NothingToUndo,
+    PlanInvalid,
     Problem,
     RunErased,
+    Stale,
     StructureInvalid,
     UndoBlocked,
     WizardRemoved,
@@ -57,9 +68,14 @@ from keepstep.errors import (
 )
 from keepstep.queries.drafts import get_draft
 from keepstep.queries.integrity import Scope, verify
+from keepstep.queries.integrity_jobs import verify_job
+from keepstep.queries.migration_conflicts import list_conflicts
+from keepstep.queries.migration_jobs import Job, load_job
+from keepstep.queries.plans import StoredPlan
 from keepstep.queries.responses import archive_of, responses_of
 from keepstep.queries.run_lists import RunFilter, list_runs
 from keepstep.queries.runs import RunState
+from keepstep.queries.wizards import get_wizard
 
 T = TypeVar("T")
 EXAMPLES, STEPS = {"torture": (300, 60), "fast": (4, 20)}.get(os.environ.get("KEEPSTEP_HYPOTHESIS", "ci"), (18, 24))
@@ -82,9 +98,12 @@ CHOICES = ("red", "blue", "green")
 DONE = {
     *("draft.edited", "draft.undone", "draft.redone", "wizard.published", "roll_back", "wizard.trashed", "wizard.restored"),
     *("wizard.removed", "start", "save", "edit_completed", "complete", "run.revision_restored", "run.trashed", "run.restored"),
-    *("wizard.runs_imported", "run.erased", "restored_from_version"),
+    *("wizard.runs_imported", "run.erased", "restored_from_version", "move_runs", "move_runs_back"),
 }
 """What must have happened at least once, or a green run would prove nothing about it."""
+
+
+_MOVED_BY = "SELECT run_id::text AS run_id FROM run_revisions WHERE job_id = CAST(:job AS uuid)"
 
 
 class Probed(Exception):
@@ -114,11 +133,14 @@ ACTS: tuple[tuple[str, Callable[["Machine"], Any]], ...] = (
     ("change_option", lambda at: at.is_live()),
     ("import_runs", lambda at: at.is_live() and len(at.runs) < MOST_RUNS),
     ("change_step", lambda at: at.is_live()),
-    ("restore_revision", lambda at: any(run.revisions > 1 for run in at.of(completed=True))),
+    ("restore_revision", lambda at: any(run.revisions > 1 for run in at.unmoved())),
     ("undo_or_redo", lambda at: at.is_live()),
+    ("move_runs", lambda at: at.is_live() and any(run.version != at.active for run in at.of())),
     ("change_question", lambda at: at.is_live()),
     ("roll_back", lambda at: at.is_live() and at.active > 1),
+    ("move_runs_back", lambda at: at.is_live() and at.moves),
     ("trash_run", lambda at: at.of()),
+    ("decide_conflict", lambda at: at.is_live() and at.moves),
     ("bring_back_from_the_shelf", lambda at: at.is_live()),
     ("restore_from_version", lambda at: at.is_live() and at.active > 1),
     ("untrash_run", lambda at: at.of(trashed=True)),
@@ -144,6 +166,7 @@ class Machine(RuleBasedStateMachine):
         self.active: int = 0
         self.keys = 0
         self.audited = 0
+        self.moves: list[tuple[str, Mapping[str, RunState]]] = []
 
     @rule(number=st.integers(0, len(ACTS) - 1), pick=PICK, data=st.data())
     def act(self, number: int, pick: int, data: st.DataObject) -> None:
@@ -185,6 +208,10 @@ class Machine(RuleBasedStateMachine):
             for run in self.runs.values()
             if run.trashed == trashed and run.wholly_erased == erased and completed in (None, run.completed)
         ]
+
+    def unmoved(self) -> list[ModelRun]:
+        """Complete runs of which every revision is of one version."""
+        return [run for run in self.of(completed=True) if not run.moved]
 
     # --- the wizard -----------------------------------------------------------------------------------------------
 
@@ -496,7 +523,7 @@ class Machine(RuleBasedStateMachine):
         self.world.done["complete"] += 1
 
     def restore_revision(self, pick: int, _data: st.DataObject) -> None:
-        run = self.picked([run for run in self.of(completed=True) if run.revisions > 1], pick)
+        run = self.picked([run for run in self.unmoved() if run.revisions > 1], pick)
         number = pick % run.revisions + 1
         try:
             self.do(restore_revision, run.id, number, run.etag)
@@ -518,6 +545,114 @@ class Machine(RuleBasedStateMachine):
         self.do(untrash_run, run.id)
         run.trashed = False
         self.require_event("run.restored", changed=True)
+
+    # --- moving them ----------------------------------------------------------------------------------------------
+
+    def move_runs(self, pick: int, data: st.DataObject) -> None:
+        """P6: what the preview counted is done, and no answer is lost; P7: none is there that nobody gave."""
+        policy = {
+            "on_conflict": data.draw(st.sampled_from(("stay", "park", "archive"))),
+            "on_need": data.draw(st.sampled_from(("stay", "waive", "reopen"))),
+        }
+        made = self.plan(policy)
+        if made is None:
+            return
+        plan, preview = made
+        wizard = self.run(self.desk.read(get_wizard, self.desk.actor, self.wizard))
+        job = self.do(apply_plan, plan.id, confirm_token(self.desk.context(), plan, preview, wizard.active_version_id))
+        before = self.heads()
+        done = self.worked(job.id)
+        told, counted = tallies_of(preview.counts), tallies_of(done.counts)
+        assert (counted.outcomes, counted.moved, counted.by_version) == (told.outcomes, told.moved, told.by_version)
+        after = self.heads()
+        moved = [run for run in self.runs.values() if after[run.id].version.id != before[run.id].version.id]
+        assert len(moved) == counted.moving
+        for run in moved:
+            answers, archive = after[run.id].answers, after[run.id].archive
+            given = {name: value for name, value in run.answers.items() if run.answered(name)}
+            assert all(model.is_kept(name, value, answers, archive) for name, value in given.items())
+            there = {name for name, envelope in answers.items() if envelope.get("value") not in model.UNANSWERED}
+            assert there <= given.keys() | run.archive.keys()
+        self.follow(after)
+        self.moves.append((job.id, before))
+        self.audited = self.events()[0]
+        self.world.done["move_runs"] += 1
+        if pick % 3 == 0:
+            self.move_runs_back(pick, data)
+
+    def plan(self, policy: Mapping[str, str]) -> tuple[StoredPlan, Job] | None:
+        """To the active version; choices go to the archive where options are gone that somebody chose."""
+        choices = {item["id"] for structure in self.versions.values() for item in model.option_sets(structure) if item.get("options")}
+        for mapping in ({}, dict.fromkeys(sorted(choices), "archive")):
+            sources = sorted({run.version for run in self.of()} - {self.active})
+            asked = {item["id"] for number in sources for item in model.option_sets(self.versions[number])}
+            said = Said(mapping={name: where for name, where in mapping.items() if name in asked}, policy=policy)
+            stored = self.do(plan_migration, self.wizard, PlanRequest(source=sources, target=self.active, said=said)).stored
+            with suppress(PlanInvalid):
+                return stored, self.do(preview_plan, stored.id)
+        return None
+
+    def worked(self, job_id: str) -> Job:
+        """The job, done by one worker, who waits for respondents. P11: its proof holds."""
+        while (step := self.do(claim_piece, job_id, "worker")) not in ("over", "finish"):
+            if isinstance(step, Piece):
+                self.do(done_piece, step)
+            elif step == "canary":
+                self.do(looked_at, job_id)
+            else:
+                self.desk.minute[0] += 11
+        self.do(finished_job, job_id)
+        job = self.run(self.desk.read(load_job, job_id))
+        assert self.run(self.desk.read(verify_job, job)).findings == []
+        return job
+
+    def follow(self, heads: Mapping[str, RunState]) -> None:
+        """The model takes over what jobs made of the runs: a working copy is a revision before it moves."""
+        for run in self.runs.values():
+            state = heads[run.id]
+            added = state.head_revision - run.revisions
+            if added == 0:
+                continue
+            assert added == 1 or (added == 2 and not run.completed)
+            if added == 2:
+                run.stored()
+            run.answers = {name: envelope.get("value") for name, envelope in state.answers.items()}
+            run.archive, run.version, run.moved = dict(state.archive), state.version.number, True
+            run.completed = state.status == "completed"
+            run.stored()
+
+    def move_runs_back(self, pick: int, _data: st.DataObject) -> None:
+        """Whatever nobody touched since is again what it was; of an erased run nothing comes back (P10, the invariants)."""
+        job_id, before = self.moves.pop(pick % len(self.moves))
+        left = self.heads()
+        touched = {run.id for run in self.runs.values() if run.trashed or run.erased or left[run.id].cause != "migration"}
+        undo = self.do(undo_job, job_id)
+        self.worked(undo.id)
+        after = self.heads()
+        moved = {row.run_id for row in self.run(self.desk.read(lambda tx: tx.rows(text(_MOVED_BY), {"job": job_id})))}
+        for name in moved - touched:
+            if left[name].head_revision == after[name].head_revision:
+                continue
+            one, other = before[name], after[name]
+            assert (one.version.id, one.answers, one.archive, one.status) == (other.version.id, other.answers, other.archive, other.status)
+        self.follow(after)
+        self.audited = self.events()[0]
+        self.world.done["move_runs_back"] += 1
+
+    def decide_conflict(self, pick: int, data: st.DataObject) -> None:
+        """A person decides about one answer; with the last of its run the run moves."""
+        job = self.run(self.desk.read(load_job, self.moves[pick % len(self.moves)][0]))
+        found = self.run(self.desk.read(list_conflicts, job, limit=20))
+        open_ = [each for each in found if "archive" in each.choices and each.item.run_id in {run.id for run in self.of()}]
+        if not open_:
+            return
+        conflict = open_[pick % len(open_)]
+        choice = data.draw(st.sampled_from(("archive", "stay")))
+        with suppress(Stale):
+            self.do(resolve_conflict, job.id, conflict.item.id, Resolution(choice=choice))
+            self.world.done["decide_conflict"] += 1
+        self.follow(self.heads())
+        self.audited = self.events()[0]
 
     def import_runs(self, pick: int, data: st.DataObject) -> None:
         """Nothing of an imported run is dropped: whatever does not fit is flagged, whatever has no question is archived."""
@@ -637,7 +772,8 @@ class Machine(RuleBasedStateMachine):
     def require_as_answered(self, run: ModelRun, responses: list[dict[str, Any]]) -> None:
         structure = self.versions[run.version]
         assert [item["option_set_snapshot"] for item in responses] == [dict(item) for item in model.option_sets(structure)]
-        shown = model.asked(structure, run.answers) if not run.erased else None
+        # What was asked moves along as a fact, so that conditions of the new version do not tell it.
+        shown = model.asked(structure, run.answers) if not run.erased and not run.moved else None
         for item in responses:
             name, state = item["option_set_id"], item["state"]
             if name in run.erased and not run.answered(name):

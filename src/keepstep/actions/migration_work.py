@@ -120,19 +120,37 @@ async def _is_ours(tx: Write, job: Job, piece: Piece) -> bool:
 
 
 async def do_reach(ctx: Context, tx: Write, task: Task, reach: Reach, how: How) -> Tallies:
-    """All runs of a reach, some at a time: what they counted. Memory does not grow with their number."""
+    """All runs of a reach, some at a time: what they counted. Memory does not grow with their number.
+
+    While the database stores some, the next ones are decided about.
+    """
     total = Tallies()
     writer = Writer(ctx, task.job, task.versions)
     after: str | None = None
+    decided: Sequence[Batch] = ()
     while ids := await _next(tx, task.job, reach.between(after, None)):
         after = ids[-1]
         cases = await (_undoing if task.job.kind == "undo" else _moving)(tx, task, ids)
-        batches = [await asyncio.to_thread(_batch, writer, task, part) for part in _parts(cases, how)]
+        async with asyncio.TaskGroup() as both:
+            deciding = both.create_task(asyncio.to_thread(_batches, writer, task, list(_parts(cases, how))))
+            await _all_stored(ctx, tx, writer, (decided, total), how)
+        decided = deciding.result()
         how.reached("decided")
-        for batch in batches:
-            total.add((await _stored(ctx, tx, writer, batch, how)).tallies)
-        how.reached("written")
+    await _all_stored(ctx, tx, writer, (decided, total), how)
     return total
+
+
+def _batches(writer: Writer, task: Task, parts: Sequence[Sequence["Case"]]) -> list[Batch]:
+    return [_batch(writer, task, part) for part in parts]
+
+
+async def _all_stored(ctx: Context, tx: Write, writer: Writer, what: tuple[Sequence[Batch], Tallies], how: How) -> None:
+    """Stores these batches and adds up what they count."""
+    batches, total = what
+    for batch in batches:
+        total.add((await _stored(ctx, tx, writer, batch, how)).tallies)
+    if batches:
+        how.reached("written")
 
 
 async def _next(tx: Write, job: Job, reach: Reach) -> Sequence[str]:

@@ -16,6 +16,7 @@ from keepstep.config import Settings, settings_from
 from keepstep.core.audit_words import deed_of
 from keepstep.db.engine import PATIENT
 from keepstep.jobs.daily import do_daily_work
+from keepstep.jobs.migrations import keep_what_is_there
 from keepstep.jobs.queue import work
 
 
@@ -39,6 +40,7 @@ async def _worked(settings: Settings, url: str, *, with_parent: bool) -> None:
     if with_parent:
         # The parent never writes: what comes here is the end of the pipe, also when the parent was killed.
         loop.add_reader(sys.stdin.fileno(), stopped.set)
+    keep_what_is_there()
     async with open_resources(settings, url, timeouts=PATIENT) as resources:
         await work(resources, url, stopped)
 

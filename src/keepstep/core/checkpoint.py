@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from keepstep.core.integrity import Peaks, grown, instant, root_of_peaks
-from keepstep.core.jsonvalue import canonical_bytes
+from keepstep.core.jsonvalue import canonical_bytes, plain_bytes
 
 Line = Sequence[Any]
 """`["version", id, wizard id, number, digest]`, `["run", id, head revision, digest or null]` or `["erasure", run id, number, digest]`."""
@@ -86,4 +86,4 @@ NOTHING: Final = Summed((), dict.fromkeys(KINDS, 0))
 def with_line(summed: Summed, line: Line) -> Summed:
     """The sum with one more line."""
     kind = str(line[0])
-    return Summed(grown(summed.peaks, canonical_bytes(line)), {**summed.counts, kind: summed.counts[kind] + 1})
+    return Summed(grown(summed.peaks, plain_bytes(line)), {**summed.counts, kind: summed.counts[kind] + 1})

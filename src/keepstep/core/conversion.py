@@ -81,8 +81,8 @@ class Conversion:
 
     @cached_property
     def is_timeless(self) -> bool:
-        """Whether options alone are converted, and to something that is the same at any time: no date may be "not after today"."""
-        return self.source.selection_type in ("single_select", "dropdown") and self.target.selection_type not in (
+        """Whether a text or an option becomes something that is the same at any time: no date may be "not after today"."""
+        return self.source.selection_type in ("single_select", "dropdown", "text_input") and self.target.selection_type not in (
             "date",
             "time",
             "datetime",

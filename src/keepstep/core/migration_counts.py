@@ -51,7 +51,8 @@ class Tallies:
         if moves:
             self.moved[outcome] += 1
         self.by_version.setdefault(version_id, Counter())[outcome] += 1
-        self.reasons.update({(version_id, reason.option_set_id, reason.outcome, reason.code) for reason in reasons})
+        for each in {(version_id, reason.option_set_id, reason.outcome, reason.code) for reason in reasons}:
+            self.reasons[each] += 1
         named = self.samples.setdefault(outcome, [])
         if len(named) < SAMPLES:
             named.append(run)

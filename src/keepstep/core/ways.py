@@ -61,7 +61,9 @@ class Way:
     remembered: dict[tuple[str, str], Converted | Conflict] = field(default_factory=dict, compare=False, repr=False)
 
     def converted(self, envelope: Envelope, clock: Clock) -> Converted | Conflict:
-        """As `convert`. What became of an option is remembered: a job asks it of a hundred thousand runs, and there are a dozen."""
+        """As `convert`. What became of an option or a short text is remembered: a job asks it of a hundred thousand runs, and of many
+        columns there are a few hundred different answers.
+        """
         assert self.conversion is not None
         value = envelope.get("value")
         if type(value) is not str or envelope.keys() != _ALONE or not self.conversion.is_timeless:

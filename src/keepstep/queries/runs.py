@@ -160,9 +160,19 @@ async def load_run_at(tx: Read, run_id: str, revision: int) -> RunState:
 
 
 def _shared(row: Row[Any]) -> dict[str, Any]:
-    names = ("id", "origin_wizard_id", "wizard_id", "save_number", "head_revision", "respondent")
-    times = ("started_at", "updated_at", "completed_at", "trashed_at", "erased_at")
-    return {name: getattr(row, name) for name in (*names, *times)}
+    return {
+        "id": row.id,
+        "origin_wizard_id": row.origin_wizard_id,
+        "wizard_id": row.wizard_id,
+        "save_number": row.save_number,
+        "head_revision": row.head_revision,
+        "respondent": row.respondent,
+        "started_at": row.started_at,
+        "updated_at": row.updated_at,
+        "completed_at": row.completed_at,
+        "trashed_at": row.trashed_at,
+        "erased_at": row.erased_at,
+    }
 
 
 def revision_state(row: Row[Any], version: Version) -> RunState:
@@ -189,7 +199,9 @@ def revision_state(row: Row[Any], version: Version) -> RunState:
 
 def _erased(row: Row[Any]) -> dict[str, str]:
     """Leaf digests whose content is gone, by id; see `core.integrity.Erased` for the stored form."""
-    leaves = row.leaves or {}
+    leaves = row.leaves
+    if not leaves:
+        return {}
     stored = {**leaves.get("answers", {}), **leaves.get("archive", {})}
     return {name: leaf for name, leaf in stored.items() if name not in row.answers and name not in row.archive}
 
