@@ -108,7 +108,7 @@ async def test_a_change_that_touches_answers_shows_them_before_it_is_made(admin_
     assert asked.answer.status_code == 409
     assert await survey.draft() == before
     assert "Full Name" in asked.text(".ks-dialog-head")
-    buttons = list(asked.tree.select(".ks-dialog-foot button"))
+    buttons = list(asked.tree.select("#change-form button"))
     done = await admin_browser.press(asked, buttons[-1].get_text(" ", strip=True))
     assert done.status_code == 303
     assert sets_of(await structure_of(survey))[0]["constraints"] == {"max_length": 3}

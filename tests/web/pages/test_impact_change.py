@@ -107,7 +107,7 @@ async def test_another_type_shows_each_stored_value_and_its_result(editor_browse
     await survey.answer(favorite_color="blue")
     page = await changed(editor_browser, survey, survey.color, {"selection_type": "multiple_select"})
     assert (page.answer.status_code, page.text("#dialog-title")) == (409, "Change “Favorite Color”")
-    assert rows_of(page, ".ks-conversion") == [["Blue", "2", "Blue"], ["Red", "1", "Red"]]
+    assert rows_of(page, ".ks-conversion") == [["Blue blue", "2", "Blue"], ["Red red", "1", "Red"]]
     assert page.text(".ks-outcomes") == "3 answers convert"
     assert rows_of(page)[-1] == ["All runs", "3", "0", "0", "3"]
     assert (await option_set(survey, survey.color))["selection_type"] == "single_select"
@@ -132,7 +132,7 @@ async def test_a_value_nobody_saw_is_shown_before_the_type_changes(editor_browse
     again = Page(await editor_browser.press(page, "Change “Favorite Color”"))
     assert again.answer.status_code == 409
     assert "Nothing was done" in again.text(".ks-banner")
-    assert [row[0] for row in rows_of(again, ".ks-conversion")] == ["Blue", "Red"]
+    assert [row[0] for row in rows_of(again, ".ks-conversion")] == ["Blue blue", "Red red"]
     assert (await option_set(survey, survey.color))["selection_type"] == "single_select"
 
 

@@ -17,7 +17,7 @@ from keepstep.core.logic_words import condition_words
 from keepstep.core.naming import Naming
 from keepstep.core.piping import told
 from keepstep.core.structure import Calculated, ChoiceFields, Option, OptionSet, Statement, Structure
-from keepstep.core.text import Text, text_in, without_pipes
+from keepstep.core.text import Text, shortened, text_in, without_pipes
 from keepstep.web.questions.lenient import clock, day
 from keepstep.web.texts import message
 
@@ -263,8 +263,7 @@ _LONGEST: Final = 120
 
 
 def _short(text: Text, structure: Structure) -> str:
-    full = " ".join(without_pipes(text_in(text, structure.default_language, structure.default_language)).split())
-    return full if len(full) <= _LONGEST else f"{full[: _LONGEST - 1]}…"
+    return shortened(without_pipes(text_in(text, structure.default_language, structure.default_language)), _LONGEST)
 
 
 def questions_for(readable: Readable, node_id: str, *, is_option: bool) -> list[tuple[str, list[tuple[str, str]]]]:
