@@ -178,7 +178,7 @@ def environment_of(language: str, zone: str) -> Environment:
         "clock": wording.clock,
         "day": wording.day,
         "moment": wording.moment,
-        "isolated": isolated,
+        "isolated": _isolated,
         "language_name": language_name,
         "shortened": shortened,
         "query": _query,
@@ -202,6 +202,11 @@ def environment_of(language: str, zone: str) -> Environment:
     made.globals["ui"] = made.get_template("components.html").module
     made.globals["player"] = made.get_template("player/parts.html").module
     return made
+
+
+def _isolated(text: str) -> str:
+    found = isolated(str(text))
+    return Markup(found) if isinstance(text, Markup) else found  # noqa: S704 - as safe as it came
 
 
 def _isolating(gettext: Callable[..., str]) -> Callable[..., str]:

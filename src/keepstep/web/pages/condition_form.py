@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from babel import Locale
 
+from keepstep.core.bidi import isolated
 from keepstep.core.conditions import COMPARING, OPERATORS, TODAY, WITHOUT_VALUE, Condition, Kept, Rule, answer_to
 from keepstep.core.jsonvalue import dumps, loads
 from keepstep.core.logic import as_date, as_number, to_text
@@ -276,7 +277,7 @@ def questions_for(readable: Readable, node_id: str, *, is_option: bool) -> list[
         (
             told(step.name, structure),
             [
-                (each.id, f"{named(readable, each.id)} ({each.key})")
+                (each.id, f"{isolated(named(readable, each.id))} ({each.key})")
                 for each in step.option_sets
                 if each.id not in inside and not isinstance(each, Statement)
             ],

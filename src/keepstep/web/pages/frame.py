@@ -33,8 +33,8 @@ async def frame_values(tx: Read, wizard: Wizard, draft: Draft | None) -> dict[st
 
 
 async def frame_around(request: Request, tx: Read, state: WizardDraft) -> dict[str, Any]:
-    """The same for a dialog, which stands in the frame where it is a page; nothing for its block alone."""
+    """The same for a dialog or a panel, which stands in the plain frame where it is a page; nothing for its block alone."""
     if wants_part(request):
         return {}
     found = await frame_values(tx, state.wizard, state.draft)
-    return {name: value for name, value in found.items() if name not in ("wizard", "ref")}
+    return {name: value for name, value in found.items() if name not in ("wizard", "ref")} | {"layout": "wizard.html"}

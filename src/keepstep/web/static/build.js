@@ -419,7 +419,7 @@
     const caret = active && "selectionStart" in active ? [active.selectionStart, active.selectionEnd] : null;
     const scrolls = [...builder.querySelectorAll("[data-scroll]")].map((each) => [each.dataset.scroll, each.scrollTop]);
     const canvas = byId("canvas").scrollTop;
-    const kept = [...builder.querySelectorAll("form[data-auto]")].filter((form) => form.id && isDirty(form));
+    const kept = [...builder.querySelectorAll("form[data-auto], .kb-add-option")].filter((form) => form.id && isDirty(form));
     const open = new Map([...builder.querySelectorAll("details[data-keep]")].map((each) => [each.dataset.keep, each.open]));
     for (const part of parts) {
       const into = byId(part.dataset.into);
@@ -427,7 +427,10 @@
       window.htmx?.process(into);
     }
     for (const part of parsed.querySelectorAll("template[data-instead]")) byId(part.dataset.instead)?.replaceWith(part.content);
-    for (const form of kept) if (!form.isConnected) byId(form.id)?.replaceWith(form);
+    for (const form of kept) {
+      const now = byId(form.id);
+      if (!form.isConnected && now && nodeOf(new FormData(now)) === nodeOf(new FormData(form))) now.replaceWith(form);
+    }
     const named = byId("wizard-name");
     if (named.title !== named.textContent) {
       named.title = named.textContent;

@@ -1,10 +1,10 @@
 // Beside publishing: what the builder (build.js) still holds in this browser and the draft lacks. Without a script it holds nothing.
 (() => {
   "use strict";
-  const banner = document.getElementById("unsent");
-  if (!banner) return;
+  const words = document.getElementById("unsent-changes");
+  if (!words) return;
   const beside = document.getElementById("unsent-here");
-  const base = `keepstep-build:${banner.dataset.wizard}:${banner.dataset.user}:`;
+  const base = `keepstep-build:${words.dataset.wizard}:${words.dataset.user}:`;
 
   function waiting() {
     try {
@@ -15,27 +15,26 @@
   function textOf(item) {
     const body = new URLSearchParams(item.body);
     const typed = (body.get("has") || "").split(",").flatMap((name) => body.getAll(name));
-    return item.told || typed.filter(Boolean).join(" · ") || body.get("label") || "";
+    return item.told || typed.filter(Boolean).join(" · ") || body.get("label") || words.dataset.nameless;
   }
+  const line = (text) => Object.assign(document.createElement("li"), { dir: "auto", textContent: text.length > 200 ? `${text.slice(0, 200)}…` : text });
 
   function show() {
     const items = waiting();
-    banner.hidden = !items.length;
-    if (items.length) banner.setAttribute("role", "alert");
+    document.getElementById("unsent")?.remove();
     if (beside) beside.hidden = !items.length;
-    banner.querySelector("ul").replaceChildren(...items.slice(0, 5).map((item) => {
-      const line = banner.querySelector("template").content.cloneNode(true);
-      const text = textOf(item);
-      if (text) line.querySelector("li").textContent = text.length > 200 ? `${text.slice(0, 200)}…` : text;
-      return line;
-    }), ...(items.length > 5 ? [Object.assign(document.createElement("li"), { textContent: `+ ${items.length - 5}` })] : []));
+    if (!items.length) return null;
+    words.before(words.content.cloneNode(true));
+    const banner = document.getElementById("unsent");
+    banner.querySelector("ul").replaceChildren(...items.slice(0, 5).map((item) => line(textOf(item))), ...(items.length > 5 ? [line(`+ ${items.length - 5}`)] : []));
+    return banner;
   }
 
   // The first press of the button says so where it was not to be seen; the second publishes without them.
   let said = false;
   document.querySelector(".ks-review-side")?.addEventListener("submit", (event) => {
-    show();
-    if (banner.hidden || said) return;
+    const banner = show();
+    if (!banner || said) return;
     event.preventDefault();
     said = true;
     banner.scrollIntoView({ block: "center" });
@@ -43,5 +42,4 @@
   });
   addEventListener("storage", show);
   addEventListener("pageshow", show);
-  show();
 })();
