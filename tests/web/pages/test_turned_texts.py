@@ -1,4 +1,4 @@
-"""What turns the direction of a text ends with that text, on every page that shows it: who writes a name cannot rewrite a sentence of ours."""
+"""What turns the direction of a text ends with that text, on every page that shows it: no name rewrites a sentence of ours."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ _SHOWN = ("title", "aria-label", "placeholder", "alt")
 
 
 def turned(page: Page) -> Iterator[str]:
-    """Texts that go on turning what follows: neither closed by Unicode's isolates nor alone in an element, which isolates (keepstep.css)."""
+    """Texts that go on turning what follows: neither closed by Unicode's isolates nor alone in an element, which isolates."""
     for text in page.tree.find_all(string=lambda found: RLO in found):
         inside = [each.name for each in text.parents]
         if not _OTHERS & set(inside) and not is_isolated(text.strip()) and not _is_alone(text):
