@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
@@ -10,6 +11,7 @@ from keepstep.actions.accounts import token_digest
 from keepstep.config import Resources
 from keepstep.db.transaction import open_read
 from keepstep.queries.sessions import find_owner
+from keepstep.web.pages.route import local_path
 from keepstep.web.rendering import TOKEN_FIELD
 from keepstep.web.visitor import session_secret
 
@@ -54,6 +56,13 @@ async def whose_form(request: Request) -> str:
     async with open_read(resources.engine) as tx:
         owner = await find_owner(tx, token_digest(secret)) if secret else None
     return json.dumps(owner) if owner else ""
+
+
+def page_of_form(request: Request) -> str:
+    """The page that a form stood on, to go back to without sending it: where it is sent there may be no page. "" where no browser says."""
+    came = urlsplit(request.headers.get("referer", ""))
+    is_own = came.netloc == request.url.netloc
+    return local_path(came.path + (f"?{came.query}" if came.query else ""), "") if is_own else ""
 
 
 def owner_in(text: str | None) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from keepstep.core.findings import place_of, sentence_of
 from keepstep.core.issue import pointer
 from keepstep.errors import Kind, MethodNotAllowed, Problem, RequestInvalid, RouteNotFound, TooLarge, Unauthenticated, Unsupported
 from keepstep.web.etags import quoted
-from keepstep.web.kept import SIGN_IN_TO_SEND, keep_fields, owner_in, whose_form
+from keepstep.web.kept import SIGN_IN_TO_SEND, keep_fields, owner_in, page_of_form, whose_form
 from keepstep.web.rendering import is_htmx, page
 
 STATUS: Final[Mapping[Kind, int]] = {
@@ -128,7 +128,15 @@ async def _sign_in_first(request: Request, problem: Unauthenticated) -> Response
         return RedirectResponse(f"/login?{urlencode({'next': path})}", status_code=303)
     kept, typed_by = await keep_fields(request), await whose_form(request)
     return page(
-        request, "login.html", status=SIGN_IN_TO_SEND, next=path, kept=kept, typed_by=typed_by, owner=owner_in(typed_by)[1], **values
+        request,
+        "login.html",
+        status=SIGN_IN_TO_SEND,
+        next=path,
+        kept=kept,
+        typed_by=typed_by,
+        owner=owner_in(typed_by)[1],
+        came=page_of_form(request),
+        **values,
     )
 
 

@@ -125,7 +125,11 @@ def _form_again(
     request: Request, fields: Mapping[str, str], *, status: int, error: str, wait: int = 0, headers: Mapping[str, str] | None = None
 ) -> Response:
     values: dict[str, Any] = {"next": local_path(fields.get("next")), "email": fields.get("email", ""), "kept": fields.get("kept")}
-    values |= {"typed_by": fields.get("typed_by", ""), "owner": owner_in(fields.get("typed_by"))[1]}
+    values |= {
+        "typed_by": fields.get("typed_by", ""),
+        "owner": owner_in(fields.get("typed_by"))[1],
+        "came": local_path(fields.get("came"), ""),
+    }
     more: dict[str, Any] = {"over": True} if "over" in fields else {}
     if values["kept"] and status == status_of(Unauthenticated("")) and not is_htmx(request):
         status = SIGN_IN_TO_SEND
@@ -145,6 +149,7 @@ def _going_on(request: Request, fields: Mapping[str, str], visitor: Visitor) -> 
             request,
             "send_kept.html",
             action=local_path(fields.get("next")),
+            came=local_path(fields.get("came"), ""),
             kept=[*kept, (TOKEN_FIELD, token)],
             typed=typed_in(kept),
             owner="" if owner_id == visitor.actor.id else owner,
