@@ -46,7 +46,8 @@ _OF_FORMS: Final = frozenset(
 def typed_in(pairs: Sequence[tuple[str, str]]) -> str:
     """What a person may have typed of a form, to be read and copied. Forms of the builder say which inputs they show."""
     shown = {name for key, names in pairs if key == "has" for name in names.split(",") if name}
-    return "\n".join(value for name, value in pairs if value and (name in shown if shown else name not in _OF_FORMS))
+    typed = (value for name, value in pairs if name in shown or not (shown or name in _OF_FORMS or name.endswith("_was")))
+    return "\n".join(dict.fromkeys(filter(None, typed)))
 
 
 async def whose_form(request: Request) -> str:
