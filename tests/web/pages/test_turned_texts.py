@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from bs4 import NavigableString, Tag
+from bs4 import Tag
+from bs4.element import NavigableString
 from tests.pages_kit import Browser, Page
 from tests.web_kit import WebSurvey, web_survey
 
