@@ -11,7 +11,6 @@ from keepstep.actions.accounts import token_digest
 from keepstep.config import Resources
 from keepstep.db.transaction import open_read
 from keepstep.queries.sessions import find_owner
-from keepstep.web.pages.route import local_path
 from keepstep.web.rendering import TOKEN_FIELD
 from keepstep.web.visitor import session_secret
 
@@ -62,8 +61,7 @@ async def whose_form(request: Request) -> str:
 def page_of_form(request: Request) -> str:
     """The page that a form stood on, to go back to without sending it: where it is sent there may be no page. "" where no browser says."""
     came = urlsplit(request.headers.get("referer", ""))
-    is_own = came.netloc == request.url.netloc
-    return local_path(came.path + (f"?{came.query}" if came.query else ""), "") if is_own else ""
+    return came.path + (f"?{came.query}" if came.query else "") if came.netloc == request.url.netloc else ""
 
 
 def owner_in(text: str | None) -> tuple[str, str]:
