@@ -48,7 +48,7 @@ def test_every_wording_is_listed() -> None:
 
 def test_a_text_in_a_sentence_is_short_and_on_one_line() -> None:
     assert quoted("Full\n  name", "en") == "“Full name”"
-    assert quoted("x" * 61, "en") == "“" + "x" * 59 + "…”"
+    assert quoted("x" * 40 + "y" * 21, "en") == "“" + "x" * 39 + "…" + "y" * 20 + "”"
 
 
 ONE, TWO = "0199a000-0000-7000-8000-000000000001", "0199a000-0000-7000-8000-000000000002"

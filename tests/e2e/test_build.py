@@ -185,7 +185,11 @@ def test_what_is_typed_without_a_connection_is_kept_through_a_reload_and_sent_la
     page.get_by_role("textbox", name="Question", exact=True).focus()
     expect(page.locator("#save-state")).to_contain_text("Offline, kept here")
     page.get_by_label("Personal data").click()
-    page.reload()
+    # Before anything is published, the review says what is not part of it, and leads back.
+    page.get_by_role("link", name="Review and publish").click()
+    expect(page.get_by_role("alert")).to_contain_text("Email – Help text: Typed offline")
+    page.get_by_role("alert").get_by_role("link", name="Back to the builder").click()
+    page.goto(made.path("email"))
     expect(page.locator("#save-state")).to_contain_text("Offline, kept here")
     page.unroute("**/build/edit/**")
     page.evaluate("() => dispatchEvent(new Event('online'))")

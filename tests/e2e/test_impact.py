@@ -155,6 +155,20 @@ def test_without_a_script_the_dialog_is_a_page(signed_in: OpenPage, survey: Surv
     assert survey.draft()["email"]["retired"] is True
 
 
+def test_back_shows_what_a_form_was_answered_with_and_what_was_typed_in_it(signed_in: OpenPage, survey: Survey) -> None:
+    page = signed_in(script=False)
+    page.goto(f"/wizards/{survey.id}/build?node={survey.ids['favorite-color']}")
+    page.locator("#f-question textarea[name=name]").fill("Colour typed")
+    page.locator("#f-question").get_by_role("button").click()
+    for _ in range(2):
+        expect(page.get_by_role("button", name="Another meaning")).to_be_visible()
+        expect(page.get_by_role("insertion")).to_have_text("Colour typed")
+        page.goto("/")
+        page.go_back()
+    page.get_by_role("button", name="The same meaning").click()
+    assert survey.draft()["favorite-color"]["name"] == "Colour typed"
+
+
 # --- scenario B ------------------------------------------------------------------------------------------------------
 
 

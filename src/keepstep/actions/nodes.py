@@ -215,11 +215,15 @@ def changing_step(step_id: str, fields: Mapping[str, Any]) -> Plan:
 
 
 def changing_option_set(option_set_id: str, fields: Mapping[str, Any], meaning: Meaning | None) -> Plan:
-    """The fields merged; with another meaning, the option set retired and a new one behind it."""
+    """The fields merged; with another meaning, the option set retired and a new one behind it: also where the new type is one that its
+    answers should not be converted to.
+    """
 
     async def plan(ctx: Context, tx: Read, known: Known) -> Edit:
         structure = known.state.draft.structure
         option_set = option_set_in(structure, option_set_id)
+        if meaning == "different" and fields.get("selection_type", option_set.selection_type) != option_set.selection_type:
+            return _splitting(ctx, known, option_set_id, {"name": option_set.name, **fields})
         if not is_relabelled(option_set.name, fields.get("name"), structure):
             return e.ChangeOptionSet(option_set_id=option_set_id, fields=dict(fields))
         tallies = await _stored(ctx, tx, known, option_set_id)

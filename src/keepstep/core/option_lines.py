@@ -89,6 +89,11 @@ def lines_in(text: str) -> tuple[Line, ...]:
     return tuple(_line(cells) for cells in found if any(cells))
 
 
+def as_lines(lines: Sequence[Line]) -> str:
+    """The text that these lines are read from."""
+    return "\n".join(line.label if line.value is None else f"{line.value}{_TAB}{line.label}" for line in lines)
+
+
 def left_out_of(text: str) -> tuple[tuple[int, str], ...]:
     """What no line has a place for: further columns, each cell with the number of its row."""
     rows = _rows(text)

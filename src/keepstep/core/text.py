@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, StringConstraints
 
+from keepstep.core.bidi import isolated
 from keepstep.core.jsonvalue import unstorable_text
 
 MAX_TEXT = 20_000
@@ -80,7 +81,16 @@ def without_pipes(wording: str) -> str:
 _SHOWN: Final = 60
 
 
+def shortened(text: str, longest: int) -> str:
+    """On one line what fits: long questions of one form begin alike, so their ends are kept, too."""
+    full = " ".join(text.split())
+    if len(full) <= longest:
+        return full
+    end = longest // 3
+    return f"{full[: longest - end - 1].rstrip()}…{full[-end:].lstrip()}"
+
+
 def quoted(text: Text | None, default: str) -> str:
-    """A text as a sentence names it: in the default language, on one line, in quotes, cut at 60 characters."""
+    """A text as a sentence names it: in the default language, on one line, in quotes, with its middle left out beyond 60 characters."""
     full = " ".join(without_pipes(text_in(text, default, default)).split())
-    return f"“{full if len(full) <= _SHOWN else full[: _SHOWN - 1] + '…'}”"
+    return f"“{isolated(shortened(full, _SHOWN))}”"

@@ -66,6 +66,13 @@ async def find_session(tx: Read, digest: bytes, *, now: datetime, idle_since: da
     return BrowserSession(row.digest, actor, row.email, row.used_at, row.expires_at, row.language)
 
 
+async def find_owner(tx: Read, digest: bytes) -> tuple[str, str] | None:
+    """(id, name) of whom a session belongs to or belonged to, as long as it is known, whether it still holds or not."""
+    columns = (users.c.id, func.coalesce(func.nullif(users.c.name, ""), users.c.email).label("name"))
+    row = await tx.one_or_none(select(*columns).join_from(sessions, users).where(sessions.c.digest == digest))
+    return None if row is None else (row.id, row.name)
+
+
 async def find_credentials(tx: Read, email: str) -> Credentials | None:
     """By the stored form of the address; None for nobody, and for a disabled user."""
     wanted = (users.c.email == email, users.c.disabled_at.is_(None))

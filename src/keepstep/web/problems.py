@@ -18,7 +18,7 @@ from keepstep.core.findings import place_of, sentence_of
 from keepstep.core.issue import pointer
 from keepstep.errors import Kind, MethodNotAllowed, Problem, RequestInvalid, RouteNotFound, TooLarge, Unauthenticated, Unsupported
 from keepstep.web.etags import quoted
-from keepstep.web.kept import keep_fields
+from keepstep.web.kept import SIGN_IN_TO_SEND, keep_fields, owner_in, page_of_form, whose_form
 from keepstep.web.rendering import is_htmx, page
 
 STATUS: Final[Mapping[Kind, int]] = {
@@ -123,11 +123,21 @@ async def _sign_in_first(request: Request, problem: Unauthenticated) -> Response
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     values: dict[str, Any] = {"email": "", "error": "", "wait": 0, "is_new": False, "over": True}
     if is_htmx(request):
-        return page(request, "login.html", block="form", status=status_of(problem), next="/", kept=None, **values)
+        return page(request, "login.html", block="form", status=status_of(problem), next="/", kept=None, owner="", **values)
     if request.method in {"GET", "HEAD"}:
         return RedirectResponse(f"/login?{urlencode({'next': path})}", status_code=303)
-    kept = await keep_fields(request)
-    return page(request, "login.html", status=status_of(problem), next=path, kept=kept, **values)
+    kept, typed_by = await keep_fields(request), await whose_form(request)
+    return page(
+        request,
+        "login.html",
+        status=SIGN_IN_TO_SEND,
+        next=path,
+        kept=kept,
+        typed_by=typed_by,
+        owner=owner_in(typed_by)[1],
+        came=page_of_form(request),
+        **values,
+    )
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

@@ -20,7 +20,9 @@ from starlette.routing import NoMatchFound, Route
 
 from keepstep import __version__
 from keepstep.config import Resources
+from keepstep.core.bidi import isolated
 from keepstep.core.change_groups import family_of
+from keepstep.core.text import shortened
 from keepstep.queries.wizards import Wizard
 from keepstep.web.assets import assets_in
 from keepstep.web.icons import ICONS
@@ -47,7 +49,12 @@ PAGE_HEADERS: Final[Mapping[str, str]] = {
 HTMX_CONFIG: Final = json.dumps(
     {"includeIndicatorCSS": False, "prefix": "", "history": "reload", "extensions": "none", "defaultTimeout": 30_000, "noSwap": [204, 304]}
 )
-
+# What a form was answered with may be kept by the browser that sent it, and by nobody else: Back shows it again with what was typed in
+# it, where a page that nobody may keep would have to be sent a second time (decision 0033). Signing out clears it.
+# Without a word on cookies: those change by signing in again, and Back would find nothing then.
+_ANSWERING: Final[Mapping[str, str]] = {"Cache-Control": "private, no-cache", "Vary": "HX-Request, HX-Request-Type, Accept-Language"}
+# The status of what was just made: such a page shows a secret once.
+_MADE: Final = 201
 
 FRAMED: Final[Mapping[str, str]] = {
     "Content-Security-Policy": POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'"),
@@ -82,7 +89,8 @@ def page(
     environment = environment_of(language_for(request), resources.settings.zone)
     given = _always(request) | {"layout": _layout(values)} | values
     body = _part(environment, template, block, given) if wants_part(request) else environment.get_template(template).render(given)
-    return HTMLResponse(body, status_code=status, headers={**PAGE_HEADERS, **(headers or {})})
+    answering = _ANSWERING if request.method == "POST" and status != _MADE and not is_htmx(request) else {}
+    return HTMLResponse(body, status_code=status, headers={**PAGE_HEADERS, **answering, **(headers or {})})
 
 
 def _layout(values: Mapping[str, Any]) -> str:
@@ -163,13 +171,16 @@ def environment_of(language: str, zone: str) -> Environment:
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
     wording = Wording(language, zone)
-    made.globals["ngettext"] = _numbered(made.globals["ngettext"], wording)  # type: ignore[arg-type]  # the extension made it
+    made.globals["gettext"] = _isolating(made.globals["gettext"])  # type: ignore[arg-type]  # the extension made it
+    made.globals["ngettext"] = _numbered(made.globals["ngettext"], wording)  # type: ignore[arg-type]  # as above
     made.filters |= {
         "number": wording.number,
         "clock": wording.clock,
         "day": wording.day,
         "moment": wording.moment,
+        "isolated": _isolated,
         "language_name": language_name,
+        "shortened": shortened,
         "query": _query,
         "size": wording.size,
     }
@@ -193,12 +204,31 @@ def environment_of(language: str, zone: str) -> Environment:
     return made
 
 
+def _isolated(text: str) -> str:
+    found = isolated(str(text))
+    return Markup(found) if isinstance(text, Markup) else found  # noqa: S704 - as safe as it came
+
+
+def _isolating(gettext: Callable[..., str]) -> Callable[..., str]:
+    """What stands in a sentence of ours never turns the direction of the sentence, whoever wrote it (core/bidi.py)."""
+
+    @pass_context
+    def isolating(context: TemplateContext, text: str, /, **named: Any) -> str:
+        return gettext(context, text, **_isolated_in(named))
+
+    return isolating
+
+
+def _isolated_in(named: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: isolated(value) if type(value) is str else value for name, value in named.items()}
+
+
 def _numbered(ngettext: Callable[..., str], wording: Wording) -> Callable[..., str]:
     """`%(num)s` as the language writes numbers: in the plurals of every page and not only where somebody thought of it."""
 
     @pass_context
-    def numbered(context: TemplateContext, singular: str, plural: str, num: int, **named: Any) -> str:
-        return ngettext(context, singular, plural, num, **{"num": wording.number(num), **named})
+    def numbered(context: TemplateContext, singular: str, plural: str, num: int, /, **named: Any) -> str:
+        return ngettext(context, singular, plural, num, **{"num": wording.number(num), **_isolated_in(named)})
 
     return numbered
 

@@ -171,7 +171,7 @@ async def test_a_password_that_came_too_late_is_not_written_into_the_sign_in_pag
     page = await editor_browser.open("/account")
     editor_browser.client.cookies.clear()
     answer = await editor_browser.press(page, "Change the password", {"password": PASSWORD, "new_password": NEW})
-    assert (answer.status_code, PASSWORD in answer.text, NEW in answer.text) == (401, False, False)
+    assert (answer.status_code, PASSWORD in answer.text, NEW in answer.text) == (403, False, False)
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------

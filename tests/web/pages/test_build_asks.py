@@ -108,7 +108,7 @@ async def test_a_change_that_touches_answers_shows_them_before_it_is_made(admin_
     assert asked.answer.status_code == 409
     assert await survey.draft() == before
     assert "Full Name" in asked.text(".ks-dialog-head")
-    buttons = list(asked.tree.select(".ks-dialog-foot button"))
+    buttons = list(asked.tree.select("#change-form button"))
     done = await admin_browser.press(asked, buttons[-1].get_text(" ", strip=True))
     assert done.status_code == 303
     assert sets_of(await structure_of(survey))[0]["constraints"] == {"max_length": 3}
@@ -326,3 +326,21 @@ async def test_a_pasted_cell_that_no_option_gets_is_named_in_the_comparison(admi
     page = await admin_browser.open(f"/wizards/customer-survey/build/options?option_set_id={survey.color}")
     compared = Page(await admin_browser.press(page, "Compare", {"lines": "a\tApple\tRemark\nb\tPear"}))
     assert "1 cell of a further column is left out: Remark (row 1)" in compared.text(".ks-dialog-body")
+
+
+# --- several rows where one option is made -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("script", [False, True])
+async def test_rows_pasted_as_a_new_option_are_compared_and_become_as_many(admin_browser: Browser, survey: WebSurvey, script: bool) -> None:
+    page = await admin_browser.open(path(survey, node=survey.color))
+    rows = {"label": 'teal\tTeal\tdark\n"Pine\ngreen"'}
+    compared = Page(await send(admin_browser, page, "add-option", rows, script=script))
+    assert compared.answer.headers.get("hx-retarget") == ("#dialog" if script else None)
+    assert [each.get_text() for each in compared.tree.select(".kb-diff ins")] == ["Teal", "Pine green"]
+    assert "1 cell of a further column is left out: dark (row 1)" in compared.text(".kb-compared")
+    # The page carries what every page of the wizard carries.
+    assert [len(compared.tree.select(each)) for each in (".ks-chip-draft", ".ks-tabs .ks-count")] == ([0, 0] if script else [1, 2])
+    assert (await send(admin_browser, compared, "replace-options")).status_code == 200
+    options = sets_of(await structure_of(survey), 1)[0]["options"]
+    assert [(each["value"], each["label"]) for each in options[2:]] == [("teal", "Teal"), ("pine-green", "Pine green")]

@@ -296,3 +296,15 @@ async def test_the_form_that_an_answer_has_is_a_control_of_a_rule(admin_browser:
     assert (await questions_in(editor, slug))[0]["constraints"]["rules"] == [rule]
     bad = await pressed(admin_browser, page, "save", rule_0_value="(")
     assert (bad.answer.status_code, "no regular expression" in bad.text(".ks-form-error")) == (422, True)
+
+
+async def test_of_many_questions_some_are_found_and_each_says_its_key(admin_browser: Browser, editor: httpx.AsyncClient) -> None:
+    alike = "Did the person who died have a fever that was there at the beginning of the illness, and went on for longer than"
+    items = [asked(f"fever-{days}", "text_input", name=f"{alike} {'many ' * 4}{days} days?") for days in range(14)]
+    slug = await made(editor, items)
+    page = await admin_browser.open(f"/wizards/{slug}/conditions?node={items[0]['id']}")
+    assert page.labelled("Find a question")["data-filters"] == page.one("select[name=question]")["id"]
+    # Without a script nothing says that it would find something.
+    assert page.one(".ks-filter").has_attr("hidden")
+    named = [each.get_text() for each in page.tree.select("select[name=question] option")]
+    assert (len(set(named)), named[4].endswith("5 days? (fever-5)"), "…" in named[4]) == (13, True, True)

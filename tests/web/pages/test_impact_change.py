@@ -107,7 +107,7 @@ async def test_another_type_shows_each_stored_value_and_its_result(editor_browse
     await survey.answer(favorite_color="blue")
     page = await changed(editor_browser, survey, survey.color, {"selection_type": "multiple_select"})
     assert (page.answer.status_code, page.text("#dialog-title")) == (409, "Change “Favorite Color”")
-    assert rows_of(page, ".ks-conversion") == [["Blue", "2", "Blue"], ["Red", "1", "Red"]]
+    assert rows_of(page, ".ks-conversion") == [["Blue blue", "2", "Blue"], ["Red red", "1", "Red"]]
     assert page.text(".ks-outcomes") == "3 answers convert"
     assert rows_of(page)[-1] == ["All runs", "3", "0", "0", "3"]
     assert (await option_set(survey, survey.color))["selection_type"] == "single_select"
@@ -132,8 +132,34 @@ async def test_a_value_nobody_saw_is_shown_before_the_type_changes(editor_browse
     again = Page(await editor_browser.press(page, "Change “Favorite Color”"))
     assert again.answer.status_code == 409
     assert "Nothing was done" in again.text(".ks-banner")
-    assert [row[0] for row in rows_of(again, ".ks-conversion")] == ["Blue", "Red"]
+    assert [row[0] for row in rows_of(again, ".ks-conversion")] == ["Blue blue", "Red red"]
     assert (await option_set(survey, survey.color))["selection_type"] == "single_select"
+
+
+async def test_where_answers_would_wait_a_type_that_keeps_them_is_offered_and_a_question_of_its_own(
+    editor_browser: Browser, survey: WebSurvey
+) -> None:
+    await survey.answer(favorite_color="blue")
+    page = await changed(editor_browser, survey, survey.color, {"selection_type": "number"})
+    assert page.text(".ks-instead").startswith(
+        "Short text instead 2 stored answers are kept as text. Make it Short text A question of its own"
+    )
+    as_text = Page(await editor_browser.press(page, "Make it Short text"))
+    # Nothing of it waits, so that it is asked about once, or not at all.
+    if as_text.answer.status_code == 409:
+        assert as_text.tree.select(".ks-instead") == []
+        assert (await editor_browser.press(as_text, "Change “Favorite Color”")).status_code == 303
+    assert (await option_set(survey, survey.color))["selection_type"] == "text_input"
+
+
+async def test_a_question_of_its_own_keeps_the_old_one_retired_with_its_answers(editor_browser: Browser, survey: WebSurvey) -> None:
+    await survey.answer(favorite_color="blue")
+    page = await changed(editor_browser, survey, survey.color, {"selection_type": "number"})
+    assert (await editor_browser.press(page, "Retire it and ask anew")).status_code == 303
+    steps = (await survey.draft())["structure"]["steps"]
+    old, new = steps[1]["option_sets"]
+    assert (old["id"], old["selection_type"], old["retired"]) == (survey.color, "single_select", True)
+    assert (new["name"], new["selection_type"], new.get("retired", False), new["key"]) == (old["name"], "number", False, "favorite-color-2")
 
 
 async def test_more_than_twenty_values_are_counted(editor_browser: Browser, survey: WebSurvey) -> None:

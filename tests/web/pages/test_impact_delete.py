@@ -76,7 +76,7 @@ async def test_a_long_name_is_shortened_in_the_buttons_and_stands_whole_in_their
     changed = await survey.send("PATCH", f"/api/v1/option-sets/{survey.email}", json={"name": name, "meaning": "same"})
     assert changed.status_code == 200, changed.text
     button = (await editor_browser.open(address(survey, "delete", survey.email))).one(".btn-primary")
-    assert button.get_text(strip=True) == "Retire “What is your re…”"
+    assert button.get_text(strip=True) == "Retire “What is yo…ased?”"
     assert (button["aria-label"], button["title"]) == (f"Retire “{name}”", f"Retire “{name}”")
 
 

@@ -58,7 +58,7 @@ async def test_without_a_script_a_try_is_the_whole_dialog_from_which_the_change_
     page = await changed(editor_browser, survey, survey.color, {"selection_type": "integer"})
     page = await tried(editor_browser, page, {"p-values-value-0": "7", "p-values-value-1": "8"})
     assert page.text("#dialog-title") == "Change “Favorite Color”"
-    assert rows_of(page, ".ks-conversion") == [["Blue", "1", "7"]]
+    assert rows_of(page, ".ks-conversion") == [["Blue blue", "1", "7"]]
     assert (await editor_browser.press(page, "Change “Favorite Color”")).status_code == 303
     assert (await option_set(survey, survey.color))["selection_type"] == "integer"
 

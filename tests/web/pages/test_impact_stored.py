@@ -70,7 +70,7 @@ async def test_the_panel_shows_versions_states_values_uses_and_history(editor_br
     ]
     assert [each["width"] for each in panel.tree.select(".ks-lane rect")] == ["50", "100"]
     assert "2 completed, 1 in progress, 0 abandoned" in panel.answer.text
-    assert panel.text(".ks-values") == "Red 2 Blue 1"
+    assert panel.text(".ks-values") == "Red red 2 Blue blue 1"
     assert [each.get_text() for each in panel.tree.select(".ks-places a")] == ["The help text of “Full Name”"]
     history = [" ".join(each.get_text(" ", strip=True).split()) for each in panel.tree.select(".ks-history li")]
     assert [line.split("”")[0] for line in history] == ["v1 First published as “Favorite Color", "v2 live Reworded to “Color"]

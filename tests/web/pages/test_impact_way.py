@@ -51,7 +51,7 @@ async def test_the_dialogs_go_on_to_the_page_whose_edit_it_is(editor_browser: Br
     assert [form["action"] for form in meaning.tree.select("form[data-edit][data-answer]")] == [f"/planted/{survey.wizard}"] * 2
     assert meaning.link("Cancel") == "/there"
     report = Page(await editor_browser.press(meaning, "The same meaning"))
-    assert rows_of(report, ".ks-conversion") == [["Blue", "1", "Blue"]]
+    assert rows_of(report, ".ks-conversion") == [["Blue blue", "1", "Blue"]]
     done = await editor_browser.press(report, "Change “Favorite Color”")
     assert (done.status_code, done.headers["location"]) == (303, "/there")
     color = await option_set(survey, survey.color)

@@ -187,7 +187,7 @@ async def test_a_form_sent_after_the_session_ended_is_kept_and_sent_after_signin
     clock.advance(hours=13)
     action, held = page.form_of("Sign out everywhere")
     late = Page(await browser.client.post(action, data={**held, "note": 'a "long" text'}))
-    assert (late.answer.status_code, late.is_whole) == (401, True)
+    assert (late.answer.status_code, late.is_whole) == (403, True)
     kept = Page(await browser.press(late, "Sign in", {"email": "admin@example.org", "password": PASSWORD}))
     action, held = kept.form_of("Send what I typed")
     assert (action, held["note"], held["everywhere"]) == ("/logout", 'a "long" text', "1")
@@ -231,3 +231,35 @@ async def test_a_password_of_none_is_no_password(resources: Resources, stranger:
         await create_user(resources.context(SYSTEM), tx, NewUser("program@example.org", "editor"))
     for given in ("", "nobody's"):
         assert (await stranger.sign_in("program@example.org", given)).status_code == 401
+
+
+# --- Back, and who typed what -----------------------------------------------------------------------------------------
+
+
+async def test_the_browser_may_keep_what_a_form_was_answered_with_until_somebody_signs_out(signed_in: SignedIn) -> None:
+    browser = await signed_in()
+    page = await browser.open("/account")
+    wrong = await browser.press(page, "Change the password", {"password": "wrong", "new_password": "a new password 42"})
+    assert (wrong.status_code, wrong.headers["cache-control"], "Cookie" in wrong.headers["vary"]) == (422, "private, no-cache", False)
+    part = await browser.press(page, "Change the password", {"password": "wrong"}, headers=HTMX)
+    assert part.headers["cache-control"] == "no-store"
+    out = await browser.press(page, "Sign out")
+    assert out.headers["clear-site-data"] == '"cache"'
+
+
+async def test_where_another_person_signs_in_both_are_named_and_the_text_can_be_copied(signed_in: SignedIn, clock: Any) -> None:
+    await signed_in("editor")
+    browser = await signed_in("admin")
+    page = await browser.open("/account")
+    clock.advance(hours=13)
+    came = {"Referer": "http://keepstep.test/account?shown=1"}
+    late = Page(await browser.press(page, "Save", {"name": "Typed by the admin"}, headers=came))
+    assert late.text("#sign-in > p").startswith("The session of Admin Okafor is over. What Admin Okafor typed is kept.")
+    wrong = Page(await browser.press(late, "Sign in", {"email": "editor@example.org", "password": "wrong"}))
+    assert (wrong.answer.status_code, wrong.text("[role=alert]")) == (403, WRONG)
+    asked = Page(await browser.press(wrong, "Sign in", {"email": "editor@example.org", "password": PASSWORD}))
+    assert asked.text("h1") == "You are signed in as Editor Okafor"
+    assert "What Admin Okafor typed here before was not sent. Sent now, it is done in the name of Editor Okafor." in asked.text("main")
+    assert "Typed by the admin" in asked.labelled("To copy:").get_text()
+    assert asked.link("Do not send it") == "/account?shown=1"
+    assert (await browser.press(asked, "Send it as Editor Okafor")).headers["location"] == "/account?done=profile"

@@ -42,6 +42,7 @@ from keepstep.web.pages.build_acts import Sent, plan_of
 from keepstep.web.pages.build_after import node_after
 from keepstep.web.pages.build_ask import ask
 from keepstep.web.pages.build_collided import collision_of
+from keepstep.web.pages.build_options import compare_with_more, is_several
 from keepstep.web.pages.build_view import MOST_OPTIONS, TYPE_ICONS, TYPE_NAMES, Place, View, abridged, neighbours, offered_by, rules_of
 from keepstep.web.pages.problem_groups import docked
 from keepstep.web.pages.problems_page import problem_of
@@ -265,6 +266,8 @@ _REFUSED: Final = (RequestInvalid, StructureInvalid, KeyReserved, OptionValueRes
 async def edit(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizard_ref: str, act: str) -> Response:
     """One edit. A question where it needs one, the form again where it was refused; nothing is stored then."""
     sent = Sent(await fields_of(request))
+    if act == "add-option" and is_several(sent.text("label")):
+        return await compare_with_more(request, visitor, tx, wizard_ref, sent)
     revived = await _revived(visitor, tx, wizard_ref, sent)
     if revived:
         sent = sent.made_of(revived[-1].state.wizard.draft_revision)

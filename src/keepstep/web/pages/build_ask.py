@@ -18,6 +18,7 @@ from keepstep.queries.drafts import get_draft
 from keepstep.web.pages.build_acts import Sent, members_of, plan_of
 from keepstep.web.pages.build_collided import collision_of
 from keepstep.web.pages.build_options import compare_again
+from keepstep.web.pages.frame import frame_around
 from keepstep.web.pages.impact import Asked, Way
 from keepstep.web.pages.impact_change import Pending, unconfirmed
 from keepstep.web.pages.impact_node import pointed_in
@@ -62,6 +63,7 @@ async def ask(request: Request, visitor: Visitor, tx: Read, about: tuple[str, st
         revision=state.wizard.draft_revision,
         subject=subject_of(sent, state.draft.structure) or (collision.lost.name if collision is not None and collision.lost else ""),
         back=_back(wizard_ref, sent),
+        **await frame_around(request, tx, state),
     )
 
 

@@ -14,6 +14,7 @@ from keepstep.db.transaction import Read
 from keepstep.queries.drafts import WizardDraft, get_draft
 from keepstep.queries.wizards import Wizard, WizardFilter, list_wizards
 from keepstep.web.pages.build_acts import Sent
+from keepstep.web.pages.frame import frame_around
 from keepstep.web.pages.route import fields_of, page_router
 from keepstep.web.rendering import page
 from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor
@@ -32,7 +33,7 @@ async def choose(
     """The wizards that it can be copied to."""
     state = await get_draft(tx, visitor.actor, wizard_ref)
     sent = Sent({"node": node, "new_id": visitor.ctx.make_id()})
-    return _dialog(request, wizard_ref, state, sent, targets=await _targets(tx, visitor, state.wizard))
+    return await _dialog(request, tx, wizard_ref, state, sent, targets=await _targets(tx, visitor, state.wizard))
 
 
 @router.post("/wizards/{wizard_ref}/build/copy", name="page:build-copied")
@@ -43,7 +44,7 @@ async def copy(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizard_
     target = await get_draft(tx, visitor.actor, sent.needed("target"), "edit")
     is_step = sent.text("node") in state.draft.structure.step_by_id
     if not is_step and not sent.text("to_step") and not sent.text("step_name").strip():
-        return _dialog(request, wizard_ref, state, sent, target=target)
+        return await _dialog(request, tx, wizard_ref, state, sent, target=target)
     copying = Copying(
         source=state.wizard.id,
         node_id=sent.needed("node"),
@@ -52,7 +53,7 @@ async def copy(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizard_
         step_name=sent.text("step_name"),
         new_id=sent.text("new_id") or None,
     )
-    return _dialog(request, wizard_ref, state, sent, target=target, copied=await copy_to_wizard(visitor.ctx, tx, copying))
+    return await _dialog(request, tx, wizard_ref, state, sent, target=target, copied=await copy_to_wizard(visitor.ctx, tx, copying))
 
 
 async def _targets(tx: Read, visitor: Visitor, source: Wizard) -> list[Wizard]:
@@ -60,8 +61,9 @@ async def _targets(tx: Read, visitor: Visitor, source: Wizard) -> list[Wizard]:
     return [wizard for wizard in found if wizard.id != source.id and visitor.may("edit", wizard.id)]
 
 
-def _dialog(
+async def _dialog(
     request: Request,
+    tx: Read,
     wizard_ref: str,
     state: WizardDraft,
     sent: Sent,
@@ -79,6 +81,7 @@ def _dialog(
         block="dialog",
         wizard=state.wizard,
         ref=wizard_ref,
+        **await frame_around(request, tx, state),
         node=named.id,
         is_step=step is not None,
         subject=quoted(named.name, structure.default_language),

@@ -19,7 +19,7 @@ from keepstep.actions.option_lines import Meanings, listing_of, replacing_option
 from keepstep.core.confirm import needs_confirmation
 from keepstep.core.counts import Chosen
 from keepstep.core.nodes import option_set_in
-from keepstep.core.option_lines import Entry, Listing, left_out_of, text_of
+from keepstep.core.option_lines import Entry, Listing, as_lines, left_out_of, lines_in, text_of
 from keepstep.core.piping import with_keys
 from keepstep.core.places import mentions
 from keepstep.core.structure import ChoiceFields
@@ -29,6 +29,7 @@ from keepstep.errors import NodeNotFound, OptionValueReserved, RequestInvalid, S
 from keepstep.queries.builder import chosen_of
 from keepstep.queries.drafts import WizardDraft, get_draft, reserved_of
 from keepstep.web.pages.build_acts import MEANING_OF, Sent, lines_of
+from keepstep.web.pages.frame import frame_around
 from keepstep.web.pages.impact_view import Place, places_of
 from keepstep.web.pages.route import fields_of, page_router
 from keepstep.web.rendering import is_htmx, page
@@ -97,9 +98,13 @@ async def options(
     option_set = _choice_in(state, option_set_id)
     structure = state.draft.structure
     language = lang if lang in structure.languages else structure.default_language
-    lines = with_keys(text_of(option_set, language, structure.default_language), structure)
-    sent = Sent({"option_set_id": option_set_id, "lang": lang, "lines": lines, "base": state.etag})
-    return _dialog(request, wizard_ref, state, sent, None)
+    sent = Sent({"option_set_id": option_set_id, "lang": lang, "lines": _text_of(state, option_set, language), "base": state.etag})
+    return await _dialog(request, tx, wizard_ref, state, sent, None)
+
+
+def _text_of(state: WizardDraft, option_set: ChoiceFields, language: str) -> str:
+    structure = state.draft.structure
+    return with_keys(text_of(option_set, language, structure.default_language), structure)
 
 
 @router.post("/wizards/{wizard_ref}/build/options", name="page:build-compare")
@@ -107,13 +112,31 @@ async def compare(request: Request, visitor: CurrentVisitor, tx: PageRead, wizar
     """What the lines would make of the options. Changes nothing: applying it is an edit like any other."""
     sent = Sent(await fields_of(request))
     state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
-    return _dialog(request, wizard_ref, state, sent, await _compared(visitor, tx, state, sent))
+    return await _dialog(request, tx, wizard_ref, state, sent, await _compared(visitor, tx, state, sent))
+
+
+def is_several(text: str) -> bool:
+    """Whether the text of a new option is more than a label: rows of a spreadsheet, or one row with a value of its own."""
+    lines = lines_in(text)
+    return len(lines) > 1 or any(line.value is not None for line in lines)
+
+
+async def compare_with_more(request: Request, visitor: Visitor, tx: Read, wizard_ref: str, sent: Sent) -> Response:
+    """The comparison of the options with further ones behind them: several rows were given where one new option is made."""
+    state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
+    option_set, structure, pasted = _choice_in(state, sent.option_set_id), state.draft.structure, sent.text("label")
+    language = sent.text("lang") if sent.text("lang") in structure.languages else structure.default_language
+    lines = "\n".join(filter(None, (_text_of(state, option_set, language), as_lines(lines_in(pasted)))))
+    given = {"option_set_id": option_set.id, "lang": sent.text("lang"), "base": state.etag, "lines": lines}
+    compared = await _compared(visitor, tx, state, Sent(given))
+    return await _dialog(request, tx, wizard_ref, state, Sent(given), replace(compared, left_out=left_out_of(pasted)), to_dialog=True)
 
 
 async def compare_again(request: Request, visitor: Visitor, tx: Read, wizard_ref: str, sent: Sent) -> Response:
     """The comparison instead of the edit that was sent: it lacks what a new label means."""
     state = await get_draft(tx, visitor.actor, wizard_ref, "edit")
-    return _dialog(request, wizard_ref, state, sent, await _compared(visitor, tx, state, sent, missing=True), status=409)
+    compared = await _compared(visitor, tx, state, sent, missing=True)
+    return await _dialog(request, tx, wizard_ref, state, sent, compared, status=409, to_dialog=True)
 
 
 async def _compared(visitor: Visitor, tx: Read, state: WizardDraft, sent: Sent, *, missing: bool = False) -> Compared:
@@ -151,11 +174,22 @@ def _choice_in(state: WizardDraft, option_set_id: str) -> ChoiceFields:
     return option_set
 
 
-def _dialog(request: Request, wizard_ref: str, state: WizardDraft, sent: Sent, compared: Compared | None, *, status: int = 200) -> Response:
+async def _dialog(
+    request: Request,
+    tx: Read,
+    wizard_ref: str,
+    state: WizardDraft,
+    sent: Sent,
+    compared: Compared | None,
+    *,
+    status: int = 200,
+    to_dialog: bool = False,
+) -> Response:
+    """`to_dialog`: it answers what the script sent for another part of the page."""
     structure = state.draft.structure
     option_set = option_set_in(structure, sent.option_set_id)
     values: dict[str, Any] = {name: sent.text(name) for name in ("lines", "lang", "gone", "base")}
-    headers = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"} if status != 200 and is_htmx(request) else {}
+    headers = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"} if to_dialog and is_htmx(request) else {}
     return page(
         request,
         "build/options.html",
@@ -164,6 +198,7 @@ def _dialog(request: Request, wizard_ref: str, state: WizardDraft, sent: Sent, c
         headers=headers,
         wizard=state.wizard,
         ref=wizard_ref,
+        **await frame_around(request, tx, state),
         option_set=option_set,
         subject=quoted(option_set.name, structure.default_language),
         compared=compared,

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from babel import Locale
 
+from keepstep.core.bidi import isolated
 from keepstep.core.conditions import COMPARING, OPERATORS, TODAY, WITHOUT_VALUE, Condition, Kept, Rule, answer_to
 from keepstep.core.jsonvalue import dumps, loads
 from keepstep.core.logic import as_date, as_number, to_text
@@ -17,7 +18,7 @@ from keepstep.core.logic_words import condition_words
 from keepstep.core.naming import Naming
 from keepstep.core.piping import told
 from keepstep.core.structure import Calculated, ChoiceFields, Option, OptionSet, Statement, Structure
-from keepstep.core.text import Text, text_in, without_pipes
+from keepstep.core.text import Text, shortened, text_in, without_pipes
 from keepstep.web.questions.lenient import clock, day
 from keepstep.web.texts import message
 
@@ -263,8 +264,7 @@ _LONGEST: Final = 120
 
 
 def _short(text: Text, structure: Structure) -> str:
-    full = " ".join(without_pipes(text_in(text, structure.default_language, structure.default_language)).split())
-    return full if len(full) <= _LONGEST else f"{full[: _LONGEST - 1]}…"
+    return shortened(without_pipes(text_in(text, structure.default_language, structure.default_language)), _LONGEST)
 
 
 def questions_for(readable: Readable, node_id: str, *, is_option: bool) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -277,7 +277,7 @@ def questions_for(readable: Readable, node_id: str, *, is_option: bool) -> list[
         (
             told(step.name, structure),
             [
-                (each.id, f"{named(readable, each.id)} ({each.key})")
+                (each.id, f"{isolated(named(readable, each.id))} ({each.key})")
                 for each in step.option_sets
                 if each.id not in inside and not isinstance(each, Statement)
             ],

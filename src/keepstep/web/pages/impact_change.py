@@ -2,7 +2,7 @@
 it is made. What was typed is kept in the dialogs until it is saved or given up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -36,6 +36,8 @@ from keepstep.errors import (
 )
 from keepstep.queries.drafts import WizardDraft, get_draft, reserved_of, tried_conversions
 from keepstep.queries.impact import stored_counts
+from keepstep.web.pages.build_view import TYPE_NAMES
+from keepstep.web.pages.frame import frame_around
 from keepstep.web.pages.impact import PREFIX, Asked, Way, asked_in, dialog, given_in, gone_on
 from keepstep.web.pages.impact_node import Pointed, pointed_in
 from keepstep.web.pages.impact_parameters import groups_of, params_in
@@ -169,7 +171,50 @@ async def _asking(request: Request, visitor: Visitor, tx: Read, pending: Pending
 async def _report(request: Request, visitor: Visitor, tx: Read, pending: Pending, **why: Any) -> Response:
     about = await _reported(visitor, tx, pending)
     kept = await tried_conversions(tx, about[0].wizard.id) if "selection_type" in pending.fields else {}
-    return _shown(request, pending, about, _values_of_change(pending, about, visitor.ctx.clock, kept), **why)
+    found = _values_of_change(pending, about, visitor.ctx.clock, kept)
+    instead = await _instead(visitor, tx, pending, about) if found["retyped"] is not None else None
+    return _shown(request, pending, about, {**found, "instead": instead, **await frame_around(request, tx, about[0])}, **why)
+
+
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """A type that the answers can be kept in: its name, what becomes of them by the same count, and what the form that takes it holds."""
+
+    type_name: str
+    converted: int
+    conflicts: int
+    needs: bool
+    held: Sequence[tuple[str, str]]
+
+
+_KEEPING: Final = ("text_input", "textarea")
+
+
+async def _instead(visitor: Visitor, tx: Read, pending: Pending, about: About) -> Sequence[Instead] | None:
+    """Where answers would wait for a person: the types of text that keep more of them, the shorter one alone where it keeps all. None
+    where the change as it is leaves none behind.
+    """
+    state, pointed, now = about
+    preview = next(each.preview for each in now.report.changes if each.preview is not None)
+    if not preview.conflicts or not isinstance(pointed.owner, OptionSet):
+        return None
+    found: list[Instead] = []
+    for wanted in _KEEPING:
+        if wanted in (pointed.owner.selection_type, pending.fields["selection_type"]) or (found and not found[0].conflicts):
+            continue
+        plan = pointed.change({"selection_type": wanted}, None)
+        reported = (await report_of_edit(visitor.ctx, tx, state.wizard.id, plan)).report.changes
+        kept = next((each.preview for each in reported if each.preview is not None), None)
+        if kept is not None and (kept.conversion.needs or kept.conflicts < preview.conflicts):
+            held = _held_with(pending, wanted, state.wizard.draft_revision)
+            found.append(Instead(TYPE_NAMES[wanted], kept.converted, kept.conflicts, bool(kept.conversion.needs), held))
+    return found
+
+
+def _held_with(pending: Pending, selection_type: str, base: int) -> Sequence[tuple[str, str]]:
+    """What the same form would have held with this type."""
+    given = {"selection_type": selection_type, "fields": dumps({**pending.fields, "selection_type": selection_type})}
+    return [*((name, given.get(name, value)) for name, value in pending.onward.held), ("base", str(base))]
 
 
 async def _reported(visitor: Visitor, tx: Read, pending: Pending) -> About:
@@ -291,6 +336,7 @@ async def _meaning(
         problem=problem,
         before=before,
         others=others,
+        **await frame_around(request, tx, state),
     )
 
 

@@ -25,6 +25,7 @@ from keepstep.db.transaction import Read
 from keepstep.errors import EditCollided, ImpactUnconfirmed
 from keepstep.queries.drafts import WizardDraft, get_draft
 from keepstep.queries.versions import version_by_id
+from keepstep.web.pages.frame import frame_around
 from keepstep.web.pages.impact import PREFIX, Asked, Way, asked_in, dialog, given_in, gone_on
 from keepstep.web.pages.impact_node import Pointed, deletion_of, pointed_in
 from keepstep.web.pages.impact_view import by_question, numbers_of, places_of, values_of
@@ -79,7 +80,7 @@ async def _dialog(request: Request, visitor: Visitor, tx: Read, asked: Asked, **
     pointed = pointed_in(state.draft.structure, asked.node, asked.value)
     now = await report_of_edit(visitor.ctx, tx, state.wizard.id, fixed(pointed.deletion()))
     others = await _other_changes(tx, state)
-    return _shown(request, asked, (state, pointed, now), others, **why)
+    return _shown(request, asked, (state, pointed, now), others, frame=await frame_around(request, tx, state), **why)
 
 
 def _shown(
@@ -91,6 +92,7 @@ def _shown(
     status: int = 200,
     before: str | None = None,
     others: Sequence[Mapping[str, Any]] = (),
+    frame: Mapping[str, Any],
 ) -> Response:
     """`before`: the numbers that the dialog showed the last time; `others`: edits of the same node that came in between."""
     state, pointed, now = about
@@ -101,6 +103,7 @@ def _shown(
         request,
         "impact/delete.html",
         status=status,
+        **frame,
         wizard=wizard,
         asked=asked,
         node=pointed,

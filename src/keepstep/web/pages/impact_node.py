@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from keepstep.actions.nodes import Meaning, Plan, changing_option, changing_option_set, changing_step
 from keepstep.core import edits as e
+from keepstep.core.bidi import isolated
 from keepstep.core.edits import Edit
 from keepstep.core.nodes import option_in, option_set_in
 from keepstep.core.shelf import NodeKind
 from keepstep.core.structure import Option, OptionSet, Step, Structure
-from keepstep.core.text import quoted
+from keepstep.core.text import quoted, shortened
 from keepstep.errors import NodeNotFound
 
 # Three buttons stand beside each other, each with the name of what it acts on.
@@ -36,7 +37,7 @@ class Pointed:
     @property
     def short(self) -> str:
         """The name as it fits into a button; its quotes stay."""
-        return self.name if len(self.name) <= _IN_BUTTON else f"{self.name[: _IN_BUTTON - 2].rstrip(' …”')}…”"
+        return f"“{isolated(shortened(self.name[1:-1], _IN_BUTTON - 2))}”"
 
     @property
     def is_retired(self) -> bool:

@@ -17,6 +17,7 @@ from keepstep.queries.answer_counts import NONE, AnswerCount, answer_counts, tog
 from keepstep.queries.drafts import get_draft
 from keepstep.queries.impact import stored_counts
 from keepstep.queries.node_history import history_of
+from keepstep.web.pages.frame import frame_around
 from keepstep.web.pages.impact import PREFIX, asked_in, builder_path, given_in
 from keepstep.web.pages.impact_node import Pointed, pointed_in
 from keepstep.web.pages.impact_view import by_question, numbers_of, places_of, values_of
@@ -58,6 +59,7 @@ async def counts(request: Request, visitor: CurrentVisitor, tx: PageRead, wizard
         steps=steps,
         elsewhere=elsewhere,
         builder=builder_path(wizard_ref),
+        **await frame_around(request, tx, state),
     )
 
 
@@ -99,6 +101,7 @@ async def answers(request: Request, visitor: CurrentVisitor, tx: PageRead, wizar
         history=await history_of(tx, wizard.id, pointed.id, pointed.kind, asked.value),
         named=lambda wording: quoted(wording, structure.default_language),
         back=asked.back,
+        **await frame_around(request, tx, state),
     )
 
 

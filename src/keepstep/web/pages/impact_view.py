@@ -10,9 +10,10 @@ from keepstep.core.impact import SHOWN_VALUES, Impact, Reported
 from keepstep.core.places import Kind, Mention
 from keepstep.core.revert import WIZARD
 from keepstep.core.selection import display
-from keepstep.core.structure import OptionSet, Structure, choices_of
+from keepstep.core.structure import ChoiceFields, OptionSet, Structure, choices_of
 from keepstep.core.text import quoted
 from keepstep.web.pages.impact import builder_path
+from keepstep.web.texts import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,13 @@ class VersionRow:
 
 @dataclass(frozen=True, slots=True)
 class ValueRow:
-    """A distinct answer as people read it, and of another type what becomes of it, or why it waits for a person."""
+    """A distinct answer as people read it, and of another type what becomes of it, or why it waits for a person. `stored`: the values of
+    the options that it chose, which two options of one label are told apart by; "" where the text is what is stored.
+    """
 
     text: str
     count: int
+    stored: str = ""
     becomes: str | None = None
     conflict: str | None = None
     code: str | None = None
@@ -92,11 +96,15 @@ def values_of(impact: Impact, option_set: OptionSet, language: str, reported: Re
     """The distinct values as the question shows them. `reported`: the change of its type, for what becomes of each."""
     outcomes = _outcomes(reported, language)
     rows = [
-        ValueRow(display(_envelope(value, other), option_set, language, language), count, *outcomes(index))
+        ValueRow(display(_envelope(value, other), option_set, language, language), count, _stored(value, option_set), *outcomes(index))
         for index, (value, other, count) in enumerate(impact.distinct[:SHOWN_VALUES])
     ]
     more = impact.distinct[SHOWN_VALUES:]
     return Values(rows, len(impact.distinct), len(more), all(count == 1 for _, _, count in more))
+
+
+def _stored(value: Any, option_set: OptionSet) -> str:
+    return plain(value) if isinstance(option_set, ChoiceFields) else ""
 
 
 def _envelope(value: Any, other: str | None) -> Mapping[str, Any]:

@@ -72,6 +72,9 @@ class Problem:
         return restoring(self.back) if self.back is not None else ("", {})
 
 
+UNTRANSLATED_KIND: Final = _KINDS[UNTRANSLATED]
+
+
 def restoring(item: Shelved) -> tuple[str, Mapping[str, str]]:
     """The act of the builder that takes this from the shelf, and what its form names."""
     owner, value = item.address
@@ -141,7 +144,7 @@ async def problems(
         **await frame_values(tx, draft.wizard, draft.draft),
         groups=grouped(sorted(chosen, key=_is_last), lambda first: _MOST_UNTRANSLATED if _is_last(first) else _MOST),
         sums=sums_of(findings),
-        untranslated=_KINDS[UNTRANSLATED],
+        untranslated=UNTRANSLATED_KIND,
         show=show,
         may_edit=visitor.may("edit", draft.wizard.id) and draft.wizard.trashed_at is None,
     )
@@ -152,4 +155,4 @@ def _shown_as(finding: Finding) -> str:
 
 
 def _is_last(problem: Problem) -> bool:
-    return problem.kind == _KINDS[UNTRANSLATED]
+    return problem.kind == UNTRANSLATED_KIND

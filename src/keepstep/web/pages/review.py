@@ -43,7 +43,8 @@ from keepstep.web.done import done_text
 from keepstep.web.pages.beside import touched_step
 from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.plan_form import fields_with_signs
-from keepstep.web.pages.problems_page import problems_of, restoring
+from keepstep.web.pages.problem_groups import grouped
+from keepstep.web.pages.problems_page import UNTRANSLATED_KIND, problems_of, restoring
 from keepstep.web.pages.review_policy import policy_in, policy_view, said_in
 from keepstep.web.pages.route import local_path, page_router, see_other
 from keepstep.web.problems import status_of
@@ -55,6 +56,8 @@ router = page_router()
 Layout = Literal["step", "kind"]
 LONGEST_SUMMARY: Final = 5_000
 # What publishing answers that a person can put right on this very page, with everything that they typed still there.
+# Enough to see what kind it is; all of them are on the page of problems.
+_WARNINGS_OF_A_KIND: Final = 3
 _SHOWN_HERE: Final = (ImpactUnconfirmed, Stale, StructureInvalid, PlanInvalid, NothingToPublish, RequestInvalid)
 
 
@@ -161,7 +164,8 @@ async def _shown(
         "beside": touched_step([each.change for each in counted.report.changes], old, new, step, state.draft.shelf),
         "new_number": (await last_version(tx, wizard.id))[0] + 1,
         "stops": [each for each in problems if each.stops],
-        "warns": [each for each in problems if not each.stops],
+        "warns": grouped([each for each in problems if not each.stops], lambda _: _WARNINGS_OF_A_KIND),
+        "untranslated": UNTRANSLATED_KIND,
         "suggestions": [question_of(each, old, new) for each in await suggested_matches(tx, wizard, counted.report)],
         "differs": active is None or old != new,
         "steps": len(new.steps),

@@ -17,10 +17,11 @@ from keepstep.errors import Unauthenticated
 from keepstep.queries.sessions import find_session, has_users
 from keepstep.web.deps import ResourcesDep
 from keepstep.web.device import device_of
-from keepstep.web.kept import fields_kept
+from keepstep.web.kept import SIGN_IN_TO_SEND, fields_kept, owner_in, typed_in
 from keepstep.web.origin import require_own_origin
 from keepstep.web.pages.route import fields_of, local_path, page_router, see_other
 from keepstep.web.passwords import Refused, address_of_client, checked_password, typed_password
+from keepstep.web.problems import status_of
 from keepstep.web.rendering import TOKEN_FIELD, is_htmx, page
 from keepstep.web.texts import message
 from keepstep.web.visitor import (
@@ -49,7 +50,7 @@ async def login_page(request: Request, resources: ResourcesDep, next_: Annotated
         return see_other(request, path)
     async with open_read(resources.engine) as tx:
         is_new = not await has_users(tx)
-    return page(request, "login.html", next=path, email="", error="", wait=0, is_new=is_new, kept=None)
+    return page(request, "login.html", next=path, email="", error="", wait=0, is_new=is_new, kept=None, owner="")
 
 
 @router.post("/login", name="page:sign-in")
@@ -86,6 +87,8 @@ async def logout(request: Request, visitor: CurrentVisitor, tx: PageWrite, resou
         await end_session(visitor.ctx, tx, visitor.digest)
     answer = see_other(request, "/login")
     drop_cookie(answer, resources.settings.base_url)
+    # Answers to forms, which the browser keeps for Back.
+    answer.headers["Clear-Site-Data"] = '"cache"'
     return answer
 
 
@@ -122,7 +125,14 @@ def _form_again(
     request: Request, fields: Mapping[str, str], *, status: int, error: str, wait: int = 0, headers: Mapping[str, str] | None = None
 ) -> Response:
     values: dict[str, Any] = {"next": local_path(fields.get("next")), "email": fields.get("email", ""), "kept": fields.get("kept")}
+    values |= {
+        "typed_by": fields.get("typed_by", ""),
+        "owner": owner_in(fields.get("typed_by"))[1],
+        "came": local_path(fields.get("came"), ""),
+    }
     more: dict[str, Any] = {"over": True} if "over" in fields else {}
+    if values["kept"] and status == status_of(Unauthenticated("")) and not is_htmx(request):
+        status = SIGN_IN_TO_SEND
     return page(request, "login.html", block="form", status=status, headers=headers, error=error, wait=wait, is_new=False, **values, **more)
 
 
@@ -134,5 +144,16 @@ def _going_on(request: Request, fields: Mapping[str, str], visitor: Visitor) -> 
         return Response(status_code=204, headers={"X-CSRF-Token": token, **who})
     kept = fields_kept(fields.get("kept"))
     if kept:
-        return page(request, "send_kept.html", action=local_path(fields.get("next")), kept=[*kept, (TOKEN_FIELD, token)])
+        owner_id, owner = owner_in(fields.get("typed_by"))
+        return page(
+            request,
+            "send_kept.html",
+            action=local_path(fields.get("next")),
+            came=local_path(fields.get("came"), ""),
+            kept=[*kept, (TOKEN_FIELD, token)],
+            typed=typed_in(kept),
+            owner="" if owner_id == visitor.actor.id else owner,
+            is_own=owner_id == visitor.actor.id,
+            sender=visitor.actor.name or visitor.email,
+        )
     return see_other(request, local_path(fields.get("next")))

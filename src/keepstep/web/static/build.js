@@ -232,6 +232,7 @@
     asking = null;
     if (kept) setAside(item);
     else drop(item);
+    if (item.added && byId("new-option")) byId("new-option").value = new URLSearchParams(item.body).get("label") ?? "";
     if (queue.length) send();
     else visit(location.href, { push: false });
   });
@@ -380,6 +381,10 @@
   }, true);
   // Enter ends a line of text; Shift+Enter makes a new one where there may be several.
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.target.id === "new-option") {
+      event.preventDefault();
+      event.target.form.requestSubmit();
+    }
     if (event.key === "Enter" && !event.shiftKey && event.target.matches(".kb-inline textarea[name='name']")) {
       event.preventDefault();
       if (isDirty(event.target.form)) submit(event.target.form);
@@ -389,6 +394,16 @@
       const button = byId(step === "y" || event.shiftKey ? "redo" : "undo");
       if (button && !button.disabled) { event.preventDefault(); button.click(); }
     }
+  });
+  // A link that leads away waits for what is on its way: what was typed last is part of what comes next, such as the review.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href]");
+    if (!link || event.defaultPrevented || !sending || event.button || event.ctrlKey || event.metaKey || event.shiftKey || link.target) return;
+    if (link.matches("[data-select], [data-preview], [hx-get]") || new URL(link.href).pathname === location.pathname) return;
+    event.preventDefault();
+    const until = Date.now() + 3000;
+    const leave = () => (sending || queue.length) && !asking && Date.now() < until ? setTimeout(leave, 50) : asking || location.assign(link.href);
+    leave();
   });
   // What was typed and not left yet goes into the queue before the page does.
   addEventListener("pagehide", () => {
@@ -404,7 +419,7 @@
     const caret = active && "selectionStart" in active ? [active.selectionStart, active.selectionEnd] : null;
     const scrolls = [...builder.querySelectorAll("[data-scroll]")].map((each) => [each.dataset.scroll, each.scrollTop]);
     const canvas = byId("canvas").scrollTop;
-    const kept = [...builder.querySelectorAll("form[data-auto]")].filter((form) => form.id && isDirty(form));
+    const kept = [...builder.querySelectorAll("form[data-auto], .kb-add-option")].filter((form) => form.id && isDirty(form));
     const open = new Map([...builder.querySelectorAll("details[data-keep]")].map((each) => [each.dataset.keep, each.open]));
     for (const part of parts) {
       const into = byId(part.dataset.into);
@@ -412,7 +427,10 @@
       window.htmx?.process(into);
     }
     for (const part of parsed.querySelectorAll("template[data-instead]")) byId(part.dataset.instead)?.replaceWith(part.content);
-    for (const form of kept) if (!form.isConnected) byId(form.id)?.replaceWith(form);
+    for (const form of kept) {
+      const now = byId(form.id);
+      if (!form.isConnected && now && nodeOf(new FormData(now)) === nodeOf(new FormData(form))) now.replaceWith(form);
+    }
     const named = byId("wizard-name");
     if (named.title !== named.textContent) {
       named.title = named.textContent;

@@ -230,6 +230,37 @@
     if (here && (here.left < around.left || here.right > around.right)) tabs.scrollLeft += here.left - around.left - 12;
   }
 
+  // --- a long list of choices is searched -----------------------------------------------------------------------------------
+  // By all words in any order. The choice stays if it still fits; else the first that fits is chosen, so that Enter and Add take it.
+  for (const input of document.querySelectorAll("input[data-filters]")) {
+    const select = document.getElementById(input.dataset.filters);
+    const told = document.getElementById(input.getAttribute("aria-describedby"));
+    const groups = [...select.children].map((group) => [group, group.matches("optgroup") ? [...group.children] : [group]]);
+    const all = groups.reduce((sum, [, options]) => sum + options.length, 0);
+    input.closest("[hidden]").hidden = false;
+    input.addEventListener("input", () => {
+      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const chosen = select.value;
+      let found = 0;
+      for (const [group, options] of groups) {
+        const step = group.label?.toLowerCase() ?? "";
+        const fitting = options.filter((option) => words.every((word) => option.text.toLowerCase().includes(word) || step.includes(word)));
+        found += fitting.length;
+        if (group.matches("optgroup")) group.replaceChildren(...fitting);
+        if (fitting.length) select.append(group);
+        else group.remove();
+      }
+      select.value = chosen;
+      if (select.selectedIndex < 0) select.selectedIndex = 0;
+      told.textContent = found ? told.dataset.some.replace("{found}", found).replace("{all}", all) : told.dataset.none;
+    });
+    input.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== "ArrowDown") return;
+      event.preventDefault();
+      select.focus();
+    });
+  }
+
   // --- menus ---------------------------------------------------------------------------------------------------------
   document.addEventListener("click", (event) => {
     for (const menu of document.querySelectorAll("details.ks-menu[open]")) {
