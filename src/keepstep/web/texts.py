@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,9 @@ from keepstep.core.jsonvalue import dumps
 
 FOLDER: Final = Path(__file__).parent / "locale"
 SOURCE: Final = "en"
-_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
+_UNITS: Final = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
+# The French count octets. Everybody else writes B; what the locale data has beside that differs from one size to the next.
+_BYTE: Final[Mapping[str, str]] = {"fr": "o"}
 
 
 def message(text: str) -> str:
@@ -70,6 +73,13 @@ def plain(value: Any) -> str:
     return value if isinstance(value, str) else dumps(value)
 
 
+def size_words(count: int, locale: Locale) -> str:
+    """`12.4 MB`, in units of 1,000 bytes wherever a size is shown. Never more than it is: limits are told so, too."""
+    factor, prefix = next(((factor, prefix) for factor, prefix in _UNITS if count >= factor), (1, ""))
+    number = format_decimal(Decimal(count * 10 // factor) / 10, locale=locale)
+    return f"{number}\xa0{prefix}{_BYTE.get(locale.language, 'B')}"
+
+
 class Wording:
     """Numbers and times as a language writes them, times in the zone of the installation."""
 
@@ -94,6 +104,4 @@ class Wording:
         return str(format_datetime(at, "d MMM y, HH:mm", tzinfo=self._zone, locale=self._locale))
 
     def size(self, count: int) -> str:
-        """`12.4 MB`, in units of 1,024 bytes."""
-        power = min(max(count.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
-        return f"{format_decimal(round(count / 1024**power, 1), locale=self._locale)} {_UNITS[power]}"
+        return size_words(count, self._locale)

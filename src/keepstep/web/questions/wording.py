@@ -19,7 +19,7 @@ from keepstep.core.structure import Constraints, File, OptionSet, choices_of
 from keepstep.core.text import quoted
 from keepstep.web.questions.lenient import number_text
 from keepstep.web.questions.situation import Situation
-from keepstep.web.texts import message
+from keepstep.web.texts import message, size_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ _LIMITS: Final = frozenset("min max step max_decimals min_length max_length min_
 
 def _limit(name: str, limit: Any, situation: Situation) -> str:
     if name == "max_size" and limit is not None:
-        return size_text(limit, situation)
+        return size_words(limit, situation.locale)
     if name == "regions":
         return ", ".join(situation.locale.territories.get(region, region) for region in limit)
     if isinstance(limit, int | Decimal):
@@ -222,14 +222,3 @@ def day_text(text: str, situation: Situation) -> str:
 def _european(situation: Situation) -> Any:
     """Day before month where a language has both orders, as the inputs have."""
     return "en_GB" if situation.locale.language == "en" else situation.locale
-
-
-_UNITS: Final = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
-
-
-def size_text(size: int, situation: Situation) -> str:
-    """`2.5 MB`."""
-    for factor, unit in _UNITS:
-        if size >= factor:
-            return f"{number_text(Decimal(size * 10 // factor) / 10, situation.locale)} {unit}"
-    return f"{size} B"

@@ -1,0 +1,80 @@
+"""Runs that hold somebody's e-mail address, number or name as an answer, whoever began them: anonymous ones, too. Reads only.
+
+Whose run it is nobody can tell from that: it may be their own, or that of somebody who named them. So they are listed apart, and taken
+along only where a person chose them. One statement looks through every revision, the archives, the working copies and open edits.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from json import dumps
+from typing import Any, Final
+
+from sqlalchemy import Row, text
+
+from keepstep.db.transaction import Read
+
+MOST_FOUND: Final = 1_000
+"""Of one search. More runs than that answer with a word, and not with a person."""
+# What respondents write themselves. A code such as "blue" is nobody's name.
+_TYPES: Final = ("email", "phone", "text_input", "textarea", "url")
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A run, and which of its questions, or columns of an imported file, it was the answer to: ids with the newest wording of each."""
+
+    run: Row[Any]
+    answers: Mapping[str, str]
+
+
+_FOUND: Final = text("""
+  WITH held AS MATERIALIZED (
+    SELECT DISTINCT run_id, name FROM (
+      SELECT run_id, jsonb_path_query(answers, CAST(:path AS jsonpath), CAST(:given AS jsonb)) #>> '{}' AS name FROM run_revisions
+      UNION ALL
+      SELECT run_id, jsonb_path_query(archive, CAST(:path AS jsonpath), CAST(:given AS jsonb)) #>> '{}' FROM run_revisions WHERE archive <> '{}'
+      UNION ALL
+      SELECT id, jsonb_path_query(working_answers, CAST(:path AS jsonpath), CAST(:given AS jsonb)) #>> '{}' FROM wizard_runs
+        WHERE working_answers IS NOT NULL
+      UNION ALL
+      SELECT run_id, jsonb_path_query(answers, CAST(:path AS jsonpath), CAST(:given AS jsonb)) #>> '{}' FROM edits
+    ) AS every
+  ), named AS (
+    SELECT DISTINCT ON (option_set_id) own.option_set_id::text AS name, own.option_set_snapshot -> 'name' AS label,
+      own.option_set_snapshot ->> 'selection_type' AS kind
+    FROM version_option_sets AS own JOIN wizard_versions AS version ON version.id = own.version_id
+    WHERE own.option_set_id::text IN (SELECT name FROM held)
+    ORDER BY option_set_id, version.version_number DESC
+  )
+  SELECT run.id, run.origin_wizard_id, version.version_number, run.status, run.revision, run.save_number, run.started_at, run.updated_at,
+    run.completed_at, run.trashed_at, jsonb_object_agg(held.name, coalesce(named.label, to_jsonb(held.name))) AS answers
+  FROM held JOIN wizard_runs AS run ON run.id = held.run_id JOIN wizard_versions AS version ON version.id = run.wizard_version_id
+    LEFT JOIN named ON named.name = held.name
+  WHERE run.erased_at IS NULL AND (named.kind IS NULL OR named.kind = ANY(:types)) AND run.respondent IS DISTINCT FROM :respondent
+  GROUP BY run.id, version.version_number ORDER BY run.id LIMIT :most
+""")
+
+
+async def mentions_of(tx: Read, respondent: str) -> Sequence[Mention]:
+    """Runs under another name, or under none, in which this is the whole answer to a question. E-mail addresses without difference of case."""
+    given = {"path": _path(respondent), "given": dumps({"x": respondent}), "types": list(_TYPES)}
+    rows = await tx.rows(_FOUND, {**given, "respondent": respondent, "most": MOST_FOUND})
+    return [Mention(row, {name: _label(label) for name, label in row.answers.items()}) for row in rows]
+
+
+def _path(respondent: str) -> str:
+    tests = [f"@.value.{member} == $x" for member in ("value", "other")]
+    if "@" in respondent:
+        pattern = dumps(f"^{_plain(respondent)}$")
+        tests += [f'@.value.{member} like_regex {pattern} flag "i"' for member in ("value", "other")]
+    return f"$.keyvalue() ? ({' || '.join(tests)}).key"
+
+
+def _plain(words: str) -> str:
+    """The words as a regular expression of themselves."""
+    return "".join(each if each.isalnum() else f"\\{each}" if each.isascii() and not each.isspace() else each for each in words)
+
+
+def _label(label: Any) -> str:
+    """In whichever language comes first."""
+    return str(next(iter(label.values()), "")) if isinstance(label, dict) else str(label)
