@@ -3,7 +3,7 @@
 Works on values. Must not know how progress is shown.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from keepstep.core.flow import is_shown_type
@@ -21,13 +21,12 @@ class Ahead(NamedTuple):
 def ahead_of(structure: Structure, step_id: str, scope: Scope) -> Ahead:
     """`scope`: the answers so far. What this step and those behind it ask is not decided yet, whatever stands there by default."""
     position = next((index for index, step in enumerate(structure.steps) if step.id == step_id), len(structure.steps))
-    undecided = _undecided(structure, position)
-    steps, is_open = 0, False
-    for step in structure.steps[position + 1 :]:
-        if _may_be_shown(step, scope, undecided):
-            steps += 1
-            is_open = is_open or not _inputs_of_step(structure, step).isdisjoint(undecided)
-    return Ahead(steps, is_open)
+    current, later = structure.steps[position : position + 1], list(structure.steps[position + 1 :])
+    undecided = _undecided(structure, (*current, *later))
+    # What a step asks that cannot come decides nothing either.
+    while len(left := [step for step in later if _may_be_shown(step, scope, undecided)]) < len(later):
+        later, undecided = left, _undecided(structure, (*current, *left))
+    return Ahead(len(later), any(not _inputs_of_step(structure, step).isdisjoint(undecided) for step in later))
 
 
 def _may_be_shown(step: Step, scope: Scope, undecided: Collection[str]) -> bool:
@@ -58,19 +57,11 @@ def _parts(expression: Any) -> tuple[str, Collection[Any]] | None:
     return (name, args) if name in ("and", "or") and isinstance(args, list | tuple) else None
 
 
-def _undecided(structure: Structure, position: int) -> frozenset[str]:
-    """What is answered in this step or later, and the calculations that read it; kept with the structure, as its flow is."""
-    known: dict[int, frozenset[str]] = structure.__dict__.setdefault("_undecided", {})
-    if position not in known:
-        known[position] = _found_undecided(structure, position)
-    return known[position]
-
-
-def _found_undecided(structure: Structure, position: int) -> frozenset[str]:
-    later = [each for step in structure.steps[position:] for each in step.option_sets]
-    found = {each.id for each in later if _is_answered_later(each)}
-    calculated = [each for each in structure.option_sets if isinstance(each, Calculated)]
-    while more := {each.id for each in calculated if each.id not in found and not inputs_of(each.expression).isdisjoint(found)}:
+def _undecided(structure: Structure, steps: Iterable[Step]) -> frozenset[str]:
+    """What is answered in these steps, and the calculations that read it."""
+    found = {each.id for step in steps for each in step.option_sets if _is_answered_later(each)}
+    calculated = [(each.id, inputs_of(each.expression)) for each in structure.option_sets if isinstance(each, Calculated)]
+    while more := {name for name, inputs in calculated if name not in found and not inputs.isdisjoint(found)}:
         found |= more
     return frozenset(found)
 

@@ -32,7 +32,8 @@ _FOUND: Final = text("""
     SELECT DISTINCT run_id, name FROM (
       SELECT run_id, jsonb_path_query(answers, CAST(:path AS jsonpath), CAST(:given AS jsonb)) #>> '{}' AS name FROM run_revisions
       UNION ALL
-      SELECT run_id, jsonb_path_query(archive, CAST(:path AS jsonpath), CAST(:given AS jsonb)) #>> '{}' FROM run_revisions WHERE archive <> '{}'
+      SELECT run_id, jsonb_path_query(archive, CAST(:path AS jsonpath), CAST(:given AS jsonb)) #>> '{}' FROM run_revisions
+        WHERE archive <> '{}'
       UNION ALL
       SELECT id, jsonb_path_query(working_answers, CAST(:path AS jsonpath), CAST(:given AS jsonb)) #>> '{}' FROM wizard_runs
         WHERE working_answers IS NOT NULL
@@ -46,8 +47,8 @@ _FOUND: Final = text("""
     WHERE own.option_set_id::text IN (SELECT name FROM held)
     ORDER BY option_set_id, version.version_number DESC
   )
-  SELECT run.id, run.origin_wizard_id, version.version_number, run.status, run.revision, run.save_number, run.started_at, run.updated_at,
-    run.completed_at, run.trashed_at, jsonb_object_agg(held.name, coalesce(named.label, to_jsonb(held.name))) AS answers
+  SELECT run.id::text AS id, run.origin_wizard_id::text AS origin_wizard_id, version.version_number, run.status, run.revision,
+    run.save_number, run.started_at, run.updated_at, run.completed_at, run.trashed_at, jsonb_object_agg(held.name, coalesce(named.label, to_jsonb(held.name))) AS answers
   FROM held JOIN wizard_runs AS run ON run.id = held.run_id JOIN wizard_versions AS version ON version.id = run.wizard_version_id
     LEFT JOIN named ON named.name = held.name
   WHERE run.erased_at IS NULL AND (named.kind IS NULL OR named.kind = ANY(:types)) AND run.respondent IS DISTINCT FROM :respondent
@@ -56,7 +57,7 @@ _FOUND: Final = text("""
 
 
 async def mentions_of(tx: Read, respondent: str) -> Sequence[Mention]:
-    """Runs under another name, or under none, in which this is the whole answer to a question. E-mail addresses without difference of case."""
+    """Runs under another name, or under none, in which this is a whole answer. E-mail addresses without difference of case."""
     given = {"path": _path(respondent), "given": dumps({"x": respondent}), "types": list(_TYPES)}
     rows = await tx.rows(_FOUND, {**given, "respondent": respondent, "most": MOST_FOUND})
     return [Mention(row, {name: _label(label) for name, label in row.answers.items()}) for row in rows]

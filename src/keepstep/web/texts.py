@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError, negotiate_locale
 from babel.dates import format_date, format_datetime, format_time
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 
@@ -25,6 +28,11 @@ _BYTE: Final[Mapping[str, str]] = {"fr": "o"}
 def message(text: str) -> str:
     """Marks a text outside of templates for the catalogue; the template that shows it translates it."""
     return text
+
+
+def messages(one: str, many: str) -> tuple[str, str]:
+    """As `message`, for a text that depends on how many there are (`%(num)s`)."""
+    return one, many
 
 
 @cache
@@ -48,6 +56,45 @@ def language_of(header: str | None) -> str:
 def translations(language: str) -> NullTranslations:
     """The catalogue of a language, falling back to the source."""
     return Translations.load(FOLDER, [language], domain="keepstep")
+
+
+YES: Final = message("Yes")
+NO: Final = message("No")
+# --- what respondents read: a catalogue of its own, since pages of the wizard's makers are in English alone ----------------------
+
+
+@cache
+def respondent_languages() -> tuple[str, ...]:
+    """The source and every language with a catalogue for respondents."""
+    return (SOURCE, *sorted(path.parents[1].name for path in FOLDER.glob("*/LC_MESSAGES/respondent.po")))
+
+
+def respondent_language(*codes: str) -> str:
+    """In which language our words beside a wizard's stand: the first of these that has a catalogue (`de-CH` → `de`), else the source."""
+    wanted = [code.partition(";")[0].strip().replace("-", "_") for code in codes]
+    return negotiate_locale([each for each in wanted if each], respondent_languages(), sep="_") or SOURCE
+
+
+def is_in(language: str, words: str) -> bool:
+    """Whether words of one language stand in a page of the other without saying so."""
+    return language.replace("_", "-").split("-")[0].casefold() == words.replace("_", "-").split("-")[0].casefold()
+
+
+@cache
+def respondent_translations(language: str) -> NullTranslations:
+    """The catalogue of one of `respondent_languages`, read from what translators write: nothing has to be compiled."""
+    if language == SOURCE:
+        return NullTranslations()
+    compiled = BytesIO()
+    with (FOLDER / language / "LC_MESSAGES" / "respondent.po").open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def word_in(language: str, text: str) -> str:
+    """A word of the catalogue for respondents, where no template writes it."""
+    return str(respondent_translations(respondent_language(language)).gettext(text))
 
 
 def language_name(code: str) -> str:

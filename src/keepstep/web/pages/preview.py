@@ -20,6 +20,7 @@ from keepstep.errors import MalformedJson
 from keepstep.queries.drafts import WizardDraft, get_draft
 from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.route import page_router
+from keepstep.web.player.route import player_environment
 from keepstep.web.questions.passage import (
     Standing,
     Turn,
@@ -229,6 +230,7 @@ def _shown(request: Request, visitor: Visitor, made: Preview, turn: Turn | None 
         headers=FRAMED if made.bare else None,
         outer="bare.html" if made.bare else "history/frame.html",
         **frame,
+        **spoken_in(made.language, request.app.state.resources.settings.zone),
         preview=made,
         view=step_view(where, step, turn) if step else None,
         sections=check_view(where) if made.at == CHECK else (),
@@ -244,6 +246,12 @@ def _shown(request: Request, visitor: Visitor, made: Preview, turn: Turn | None 
         widths=WIDTHS,
         has_questions=any(not isinstance(each, Statement) for each in made.structure.option_sets),
     )
+
+
+def spoken_in(language: str, zone: str) -> dict[str, Any]:
+    """The parts of the player and its words in the language of what is tried out, within a page that is in another one."""
+    environment = player_environment(language, zone)
+    return {"player": environment.globals["player"], "say": environment.globals["gettext"]}
 
 
 def _missing(where: Standing) -> list[tuple[str, Any]]:
