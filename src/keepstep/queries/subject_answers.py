@@ -42,13 +42,17 @@ _FOUND: Final = text("""
     ) AS every
   ), named AS (
     SELECT DISTINCT ON (option_set_id) own.option_set_id::text AS name, own.option_set_snapshot -> 'name' AS label,
+      version.structure ->> 'default_language' AS language,
       own.option_set_snapshot ->> 'selection_type' AS kind
     FROM version_option_sets AS own JOIN wizard_versions AS version ON version.id = own.version_id
     WHERE own.option_set_id::text IN (SELECT name FROM held)
     ORDER BY option_set_id, version.version_number DESC
   )
   SELECT run.id::text AS id, run.origin_wizard_id::text AS origin_wizard_id, version.version_number, run.status, run.revision,
-    run.save_number, run.started_at, run.updated_at, run.completed_at, run.trashed_at, jsonb_object_agg(held.name, coalesce(named.label, to_jsonb(held.name))) AS answers
+    run.save_number, run.started_at, run.updated_at, run.completed_at, run.trashed_at,
+    jsonb_object_agg(held.name,
+      CASE jsonb_typeof(named.label) WHEN 'object' THEN coalesce(named.label -> named.language, to_jsonb(held.name))
+        ELSE coalesce(named.label, to_jsonb(held.name)) END) AS answers
   FROM held JOIN wizard_runs AS run ON run.id = held.run_id JOIN wizard_versions AS version ON version.id = run.wizard_version_id
     LEFT JOIN named ON named.name = held.name
   WHERE run.erased_at IS NULL AND (named.kind IS NULL OR named.kind = ANY(:types)) AND run.respondent IS DISTINCT FROM :respondent
@@ -60,7 +64,7 @@ async def mentions_of(tx: Read, respondent: str) -> Sequence[Mention]:
     """Runs under another name, or under none, in which this is a whole answer. E-mail addresses without difference of case."""
     given = {"path": _path(respondent), "given": dumps({"x": respondent}), "types": list(_TYPES)}
     rows = await tx.rows(_FOUND, {**given, "respondent": respondent, "most": MOST_FOUND})
-    return [Mention(row, {name: _label(label) for name, label in row.answers.items()}) for row in rows]
+    return [Mention(row, {name: str(label) for name, label in row.answers.items()}) for row in rows]
 
 
 def _path(respondent: str) -> str:
@@ -74,8 +78,3 @@ def _path(respondent: str) -> str:
 def _plain(words: str) -> str:
     """The words as a regular expression of themselves."""
     return "".join(each if each.isalnum() else f"\\{each}" if each.isascii() and not each.isspace() else each for each in words)
-
-
-def _label(label: Any) -> str:
-    """In whichever language comes first."""
-    return str(next(iter(label.values()), "")) if isinstance(label, dict) else str(label)

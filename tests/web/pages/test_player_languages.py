@@ -75,7 +75,7 @@ async def test_yes_and_no_are_said_and_the_whole_way_is_in_one_language(stranger
     assert page.text("h1") == "Prüfen Sie Ihre Antworten"
     assert [each.get_text(strip=True) for each in page.tree.select(".pl-answers > div > dd:nth-of-type(1)")][-1] == "Ja"
     done = await sent(stranger, page, go=None)
-    assert (done.text("h1"), done.text(".pl-note p")) == ("Vielen Dank", "Ihre Referenznummer")
+    assert (done.text("h1"), done.text(".pl-note p:first-child")) == ("Vielen Dank", "Ihre Referenznummer")
 
 
 @pytest.mark.parametrize(("language", "direction"), [("tr", "ltr"), ("he", "rtl")])
@@ -86,7 +86,7 @@ async def test_words_of_another_language_say_so(stranger: Browser, ref: str, lan
     assert (marked["lang"], marked["dir"], marked.get_text()) == ("en", "ltr", "Save and continue")
     named = page.one("nav.pl-above")["aria-label"]
     assert named == "Back"
-    assert "lang" not in page.one(".pl-label bdi").attrs
+    assert "lang" not in page.tree.select(".pl-label bdi")[0].attrs
 
 
 @pytest.mark.parametrize(

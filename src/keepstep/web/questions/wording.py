@@ -182,7 +182,7 @@ def _named(issue: Issue, option_set: OptionSet, situation: Situation) -> dict[st
     limits = {name: _limit(name, getattr(constraints, name, None), situation) for name in type(constraints).model_fields if name in _LIMITS}
     alone = next((option for option in choices_of(option_set) if option.exclusive), None)
     return {
-        "name": _apart(quoted(situation.text(option_set.name) or option_set.key, situation.language)),
+        "name": _apart(_quoted(situation.text(option_set.name) or option_set.key, situation.language)),
         "example": number_text(Decimal("12.5"), situation.locale),
         "exclusive": (situation.text(alone.label) or alone.value) if alone else "",
         "parts": ", ".join(word_in(situation.language, PARTS.get(part, part)) for part in issue.pointer.split("/")[2:]),
@@ -205,6 +205,14 @@ def types_of(option_set: OptionSet) -> tuple[str, ...]:
     """The kinds of file that are accepted, as people call them and as the catalogue has them; () for any."""
     wanted = option_set.constraints.media_types if isinstance(option_set, File) else ()
     return tuple(_FAMILIES.get(each) or short_name(each) for each in wanted)
+
+
+_QUOTED: Final = message("“%(text)s”")
+
+
+def _quoted(name: str, language: str) -> str:
+    """In the quotation marks of the language that the sentence is in."""
+    return word_in(language, _QUOTED) % {"text": quoted(name, language)[1:-1]}
 
 
 def _apart(name: str) -> str:
