@@ -29,17 +29,14 @@ class Mention:
 
 _FOUND: Final = text("""
   WITH held AS MATERIALIZED (
-    SELECT DISTINCT run_id, name FROM (
-      SELECT run_id, jsonb_path_query(answers, CAST(:path AS jsonpath), CAST(:given AS jsonb)) #>> '{}' AS name FROM run_revisions
-      UNION ALL
-      SELECT run_id, jsonb_path_query(archive, CAST(:path AS jsonpath), CAST(:given AS jsonb)) #>> '{}' FROM run_revisions
-        WHERE archive <> '{}'
-      UNION ALL
-      SELECT id, jsonb_path_query(working_answers, CAST(:path AS jsonpath), CAST(:given AS jsonb)) #>> '{}' FROM wizard_runs
-        WHERE working_answers IS NOT NULL
-      UNION ALL
-      SELECT run_id, jsonb_path_query(answers, CAST(:path AS jsonpath), CAST(:given AS jsonb)) #>> '{}' FROM edits
+    SELECT DISTINCT run_id, jsonb_path_query(held_in, CAST(:which AS jsonpath), CAST(:given AS jsonb)) #>> '{}' AS name FROM (
+      SELECT run_id, answers AS held_in FROM run_revisions
+      UNION ALL SELECT run_id, archive FROM run_revisions WHERE archive <> '{}'
+      UNION ALL SELECT id, working_answers FROM wizard_runs WHERE working_answers IS NOT NULL
+      UNION ALL SELECT run_id, answers FROM edits
     ) AS every
+    WHERE jsonb_path_exists(held_in, CAST(:any AS jsonpath), CAST(:given AS jsonb))
+      OR jsonb_path_exists(held_in, '$.*.other ? (@ == $x)', CAST(:given AS jsonb))
   ), named AS (
     SELECT DISTINCT ON (option_set_id) own.option_set_id::text AS name, own.option_set_snapshot -> 'name' AS label,
       version.structure ->> 'default_language' AS language,
@@ -62,17 +59,19 @@ _FOUND: Final = text("""
 
 async def mentions_of(tx: Read, respondent: str) -> Sequence[Mention]:
     """Runs under another name, or under none, in which this is a whole answer. E-mail addresses without difference of case."""
-    given = {"path": _path(respondent), "given": dumps({"x": respondent}), "types": list(_TYPES)}
-    rows = await tx.rows(_FOUND, {**given, "respondent": respondent, "most": MOST_FOUND})
+    given = {"any": f"$.*.value ? ({_test('@', respondent)})", "which": _which(respondent), "given": dumps({"x": respondent})}
+    rows = await tx.rows(_FOUND, {**given, "types": list(_TYPES), "respondent": respondent, "most": MOST_FOUND})
     return [Mention(row, {name: str(label) for name, label in row.answers.items()}) for row in rows]
 
 
-def _path(respondent: str) -> str:
-    tests = [f"@.value.{member} == $x" for member in ("value", "other")]
-    if "@" in respondent:
-        pattern = dumps(f"^{_plain(respondent)}$")
-        tests += [f'@.value.{member} like_regex {pattern} flag "i"' for member in ("value", "other")]
-    return f"$.keyvalue() ? ({' || '.join(tests)}).key"
+def _which(respondent: str) -> str:
+    """The path to the names of the answers. It takes three times as long as whether there is one, so it is asked of those alone."""
+    return f"$.keyvalue() ? ({_test('@.value.value', respondent)} || @.value.other == $x).key"
+
+
+def _test(value: str, respondent: str) -> str:
+    same = f"{value} == $x"
+    return f'{same} || {value} like_regex {dumps(f"^{_plain(respondent)}$")} flag "i"' if "@" in respondent else same
 
 
 def _plain(words: str) -> str:

@@ -43,7 +43,7 @@ async def ref(resources: Resources) -> str:
 
 def quotes(text: str) -> str:
     """Each language has its own."""
-    return text.translate(dict.fromkeys(map(ord, "„“”«»‟‹›\u2068\u2069\xa0\u202f"), None)).replace("  ", " ")
+    return text.translate(dict.fromkeys(map(ord, "„“”«»‟‹›\u2068\u2069\xa0\u202f"), None)).replace("  ", " ").strip()
 
 
 def words(page: Page, selector: str) -> str:
