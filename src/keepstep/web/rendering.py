@@ -27,7 +27,17 @@ from keepstep.queries.wizards import Wizard
 from keepstep.web.assets import assets_in
 from keepstep.web.icons import ICONS
 from keepstep.web.navigation import NAVIGATION, WIZARD_TABS
-from keepstep.web.texts import Wording, language_name, language_of, languages, plain, respondent_translations, translations
+from keepstep.web.texts import (
+    Wording,
+    is_in,
+    language_name,
+    language_of,
+    languages,
+    plain,
+    respondent_language,
+    respondent_translations,
+    translations,
+)
 
 TOKEN_FIELD: Final = "csrf_token"  # noqa: S105 - the name of a field
 THEME_COOKIE: Final = "keepstep_theme"
@@ -158,6 +168,12 @@ def respondent_environment(language: str, zone: str, *, marked: bool = False) ->
     """The same for respondents. `marked`: each of our texts says in which language it is, since the wizard is in another one."""
     found = respondent_translations(language)
     return _environment(language, zone, Marked(found, language) if marked else found)
+
+
+def player_environment(language: str, zone: str) -> Environment:
+    """The templates with our words in the language of a wizard, or in the source, told so, where there is no catalogue."""
+    words = respondent_language(language)
+    return respondent_environment(words, zone, marked=not is_in(language, words))
 
 
 class Marked:

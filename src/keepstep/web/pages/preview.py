@@ -20,7 +20,6 @@ from keepstep.errors import MalformedJson
 from keepstep.queries.drafts import WizardDraft, get_draft
 from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.route import page_router
-from keepstep.web.player.route import player_environment
 from keepstep.web.questions.passage import (
     Standing,
     Turn,
@@ -39,7 +38,7 @@ from keepstep.web.questions.passage import (
 from keepstep.web.questions.posted import Posted
 from keepstep.web.questions.view import issues_by_option_set
 from keepstep.web.questions.wording import said
-from keepstep.web.rendering import FRAMED, page
+from keepstep.web.rendering import FRAMED, page, player_environment
 from keepstep.web.visitor import CurrentVisitor, PageRead, Visitor
 
 router = page_router()

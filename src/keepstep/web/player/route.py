@@ -4,7 +4,6 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
-from jinja2 import Environment
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -14,8 +13,8 @@ from keepstep.errors import NotAdmitted, Problem, RequestInvalid, RouteNotFound
 from keepstep.web.pages.route import PageRoute, UploadPageRoute
 from keepstep.web.problems import status_of
 from keepstep.web.questions.situation import Situation
-from keepstep.web.rendering import PAGE_HEADERS, POLICY, respondent_environment
-from keepstep.web.texts import is_in, respondent_language
+from keepstep.web.rendering import PAGE_HEADERS, POLICY, player_environment
+from keepstep.web.texts import respondent_language
 
 NOBODY: Final = "frame-ancestors 'none'"
 ANYBODY: Final = "frame-ancestors *"
@@ -48,12 +47,6 @@ def player_page(
     body = environment.get_template(f"player/{template}").render({"request": request, "lang": language, "scripts": (), **values})
     headers = {**PAGE_HEADERS, "Content-Security-Policy": POLICY.replace(NOBODY, frames), "Vary": "Cookie, Accept-Language"}
     return HTMLResponse(body, status_code=status, headers=headers)
-
-
-def player_environment(language: str, zone: str) -> Environment:
-    """The templates with our words in the language of a wizard, or in the source, told so, where there is no catalogue."""
-    words = respondent_language(language)
-    return respondent_environment(words, zone, marked=not is_in(language, words))
 
 
 def asked_language(request: Request) -> str:
