@@ -67,8 +67,15 @@ pictures: setup $(ASSETS)
 docs: setup
 	$(BIN)/python -m tests.house.problems_page
 
+TEXTS := --no-wrap --no-location --sort-output --omit-header -k message -k messages:1,2 -k say
 texts: setup
-	$(BIN)/pybabel -q extract --no-wrap --no-location --sort-output --omit-header -F pyproject.toml -k message -o src/keepstep/web/locale/keepstep.pot src/keepstep/web
+	$(BIN)/pybabel -q extract $(TEXTS) -F pyproject.toml -o src/keepstep/web/locale/keepstep.pot src/keepstep/web
+	$(BIN)/pybabel -q extract $(TEXTS) -F src/keepstep/web/locale/respondent.cfg -o src/keepstep/web/locale/respondent.pot src/keepstep/web
+	for po in src/keepstep/web/locale/*/LC_MESSAGES/respondent.po; do \
+		$(BIN)/pybabel -q update --no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -D respondent \
+			-i src/keepstep/web/locale/respondent.pot -o $$po -l $$(basename $$(dirname $$(dirname $$po))) && \
+		sed -i.old -E '/^"(Report-Msgid-Bugs-To|POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Generated-By):/d' $$po && rm $$po.old || exit 1; \
+	done
 
 # uv is needed here alone. dev.in takes main.txt as its constraint, so both files agree on every version.
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"

@@ -5,7 +5,7 @@ Taken from what npm and the package index hold, by the digests of the locks. Kno
 
 import json
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -15,13 +15,14 @@ from fontTools.varLib.instancer import instantiateVariableFont
 
 # No machine has the same fonts as another (docs/decisions/0023). These are drawn with first, in two weights.
 FIRST: Final = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
-# For what those do not have: packages, and which of their fonts, in the order in which they are asked. One weight is enough.
+# For what those do not have: packages, and which of their fonts, in the order in which they are asked. Those that vary are cut in both
+# weights; of Chinese and Korean the packages have one, in which headings stand too.
 FURTHER: Final = (
     ("manimgx_fonts", ("NotoSans[wght].ttf", "NotoSansArabic*", "NotoSans[B-Z]*[wght].ttf", "NotoEmoji[wght].ttf")),
     ("pylopdf_fonts_zh_cn", ("NotoSansSC-Regular.otf",)),
     ("pylopdf_fonts_ko", ("NotoSansKR-Regular.otf",)),
 )
-_REGULAR: Final = {"wght": 400, "wdth": 100}
+_WEIGHTS: Final = {"": 400, "-Bold": 700}
 
 
 def put_fonts(folder: Path, dejavu: Path) -> None:
@@ -46,15 +47,25 @@ def _further() -> Iterator[Path]:
 
 
 def _put(source: Path, target: Path) -> Collection[int]:
-    """The characters of a font, once it is there in its regular weight alone: a PDF cannot hold one that varies."""
+    """The characters of a font, once it is there in each of its weights: a PDF cannot hold one that varies."""
     with TTFont(source) as font:
-        if "fvar" in font:
-            axes = {axis.axisTag: _REGULAR[axis.axisTag] for axis in font["fvar"].axes}
-            instantiateVariableFont(font, axes, inplace=True)
-            font.save(target)
-        else:
+        characters = set(font.getBestCmap())
+        if "fvar" not in font:
             shutil.copyfile(source, target)
-        return set(font.getBestCmap())
+            return characters
+        limits = {axis.axisTag: (axis.minValue, axis.maxValue) for axis in font["fvar"].axes}
+    for suffix, weight in _WEIGHTS.items():
+        if "wght" in limits or not suffix:
+            _cut(source, target.with_stem(target.stem + suffix), limits, weight)
+    return characters
+
+
+def _cut(source: Path, target: Path, limits: Mapping[str, tuple[float, float]], weight: int) -> None:
+    wanted = {"wght": weight, "wdth": 100}
+    with TTFont(source) as font:
+        axes = {tag: min(max(wanted[tag], least), most) for tag, (least, most) in limits.items()}
+        instantiateVariableFont(font, axes, inplace=True)
+        font.save(target)
 
 
 def _ranges(characters: Collection[int]) -> list[list[int]]:

@@ -75,7 +75,7 @@ def test_every_template_can_be_compiled(template: str) -> None:
 def test_the_catalogue_for_translators_is_up_to_date() -> None:
     method_map = [("**.py", "python"), ("templates/**.html", "jinja2")]
     options = {"templates/**.html": {"trimmed": "true", "silent": "false"}}
-    keywords = {"_": None, "gettext": None, "ngettext": (1, 2), "message": None}
+    keywords = {"_": None, "gettext": None, "ngettext": (1, 2), "message": None, "messages": (1, 2), "say": None}
     found = {text for _, _, text, *_ in extract_from_dir(WEB, method_map, options, keywords=keywords)}
     with (WEB / "locale/keepstep.pot").open("rb") as file:
         kept = {message.id for message in read_po(file) if message.id}

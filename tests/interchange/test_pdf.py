@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from fpdf.fonts import TTFFont
 
 from keepstep.interchange.pdf import PdfDocument, PdfLine, PdfSection, _Pdf
 
@@ -51,7 +52,7 @@ def test_every_script_that_is_promised_has_its_font() -> None:
     assert bytes(made.output()).startswith(b"%PDF")
 
 
-@pytest.mark.parametrize(("text", "fonts"), [("Zoë, Łódź", 2), ("王 and आप", 4)])
+@pytest.mark.parametrize(("text", "fonts"), [("Zoë, Łódź", 2), ("王 and आप", 5)])
 def test_only_the_fonts_that_are_needed_are_opened(text: str, fonts: int) -> None:
     assert len(written(text).fonts) == fonts
 
@@ -60,3 +61,19 @@ def test_a_character_of_no_font_is_named() -> None:
     made = written("བོད")
     assert made._substituted
     assert made._text("བ") == "<U+0F56>"
+
+
+# The packages of these have one weight: their headings stand in it.
+ONE_WEIGHT = {"Chinese", "Chinese, traditional", "Japanese", "Korean"}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_headings_are_bold_in_every_script_that_has_a_bold_font(script: str) -> None:
+    made = written(SCRIPTS[script])
+    first = made.fonts["keepstepB"]
+    assert isinstance(first, TTFFont)
+    letters = [each for each in SCRIPTS[script] if each.isalpha() and ord(each) not in first.cmap]
+    chosen = {made.get_fallback_font(each, "B") for each in letters}
+    assert None not in chosen
+    if script not in ONE_WEIGHT:
+        assert all(str(each).endswith("B") for each in chosen), chosen

@@ -373,3 +373,68 @@ async def test_only_an_admin_exports_and_erases(editor: httpx.AsyncClient, sign_
 async def test_nobody_in_particular_is_refused(admin: httpx.AsyncClient, respondent: str) -> None:
     for answer in (await erased(admin, respondent, dry_run=True), await admin.get(EXPORT, params={"respondent": respondent})):
         assert answer.status_code in (400, 422)
+
+
+# --- as an answer ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def named(admin: httpx.AsyncClient, resources: Resources) -> dict[str, str]:
+    """Runs without a respondent in which Ann's address is an answer, in a working copy or as another text too; a code is none."""
+    asked = [
+        option_set("mail", "email"),
+        option_set("note"),
+        option_set("pick", "single_select", options=[{"value": "ann", "label": "Ann"}]),
+    ]
+    ref = await published(resources, wizard(step("only", *asked)))
+    found = {"ref": ref}
+    for name, answers in {
+        "mail": {"mail": ANN},
+        "case": {"mail": ANN.title()},
+        "text": {"note": ANN},
+        "part": {"note": f"of {ANN}"},
+    }.items():
+        body = {"answers": answers, "complete": name != "case"}
+        found[name] = (await admin.post(f"/api/v1/wizards/{ref}/runs", json=body)).json()["id"]
+    await admin.patch(f"/api/v1/runs/{found['mail']}/answers", json={"answers": {"mail": "other@example.org"}}, headers={"If-Match": "*"})
+    return found
+
+
+async def test_runs_that_hold_it_as_an_answer_are_listed_apart_and_go_only_where_they_are_chosen(
+    admin: httpx.AsyncClient, named: dict[str, str], resources: Resources
+) -> None:
+    listed = (await erased(admin, dry_run=True)).json()
+    assert (listed["runs"], {each["id"] for each in listed["mentions"]}) == ([], {named["mail"], named["case"], named["text"]})
+    assert ANN not in json.dumps(listed)
+    assert (await erased(admin, confirm=listed["confirm"])).status_code == 404
+    body = {"respondent": ANN, "reason": REASON, "runs": [named["mail"], named["case"]]}
+    chosen = (await admin.post(ERASE, json=body, params={"dry_run": True})).json()
+    assert {each["id"] for each in chosen["runs"]} == set(body["runs"])
+    assert (await admin.post(ERASE, json=body | {"runs": []}, params={"confirm": chosen["confirm"]})).status_code == 404
+    done = await admin.post(ERASE, json=body, params={"confirm": chosen["confirm"]})
+    assert (done.status_code, len(done.json()["runs"])) == (200, 2)
+    newest = next(each for each in (await admin.get("/api/v1/audit")).json()["items"] if each["action"] == "subject.erased")
+    assert newest["details"]["by_answer"] == 2
+    assert [each["id"] for each in (await erased(admin, dry_run=True)).json()["mentions"]] == [named["text"]]
+    async with open_read(resources.engine) as tx:
+        assert (await verify(tx)).findings == []
+
+
+async def test_a_run_that_does_not_hold_it_is_no_choice(admin: httpx.AsyncClient, named: dict[str, str]) -> None:
+    for run in (named["part"], new_id()):
+        refused = await admin.post(ERASE, json={"respondent": ANN, "reason": REASON, "runs": [run]}, params={"dry_run": True})
+        assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "not-mentioned")
+    assert (await admin.get(EXPORT, params={"respondent": ANN, "run": named["part"]})).status_code == 422
+
+
+async def test_an_export_has_the_chosen_runs(admin: httpx.AsyncClient, named: dict[str, str]) -> None:
+    assert (await admin.get(EXPORT, params={"respondent": ANN})).status_code == 404
+    answer = await admin.get(EXPORT, params={"respondent": ANN, "run": [named["text"]]})
+    names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
+    assert [each for each in names if each.startswith("runs/")] == [f"runs/{named['text']}.json"]
+
+
+@pytest.mark.parametrize("word", ["ann", "a.*", "x@y", 'q"[@]\\'])
+async def test_a_code_and_a_pattern_are_nobody(admin: httpx.AsyncClient, named: dict[str, str], word: str) -> None:
+    assert (await erased(admin, word, dry_run=True)).status_code == 404
+    assert named

@@ -54,11 +54,12 @@ async def store_file(ctx: Context, tx: Write, wizard_ref: str, blobs: BlobStore,
     wizard = await get_wizard(tx, ctx.actor, wizard_ref, permission="submit")
     head = bytearray()
     blob = await blobs.write(_watched(upload.content, head))
-    if blob.size == 0:
-        raise RequestInvalid("The file is empty.", errors=[{"pointer": "/file", "code": "empty", "detail": "Choose a file with content."}])
     media_type = media_type_of(bytes(head), upload.claimed)
     stored = StoredFile(ctx.make_id(), wizard.id, None, name_of(bytes(head), upload.name), blob.size, media_type, blob.sha256)
-    _require_wanted(ctx, stored, upload.wanted)
+    if refused := _refused(ctx, stored, upload.wanted):
+        # Bytes that no file names go at once; the daily sweep is for those that a killed process leaves.
+        await remove_unnamed(tx, blobs, [blob.sha256])
+        raise refused
     row = {"id": stored.id, "wizard_id": wizard.id, "sha256": bytes.fromhex(blob.sha256), "size": blob.size}
     row |= {"media_type": stored.media_type, "name": stored.name, "uploaded_at": ctx.now, "uploaded_by": ctx.actor.id}
     await lock_content(tx, blob.sha256)
@@ -68,11 +69,13 @@ async def store_file(ctx: Context, tx: Write, wizard_ref: str, blobs: BlobStore,
     return stored
 
 
-def _require_wanted(ctx: Context, stored: StoredFile, wanted: File | None) -> None:
-    """Raises RequestInvalid for a file that breaks a limit of its question; its bytes, which no file names, are swept up later."""
+def _refused(ctx: Context, stored: StoredFile, wanted: File | None) -> RequestInvalid | None:
+    """What to say of a file that is empty or breaks a limit of its question."""
+    if stored.size == 0:
+        return RequestInvalid("The file is empty.", errors=[{"pointer": "/file", "code": "empty", "detail": "Choose a file with content."}])
     found = check_value([stored.to_json()], wanted, ctx.clock) if wanted is not None else ()
-    if found:
-        raise RequestInvalid(found[0].detail, errors=[{"pointer": "/file", "code": each.code, "detail": each.detail} for each in found])
+    errors = [{"pointer": "/file", "code": each.code, "detail": each.detail} for each in found]
+    return RequestInvalid(errors[0]["detail"], errors=errors) if errors else None
 
 
 async def lock_content(tx: Write, sha256: str, *, exclusive: bool = False) -> None:

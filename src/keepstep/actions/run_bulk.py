@@ -4,7 +4,7 @@ The token holds a fingerprint of which runs were counted; where others match by 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from sqlalchemy import func, select, text, update
@@ -19,7 +19,7 @@ from keepstep.db.audit import append_events
 from keepstep.db.tables import files, wizard_runs
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import ImpactUnconfirmed
-from keepstep.queries.run_lists import RunFilter, RunSum, among, ids_listed, sum_listed
+from keepstep.queries.run_lists import RunFilter, RunSum, among, count_listed, sum_listed
 
 Deed = Literal["trash", "restore", "erase"]
 TrashAction = Literal["run.trashed", "run.restored"]
@@ -53,9 +53,8 @@ class Selection:
 async def preview_bulk(ctx: Context, tx: Read, deed: Deed, selection: Selection) -> Going:
     """The counts before the act, and its token. Raises Forbidden."""
     require(ctx.actor, _NEEDS[deed], selection.wizard_id)
-    runs = await sum_listed(tx, selection.wizard_id, selection.chosen)
-    ids = await ids_listed(tx, selection.wizard_id, selection.chosen, limit=MOST_AT_ONCE["erase"]) if deed == "erase" else ()
-    content = await _content_of(tx, ids) if deed == "erase" else {}
+    runs = await sum_listed(tx, selection.wizard_id, selection.chosen, first=MOST_AT_ONCE["erase"] if deed == "erase" else 0)
+    content = await _content_of(tx, runs.ids) if deed == "erase" else {}
     return Going(runs, sign(ctx.secret, "runs-bulk", _bound(ctx, deed, selection, runs)), content)
 
 
@@ -79,12 +78,13 @@ async def _content_of(tx: Read, ids: Sequence[str]) -> Mapping[str, int]:
 async def _confirmed(ctx: Context, tx: Write, deed: Deed, selection: Selection, token: str) -> Sequence[str]:
     """The runs, locked, oldest first. Raises ImpactUnconfirmed where others match than were counted."""
     require(ctx.actor, _NEEDS[deed], selection.wizard_id)
-    ids = await ids_listed(tx, selection.wizard_id, selection.chosen, limit=MOST_AT_ONCE[deed])
-    await tx.rows(select(wizard_runs.c.id).where(among(ids)).order_by(wizard_runs.c.id).with_for_update())
-    runs = await sum_listed(tx, selection.wizard_id, selection.chosen)
-    if verified(ctx.secret, "runs-bulk", token) != _bound(ctx, deed, selection, runs):
+    runs = await sum_listed(tx, selection.wizard_id, selection.chosen, first=MOST_AT_ONCE[deed])
+    await tx.rows(select(wizard_runs.c.id).where(among(runs.ids)).order_by(wizard_runs.c.id).with_for_update())
+    # Locked, they are looked at once more, and no others: one may have changed while it was waited for.
+    still = await count_listed(tx, selection.wizard_id, replace(selection.chosen, ids=runs.ids))
+    if still != len(runs.ids) or verified(ctx.secret, "runs-bulk", token) != _bound(ctx, deed, selection, runs):
         raise ImpactUnconfirmed("Other runs match now than were counted. Nothing was done; look at the new numbers.")
-    return ids
+    return runs.ids
 
 
 async def trash_runs(ctx: Context, tx: Write, selection: Selection, token: str) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 
 from keepstep.actions.audit import event_of
 from keepstep.actions.context import Context
@@ -24,7 +24,8 @@ from keepstep.db.blobs import BlobStore
 from keepstep.db.tables import invitations, wizard_runs
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import ImpactUnconfirmed, RequestInvalid, SubjectNotFound
-from keepstep.queries.subjects import InWizard, Subject, find_subject, runs_under
+from keepstep.queries.run_lists import among
+from keepstep.queries.subjects import InWizard, Mentioned, Subject, find_subject, runs_under
 
 MOST_RUNS_AT_ONCE: Final = 500
 """Of one transaction: a run goes through the database's own function. More than one person hardly has."""
@@ -33,11 +34,12 @@ _PURPOSE: Final = "subject-erase"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectErasure:
-    """Whose data to erase, why, and the token of the list that was shown."""
+    """Whose data to erase, why, and the token of the list that was shown. `also`: runs of the list that hold the name as an answer."""
 
     respondent: str
     reason: str
     confirm: str = ""
+    also: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,17 @@ class SubjectList:
         return {
             "wizards": [_wizard_json(each) for each in found.by_wizard()],
             "runs": [{"id": run.id, "wizard_id": run.wizard_id, "trashed": run.trashed_at is not None} for run in found.runs],
+            "mentions": [_mention_json(each) for each in found.mentions],
             "files": len(found.files),
             "invitations": len(found.invitations),
             "at_once": MOST_RUNS_AT_ONCE,
         }
+
+
+def _mention_json(each: Mentioned) -> dict[str, Any]:
+    """Where it stands, and not what: the answer is the name that was asked for."""
+    told = {"id": each.run.id, "wizard_id": each.run.wizard_id, "trashed": each.run.trashed_at is not None}
+    return told | {"option_sets": sorted(each.answers), "chosen": each.chosen}
 
 
 def _wizard_json(each: InWizard) -> dict[str, Any]:
@@ -87,14 +96,17 @@ class SubjectErased:
         return {"answers": answers, "files": kept, "invitations": self.invitations}
 
 
-async def list_subject(ctx: Context, tx: Read, respondent: str) -> SubjectList:
-    """Everything of exactly this respondent. Raises Forbidden, RequestInvalid, SubjectNotFound."""
+async def list_subject(ctx: Context, tx: Read, respondent: str, also: Sequence[str] = ()) -> SubjectList:
+    """Everything of exactly this respondent, with those of the runs that hold the name as an answer that are among `also`.
+
+    Raises Forbidden, RequestInvalid, SubjectNotFound.
+    """
     require(ctx.actor, "administer")
     if not respondent.strip() or unstorable_text(respondent):
         detail = "Give the respondent exactly as their runs and invitations name them."
         raise RequestInvalid(detail, errors=[{"pointer": "/respondent", "code": "respondent", "detail": detail}])
-    subject = await find_subject(tx, respondent)
-    if subject.is_empty:
+    subject = await find_subject(tx, respondent, also)
+    if subject.is_empty and not subject.mentions:
         raise SubjectNotFound
     return SubjectList(subject, sign(ctx.secret, _PURPOSE, _bound(ctx, subject)))
 
@@ -109,7 +121,21 @@ def _bound(ctx: Context, subject: Subject) -> list[Any]:
 async def record_export(ctx: Context, tx: Write, listed: SubjectList) -> None:
     """That somebody took everything of one respondent along: how much, and not whose."""
     found = listed.subject
-    await _audit(ctx, tx, "subject.exported", runs=len(found.runs), files=len(found.files), invitations=len(found.invitations))
+    counts = {"runs": len(found.runs), "files": len(found.files), "invitations": len(found.invitations)}
+    await _audit(ctx, tx, "subject.exported", **counts, **_by_answer(found))
+
+
+def require_some(listed: SubjectList) -> SubjectList:
+    """Raises SubjectNotFound where nothing is under the name and nothing of what only mentions it was chosen."""
+    if listed.subject.is_empty:
+        raise SubjectNotFound
+    return listed
+
+
+def _by_answer(subject: Subject) -> dict[str, int]:
+    """How many of the runs were chosen since they hold the name as an answer."""
+    chosen = sum(each.chosen for each in subject.mentions)
+    return {"by_answer": chosen} if chosen else {}
 
 
 async def erase_subject(ctx: Context, tx: Write, wanted: SubjectErasure) -> SubjectErased:
@@ -119,8 +145,8 @@ async def erase_subject(ctx: Context, tx: Write, wanted: SubjectErasure) -> Subj
     """
     require(ctx.actor, "administer")
     _require_nameless_reason(wanted)
-    await _lock(tx, wanted.respondent)
-    listed = await list_subject(ctx, tx, wanted.respondent)
+    await _lock(tx, wanted)
+    listed = require_some(await list_subject(ctx, tx, wanted.respondent, wanted.also))
     subject = listed.subject
     if verified(ctx.secret, _PURPOSE, wanted.confirm) != _bound(ctx, subject):
         detail = "This erases everything of one respondent. Look at the list and confirm it; nothing was erased."
@@ -128,7 +154,7 @@ async def erase_subject(ctx: Context, tx: Write, wanted: SubjectErasure) -> Subj
     going = subject.runs[:MOST_RUNS_AT_ONCE]
     erased = [await erase_run(ctx, tx, run.id, ErasureRequest(reason=wanted.reason)) for run in going]
     done = await _beside(tx, subject, erased)
-    await _audit(ctx, tx, "subject.erased", runs=len(erased), **done.counts(), left=done.left)
+    await _audit(ctx, tx, "subject.erased", runs=len(erased), **done.counts(), left=done.left, **_by_answer(subject))
     return done
 
 
@@ -138,11 +164,12 @@ def _require_nameless_reason(wanted: SubjectErasure) -> None:
     require_no_respondent(wanted.reason, wanted.respondent)
 
 
-async def _lock(tx: Write, respondent: str) -> None:
+async def _lock(tx: Write, wanted: SubjectErasure) -> None:
     """Invitations first, as somebody does who begins a run by one: whoever is beginning now is waited for, and then seen."""
     own = invitations.c
-    await tx.rows(select(own.id).where(own.respondent == respondent).order_by(own.id).with_for_update())
-    await tx.rows(select(wizard_runs.c.id).where(runs_under(respondent)).order_by(wizard_runs.c.id).with_for_update())
+    await tx.rows(select(own.id).where(own.respondent == wanted.respondent).order_by(own.id).with_for_update())
+    meant = or_(runs_under(wanted.respondent), among(wanted.also))
+    await tx.rows(select(wizard_runs.c.id).where(meant).order_by(wizard_runs.c.id).with_for_update())
 
 
 async def _beside(tx: Write, subject: Subject, erased: Sequence[Erasure]) -> SubjectErased:

@@ -22,6 +22,7 @@ from keepstep.core.issue import Issue, to_errors
 from keepstep.core.jsonvalue import canonical_bytes
 from keepstep.core.keys import free_key
 from keepstep.core.permissions import Permission, require
+from keepstep.core.question_pages import Pages, pages_of, with_pages
 from keepstep.core.structure import Structure, dump, empty_structure, parse
 from keepstep.db.tables import grants, invitations, wizards
 from keepstep.db.transaction import UNIQUE, Read, Write
@@ -65,9 +66,12 @@ class NewWizard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WizardPatch:
-    """What to set; None leaves it. A name as text is the default language's. A setting of null goes back to its default."""
+    """What to set; None leaves it. A name as text is the default language's. A setting of null goes back to its default. `pages`: what
+    stands on one page, which is part of the draft as the name is.
+    """
 
     name: Any = None
+    pages: Pages | None = None
     slug: str | None = None
     settings: Mapping[str, Any] | None = None
 
@@ -178,9 +182,9 @@ async def change_wizard(ctx: Context, tx: Write, wizard_ref: str, patch: WizardP
     """
     state = await draft_to_edit(ctx, tx, wizard_ref)
     wizard = state.wizard
-    if patch.name is not None:
-        edited = await make_edit(ctx, tx, state, e.ChangeWizard(fields={"name": _new_name(state.draft.structure, patch.name)}))
-        wizard = edited.state.wizard
+    fields = _of_draft(state.draft.structure, patch)
+    if fields:
+        wizard = (await make_edit(ctx, tx, state, e.ChangeWizard(fields=fields))).state.wizard
     values: dict[str, Any] = {}
     if patch.slug is not None and patch.slug != wizard.slug:
         values["slug"] = checked_slug(patch.slug)
@@ -201,6 +205,13 @@ def _told(wizard: Wizard, values: Mapping[str, Any], patch: WizardPatch) -> dict
         return dict(values)
     before, after = wizard.settings or {}, values["settings"]
     return {**values, "settings": {name: after.get(name) for name in patch.settings or () if after.get(name) != before.get(name)}}
+
+
+def _of_draft(structure: Structure, patch: WizardPatch) -> dict[str, Any]:
+    """What of the patch is an edit of the draft."""
+    name = {} if patch.name is None else {"name": _new_name(structure, patch.name)}
+    is_other = patch.pages is not None and patch.pages != pages_of(structure)
+    return name | ({"presentation": with_pages(structure, patch.pages)} if is_other and patch.pages else {})
 
 
 def _new_name(structure: Structure, name: Any) -> Any:

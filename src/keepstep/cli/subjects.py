@@ -1,5 +1,6 @@
 """`keepstep subject`: everything of one respondent over all wizards, out into one file, or erased for good."""
 
+import re
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,11 +13,16 @@ from keepstep.cli.files import written_whole
 from keepstep.cli.opening import operator, with_resources
 from keepstep.cli.printing import AsJson, counted, print_json, print_lines
 from keepstep.config import Resources
+from keepstep.core.structure import ID_PATTERN
 from keepstep.db.transaction import open_read
 from keepstep.web.subject_acts import erase_whole_subject, subject_zip
 
 subject = typer.Typer(help="One respondent over all wizards: export and erasure.", no_args_is_help=True)
 
+Also = Annotated[
+    list[str] | None,
+    typer.Option("--run", metavar="ID", help="A run that holds the name as an answer, to go as well; repeatable. --dry-run lists them."),
+]
 Respondent = Annotated[str, typer.Argument(help="Exactly as runs and invitations name them; spelling and case count.")]
 
 
@@ -24,11 +30,12 @@ Respondent = Annotated[str, typer.Argument(help="Exactly as runs and invitations
 def export(
     respondent: Respondent,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The ZIP file; else the standard output.")] = None,
+    also: Also = None,
 ) -> None:
     """Write runs, the bytes of their files, invitations and a manifest into one ZIP file."""
 
     async def work(resources: Resources) -> None:
-        async with subject_zip(operator(resources), resources, respondent) as pieces:
+        async with subject_zip(operator(resources), resources, respondent, _ids(also)) as pieces:
             # Opened only now: a respondent whom nothing is stored of must not leave an empty file.
             with nullcontext(sys.stdout.buffer) if output is None else written_whole(output) as file:
                 async for piece in pieces:
@@ -43,11 +50,12 @@ def erase(
     reason: Annotated[str, typer.Option(help="Kept for ever, so it must not name the person.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would go, with its token; nothing is erased.")] = False,
     confirm: Annotated[str, typer.Option(metavar="TOKEN", help="The token of the list; without it, you are asked.")] = "",
+    also: Also = None,
     as_json: AsJson = False,
 ) -> None:
     """Erase every answer and file of their runs and their invitations, in the trash too. This cannot be undone."""
     if dry_run or not (confirm or as_json):
-        listed = with_resources(lambda resources: _listed(resources, respondent), as_json=as_json)
+        listed = with_resources(lambda resources: _listed(resources, respondent, _ids(also)), as_json=as_json)
         _print_list(listed, as_json=as_json, with_token=dry_run)
         if dry_run:
             return
@@ -55,15 +63,22 @@ def erase(
         confirm = listed["confirm"]
 
     async def work(resources: Resources) -> dict[str, Any]:
-        wanted = SubjectErasure(respondent=respondent, reason=reason, confirm=confirm)
+        wanted = SubjectErasure(respondent=respondent, reason=reason, confirm=confirm, also=_ids(also))
         return (await erase_whole_subject(operator(resources), resources, wanted)).to_json()
 
     _print_erased(with_resources(work, as_json=as_json), as_json=as_json)
 
 
-async def _listed(resources: Resources, respondent: str) -> dict[str, Any]:
+def _ids(also: list[str] | None) -> list[str]:
+    for each in also or ():
+        if re.fullmatch(ID_PATTERN, each) is None:
+            raise typer.BadParameter(f"{each} is no id of a run.", param_hint="--run")
+    return also or []
+
+
+async def _listed(resources: Resources, respondent: str, also: list[str]) -> dict[str, Any]:
     async with open_read(resources.engine) as tx:
-        listed = await list_subject(operator(resources), tx, respondent)
+        listed = await list_subject(operator(resources), tx, respondent, also)
     return listed.to_json() | {"confirm": listed.token}
 
 
@@ -74,6 +89,10 @@ def _print_list(listed: dict[str, Any], *, as_json: bool, with_token: bool) -> N
     for each in listed["wizards"]:
         beside = f"{counted(each['files'], 'file')}, {counted(each['invitations'], 'invitation')}"
         print(f"{each['slug'] or each['id']}: {counted(each['runs'], 'run')} ({each['trashed']:,} in the trash), {beside}")
+    for each in listed["mentions"]:
+        print(
+            f"{'also' if each['chosen'] else 'stays'}: run {each['id']}, which holds it as an answer{'' if each['chosen'] else ' (--run)'}"
+        )
     if with_token:
         print(f"confirm: {listed['confirm']}")
 

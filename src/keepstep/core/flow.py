@@ -321,7 +321,12 @@ def steps_asked(structure: Structure, asked: str) -> tuple[Step, ...]:
 
 
 def _is_shown(option_set: OptionSet, bit: str) -> bool:
-    return bit == ASKED and not option_set.hidden and not isinstance(option_set, Calculated)
+    return bit == ASKED and is_shown_type(option_set)
+
+
+def is_shown_type(option_set: OptionSet) -> bool:
+    """Whether a step is worth showing for it."""
+    return not option_set.hidden and not isinstance(option_set, Calculated)
 
 
 def _bits(structure: Structure, asked: str) -> Iterator[tuple[Step, list[tuple[OptionSet, str]]]]:

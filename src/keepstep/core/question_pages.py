@@ -3,7 +3,7 @@
 The option sets and their order stay, so that what a run is asked (`asked`) fits both. Must not know runs.
 """
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from keepstep.core.structure import Calculated, Step, Structure
 
@@ -14,6 +14,12 @@ PAGES: Final = "pages"
 
 def pages_of(structure: Structure) -> Pages:
     return "question" if structure.presentation.get(PAGES) == "question" else "step"
+
+
+def with_pages(structure: Structure, pages: Pages) -> dict[str, Any]:
+    """The wizard's `presentation` with these pages."""
+    others = {name: value for name, value in structure.presentation.items() if name != PAGES}
+    return others | ({PAGES: pages} if pages == "question" else {})
 
 
 def paged(structure: Structure) -> Structure:

@@ -86,10 +86,14 @@ class _Pdf(FPDF):
     def _add_further(self, document: PdfDocument) -> None:
         """The fonts that have what is missing in the first one; the others are not opened, since one of them takes a third of a second."""
         missing = {ord(each) for text in _texts_of(document) for each in text} - self._known
+        in_bold = {ord(each) for text in _bold_texts_of(document) for each in text}
         added = []
         for name, characters in further_fonts().items():
             if found := missing & characters:
                 self.add_font(name, "", FONTS / name)
+                bold = (FONTS / name).with_stem(f"{Path(name).stem}-Bold")
+                if found & in_bold and bold.exists():
+                    self.add_font(name, "B", bold)
                 added.append(name)
                 missing -= found
                 self._known |= found
@@ -173,6 +177,13 @@ def _texts_of(document: PdfDocument) -> Iterator[str]:
         yield section.title
         for line in section.lines:
             yield from (line.label, line.text, *line.notes)
+
+
+def _bold_texts_of(document: PdfDocument) -> Iterator[str]:
+    yield document.title
+    for section in document.sections:
+        yield section.title
+        yield from (line.label for line in section.lines if not line.muted)
 
 
 def _needs_shaping(text: str) -> bool:

@@ -32,11 +32,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What to look at: everything, or one wizard's part; `limit` runs after the run `after`, for those who take it in pieces."""
+    """What to look at: everything, one wizard's part, or one run; `limit` runs after the run `after`, for those who take it in pieces."""
 
     wizard_id: str | None = None
     after: str | None = None
     limit: int | None = None
+    run_id: str | None = None
 
 
 EVERYTHING: Final = Scope()

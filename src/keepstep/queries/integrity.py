@@ -22,7 +22,7 @@ from keepstep.queries.integrity_runs import Events, events_of, record_findings, 
 from keepstep.queries.integrity_tombstones import Tombstones, tombstones_of
 from keepstep.queries.integrity_versions import KnownVersion, verify_versions
 
-__all__ = ["BATCH", "EVERYTHING", "Finding", "Scope", "Verified", "count_runs", "guard_findings", "verify"]
+__all__ = ["BATCH", "EVERYTHING", "Finding", "Scope", "Verified", "count_runs", "guard_findings", "verify", "verify_run"]
 
 
 async def verify(tx: Read, scope: Scope = EVERYTHING, *, seen: Callable[[Verified], None] = lambda _: None) -> Verified:
@@ -30,16 +30,7 @@ async def verify(tx: Read, scope: Scope = EVERYTHING, *, seen: Callable[[Verifie
     result = Verified()
     versions = await verify_versions(tx, scope.wizard_id, result)
     async for batch in _batches(tx, scope):
-        ids = [rows[0].id for rows in batch]
-        tombstones, events = await tombstones_of(tx, ids, result), await events_of(tx, ids)
-        for rows in batch:
-            result.runs += 1
-            result.revisions += sum(row.revision is not None for row in rows)
-            result.erased += sum(row.leaves is not None for row in rows)
-        # In a thread: recomputing a batch takes long, and the server answers others meanwhile.
-        result.add(await asyncio.to_thread(lambda: [*_batch_findings(batch, versions, tombstones, events)]))  # noqa: B023 - awaited here
-        result.add(await strange_copies(tx, [rows[0] for rows in batch]))
-        await row_findings(tx, batch, result)
+        await _check(tx, batch, versions, result)
         result.next = batch[-1][0].id if result.runs == scope.limit else None
         seen(result)
     if result.next is None:
@@ -47,6 +38,28 @@ async def verify(tx: Read, scope: Scope = EVERYTHING, *, seen: Callable[[Verifie
     if scope.wizard_id is None and result.next is None:
         result.add(await _strays(tx))
     return result
+
+
+async def verify_run(tx: Read, run_id: str, versions: Mapping[str, KnownVersion]) -> Verified:
+    """One run with all its revisions, tombstones and rows of files. `versions`: those of its wizard, which are not checked here."""
+    result = Verified()
+    async for batch in _batches(tx, Scope(run_id=run_id)):
+        await _check(tx, batch, versions, result)
+    return result
+
+
+async def _check(tx: Read, batch: list[list[Row[Any]]], versions: Mapping[str, KnownVersion], result: Verified) -> None:
+    """What is found goes into `result`, with the counts."""
+    ids = [rows[0].id for rows in batch]
+    tombstones, events = await tombstones_of(tx, ids, result), await events_of(tx, ids)
+    for rows in batch:
+        result.runs += 1
+        result.revisions += sum(row.revision is not None for row in rows)
+        result.erased += sum(row.leaves is not None for row in rows)
+    # In a thread: recomputing a batch takes long, and the server answers others meanwhile.
+    result.add(await asyncio.to_thread(lambda: [*_batch_findings(batch, versions, tombstones, events)]))
+    result.add(await strange_copies(tx, [rows[0] for rows in batch]))
+    await row_findings(tx, batch, result)
 
 
 async def guard_findings(tx: Read) -> list[Finding]:
@@ -112,6 +125,8 @@ async def _batches(tx: Read, scope: Scope) -> AsyncIterator[list[list[Row[Any]]]
     chosen = select(*_OWN).order_by(wizard_runs.c.id).limit(scope.limit)
     if scope.wizard_id is not None:
         chosen = chosen.where(wizard_runs.c.origin_wizard_id == scope.wizard_id)
+    if scope.run_id is not None:
+        chosen = chosen.where(wizard_runs.c.id == scope.run_id)
     if scope.after is not None:
         chosen = chosen.where(wizard_runs.c.id > scope.after)
     own = chosen.subquery("own")

@@ -105,11 +105,12 @@ def position_of(state: RunState, chosen: RunFilter) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class RunSum:
-    """How many runs a filter holds, by version number and status, and a fingerprint of which ones."""
+    """How many runs a filter holds, by version number and status, and a fingerprint of which ones. `ids`: the oldest of them."""
 
     total: int
     by_version: Mapping[int, Mapping[RunStatus, int]]
     fingerprint: str
+    ids: Sequence[str] = ()
 
 
 async def count_listed(tx: Read, wizard_id: str, chosen: RunFilter) -> int:
@@ -118,20 +119,25 @@ async def count_listed(tx: Read, wizard_id: str, chosen: RunFilter) -> int:
     return int(await tx.scalar(select(func.count()).select_from(_source(chosen)).where(*conditions)))
 
 
-async def sum_listed(tx: Read, wizard_id: str, chosen: RunFilter) -> RunSum:
-    """The runs of the list by version and status."""
+async def sum_listed(tx: Read, wizard_id: str, chosen: RunFilter, *, first: int = 0) -> RunSum:
+    """The runs of the list by version and status, and the ids of the `first` of them: one statement, so that what reads every answer
+    reads it once.
+    """
     conditions = await conditions_of(tx, wizard_id, chosen)
     listed = select(wizard_runs.c.id, wizard_runs.c.status, wizard_runs.c.wizard_version_id).select_from(_source(chosen)).where(*conditions)
-    ordered = listed.subquery("listed")
+    ordered = listed.cte("listed").prefix_with("MATERIALIZED")
+    oldest = select(ordered.c.id).order_by(ordered.c.id).limit(first).subquery("oldest")
     joined = ordered.join(wizard_versions, wizard_versions.c.id == ordered.c.wizard_version_id)
     ids = func.md5(func.string_agg(cast(ordered.c.id, Text), aggregate_order_by(literal_column("','"), ordered.c.id))).label("ids")
     columns = (wizard_versions.c.version_number, ordered.c.status, func.count().label("runs"), ids)
-    rows = await tx.rows(select(*columns).select_from(joined).group_by(columns[0], columns[1]).order_by(columns[0], columns[1]))
+    told = select(func.array_agg(aggregate_order_by(oldest.c.id, oldest.c.id))).scalar_subquery().label("oldest")
+    grouped = select(*columns, *([told] if first else [])).select_from(joined).group_by(columns[0], columns[1])
+    rows = await tx.rows(grouped.order_by(columns[0], columns[1]))
     by_version: dict[int, dict[RunStatus, int]] = {}
     for row in rows:
         by_version.setdefault(row.version_number, {})[row.status] = row.runs
     fingerprint = ".".join(f"{row.version_number}{row.status}{row.ids}" for row in rows)
-    return RunSum(sum(row.runs for row in rows), by_version, fingerprint)
+    return RunSum(sum(row.runs for row in rows), by_version, fingerprint, [str(each) for each in rows[0].oldest] if first and rows else ())
 
 
 async def ids_listed(tx: Read, wizard_id: str, chosen: RunFilter, *, limit: int) -> Sequence[str]:

@@ -1,10 +1,11 @@
-"""Everything that is stored under the name of one respondent, over all wizards: runs, their files, invitations. Reads only.
+"""Everything that is stored under the name of one respondent, over all wizards: runs, their files, invitations; and beside it the runs
+that hold the name as an answer (queries/subject_answers.py). Reads only.
 
 A respondent is found by exactly what was stored: two people may differ in a capital letter alone. Other spellings are named, never taken
 along. The trash is part of it; runs that are erased whole are not, since nobody's name stands there any more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,9 +15,11 @@ from sqlalchemy import ColumnElement, Row, and_, func, literal, or_, select, uni
 from keepstep.core.counts import RunStatus
 from keepstep.db.tables import files, invitations, wizard_runs, wizard_versions, wizards
 from keepstep.db.transaction import Read
+from keepstep.errors import RequestInvalid
 from keepstep.queries.files import StoredFile
 from keepstep.queries.invitations import Invitation, invitations_of
 from keepstep.queries.run_lists import among
+from keepstep.queries.subject_answers import mentions_of
 
 _MOST_SPELLINGS: Final = 10
 _RUN: Final = wizard_runs.c
@@ -57,11 +60,22 @@ class InWizard:
     invitations: int
 
 
+@dataclass(frozen=True, slots=True)
+class Mentioned:
+    """A run that holds the name as an answer to these questions (id → wording). `chosen`: it goes with those of the respondent."""
+
+    run: SubjectRun
+    wizard: SubjectWizard
+    answers: Mapping[str, str]
+    chosen: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """Everything of one respondent, in the order in which it came. `invitations` with the id of the wizard of each.
 
-    `spellings`: names that differ from it in case alone.
+    `spellings`: names that differ from it in case alone. `mentions`: runs that hold it as an answer and are under no name of theirs;
+    those that somebody chose are among `runs`, too.
     """
 
     respondent: str
@@ -70,6 +84,7 @@ class Subject:
     invitations: Sequence[tuple[str, Invitation]]
     wizards: Sequence[SubjectWizard]
     spellings: Sequence[str]
+    mentions: Sequence[Mentioned] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -94,18 +109,31 @@ def runs_under(respondent: str) -> ColumnElement[bool]:
     return and_(or_(_RUN.respondent == respondent, by_invitation), _RUN.erased_at.is_(None))
 
 
-async def find_subject(tx: Read, respondent: str) -> Subject:
-    """Whatever there is; one that is empty where nothing is stored under this name. Five statements, whatever their number."""
-    runs = await _runs(tx, respondent)
+async def find_subject(tx: Read, respondent: str, also: Collection[str] = ()) -> Subject:
+    """Whatever there is; one that is empty where nothing is stored under this name. Six statements, whatever their number.
+
+    `also`: runs that hold it as an answer and go with the respondent's own. Raises RequestInvalid for one that does not.
+    """
+    own = await _runs(tx, respondent)
+    under = {run.id for run in own}
+    held = [each for each in await mentions_of(tx, respondent) if each.run.id not in under]
+    if not set(also) <= {each.run.id for each in held}:
+        detail = "Each of these runs must hold it as an answer, and be under no name of the respondent's."
+        raise RequestInvalid(detail, errors=[{"pointer": "/runs", "code": "not-mentioned", "detail": detail}])
+    chosen = [_run(each.run) for each in held if each.run.id in also]
+    runs = sorted((*own, *chosen), key=lambda run: run.id)
     invited = await invitations_of(tx, respondent)
     ids = {run.wizard_id for run in runs} | {wizard_id for wizard_id, _ in invited}
+    known = await _wizards(tx, ids | {each.run.origin_wizard_id for each in held})
+    by_id = {each.id: each for each in known}
     return Subject(
         respondent=respondent,
         runs=runs,
         files=await _files(tx, [run.id for run in runs]),
         invitations=invited,
-        wizards=await _wizards(tx, ids),
+        wizards=[each for each in known if each.id in ids],
         spellings=await _spellings(tx, respondent),
+        mentions=[Mentioned(_run(each.run), by_id[each.run.origin_wizard_id], each.answers, each.run.id in also) for each in held],
     )
 
 

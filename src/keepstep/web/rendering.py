@@ -9,6 +9,8 @@ from functools import cache
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from babel import Locale
+from babel.support import NullTranslations
 from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.bccache import Bucket
 from jinja2.runtime import Context as TemplateContext
@@ -27,7 +29,17 @@ from keepstep.queries.wizards import Wizard
 from keepstep.web.assets import assets_in
 from keepstep.web.icons import ICONS
 from keepstep.web.navigation import NAVIGATION, WIZARD_TABS
-from keepstep.web.texts import Wording, language_name, language_of, languages, plain, translations
+from keepstep.web.texts import (
+    Wording,
+    is_in,
+    language_name,
+    language_of,
+    languages,
+    plain,
+    respondent_language,
+    respondent_translations,
+    translations,
+)
 
 TOKEN_FIELD: Final = "csrf_token"  # noqa: S105 - the name of a field
 THEME_COOKIE: Final = "keepstep_theme"
@@ -156,6 +168,38 @@ def warm_templates(language: str, zone: str) -> None:
 @cache
 def environment_of(language: str, zone: str) -> Environment:
     """The templates in one language. `zone` is the installation's."""
+    return _environment(language, zone, translations(language))
+
+
+@cache
+def respondent_environment(language: str, zone: str, *, marked: bool = False) -> Environment:
+    """The same for respondents. `marked`: each of our texts says in which language it is, since the wizard is in another one."""
+    found = respondent_translations(language)
+    return _environment(language, zone, Marked(found, language) if marked else found)
+
+
+def player_environment(language: str, zone: str) -> Environment:
+    """The templates with our words in the language of a wizard, or in the source, told so, where there is no catalogue."""
+    words = respondent_language(language)
+    return respondent_environment(words, zone, marked=not is_in(language, words))
+
+
+class Marked:
+    """A catalogue whose texts stand in an element that names their language; attributes and titles take it off (`striptags`)."""
+
+    def __init__(self, found: NullTranslations, language: str) -> None:
+        self._found = found
+        direction = Locale.parse(language).text_direction
+        self._opening = f'<span lang="{language}" dir="{direction}">'
+
+    def gettext(self, text: str) -> str:
+        return f"{self._opening}{self._found.gettext(text)}</span>"
+
+    def ngettext(self, one: str, many: str, count: int) -> str:
+        return f"{self._opening}{self._found.ngettext(one, many, count)}</span>"
+
+
+def _environment(language: str, zone: str, found: NullTranslations | Marked) -> Environment:
     made = Environment(
         loader=PackageLoader("keepstep.web"),
         autoescape=True,
@@ -169,7 +213,7 @@ def environment_of(language: str, zone: str) -> Environment:
         cache_size=-1,
     )
     made.policies["ext.i18n.trimmed"] = True
-    made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
+    made.install_gettext_translations(found, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
     wording = Wording(language, zone)
     made.globals["gettext"] = _isolating(made.globals["gettext"])  # type: ignore[arg-type]  # the extension made it
     made.globals["ngettext"] = _numbered(made.globals["ngettext"], wording)  # type: ignore[arg-type]  # as above

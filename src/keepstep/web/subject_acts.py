@@ -3,21 +3,29 @@
 Opens the transactions that the acts need; must not know how anything is shown.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from keepstep.actions.context import Context
 from keepstep.actions.subject_export import export_subject
-from keepstep.actions.subjects import SubjectErased, SubjectErasure, erase_subject, list_subject, record_export, remove_subject_contents
+from keepstep.actions.subjects import (
+    SubjectErased,
+    SubjectErasure,
+    erase_subject,
+    list_subject,
+    record_export,
+    remove_subject_contents,
+    require_some,
+)
 from keepstep.config import Resources
 from keepstep.db.transaction import open_read, open_write
 
 
 @asynccontextmanager
-async def subject_zip(ctx: Context, resources: Resources, respondent: str) -> AsyncIterator[AsyncIterator[bytes]]:
+async def subject_zip(ctx: Context, resources: Resources, respondent: str, also: Sequence[str] = ()) -> AsyncIterator[AsyncIterator[bytes]]:
     """The pieces of the ZIP file, from one snapshot that is open as long as the block. On record before the first byte leaves."""
     async with open_read(resources.engine) as tx:
-        listed = await list_subject(ctx, tx, respondent)
+        listed = require_some(await list_subject(ctx, tx, respondent, also))
         async with open_write(resources.engine) as write:
             await record_export(ctx, write, listed)
         yield export_subject(ctx, tx, resources.blobs, listed)

@@ -72,6 +72,7 @@ async def test_a_file_that_does_not_fit_is_told_by_its_name_is_not_kept_and_can_
     assert said in page.text(".pl-summary")
     assert page.text(".pl-limit") == "Each up to 100 B. Accepted: PNG."
     assert (names_on(page), await stored_files(resources)) == ([], 0)
+    assert [each for each in (resources.settings.home / "files").rglob("*") if each.is_file()] == []
     assert [each for each in (await answers_of(resources, run_id_of(page))).values() if isinstance(each, list)] == []
     page = await sent(stranger, page, files={"Choose a file": SCAN["Scan"]})
     assert answers_on(page)["Scan"] == "scan.png 48 B"

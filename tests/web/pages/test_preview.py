@@ -60,7 +60,7 @@ async def test_conditions_hold_between_steps_and_within_one(admin_browser: Brows
         editor, [first, asked("more", "text_input", visible_if=yes, is_required=True)], [asked("last", "text_input")], only_if=yes
     )
     page = await admin_browser.open(f"/wizards/{slug}/preview")
-    assert page.text(".pl-progress") == "Step 1 of about 1"
+    assert page.text(".pl-progress") == "Step 1 of about 2"
     assert title(await sent(admin_browser, page, The_choice="no")) == "Check your answers"
     page = await sent(admin_browser, page, The_choice="yes")
     assert page.text(".pl-opened") == "Your answers lead to further questions on this page."

@@ -7,9 +7,11 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.history_kit import Statements, squeezed
 from tests.pages_kit import Browser, Page
 from tests.runs_kit import confirmed, lines_of, post, runs_path, send_step, two_versions
+from tests.tampering import tamper
 from tests.web.conftest import new_id
 from tests.web_kit import WebSurvey, web_survey
 
@@ -52,6 +54,22 @@ async def test_a_run_is_shown_in_its_own_version_with_the_state_of_each_question
     assert current.text(".ks-run-banner strong") == "Wizard v2 (current version)"
     assert lines_of(current)["Favorite Color"] == ("No answer given", "left empty")
     assert "Email" not in lines_of(current)
+
+
+async def test_a_run_says_whether_it_is_unaltered_from_its_own_digests(
+    admin_browser: Browser, survey: Survey, superuser_engine: AsyncEngine
+) -> None:
+    await change(survey, 1, {"full-name": "John"})
+    page = await admin_browser.open(path(survey))
+    assert page.text("#kept") == "Unaltered since it was stored"
+    assert "2 revisions recomputed" in page.text(".ks-run-facts")
+    spoilt = "UPDATE run_revisions SET answers = jsonb_set(answers, ARRAY[:name, 'value'], '\"Jane\"') WHERE run_id = :run AND revision = 1"
+    await tamper(superuser_engine, spoilt, {"run": survey[1]["john"], "name": survey[0].full_name})
+    page = await admin_browser.open(path(survey))
+    assert page.text("#kept") == "Altered since it was stored"
+    assert page.text(".ks-altered") == "Revision 1: The stored content does not match its digest."
+    other = await admin_browser.open(path(survey, "ann"))
+    assert other.text("#kept") == "Unaltered since it was stored"
 
 
 async def test_a_question_that_was_not_asked_says_why_in_words(admin_browser: Browser, survey: Survey) -> None:

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 from tests.factories import option_set, published, step, wizard
-from tests.history_kit import Statements
+from tests.history_kit import Statements, squeezed
 from tests.pages_kit import Browser, Page
-from tests.runs_kit import names_in, post, runs_path, table_of, two_versions
+from tests.runs_kit import confirmed, names_in, post, runs_path, table_of, two_versions
 from tests.web_kit import WebSurvey
 
 from keepstep.config import Resources
@@ -70,6 +70,23 @@ async def test_a_filter_by_an_answer_takes_the_label_as_well_as_the_code(admin_b
     page = await opened(admin_browser, survey, f"?a={color}&v=&a={email}&v=")
     assert names_in(page) == ["John Doe"]
     assert "Email : any answer" in page.text(".ks-runs-tools")
+
+
+async def test_an_option_of_an_older_version_is_offered_and_found(admin_browser: Browser, survey: Survey) -> None:
+    kit = survey[0]
+    for value, label in (("blue", "Navy"), ("red", "Crimson")):
+        await confirmed(kit, "PUT", f"/api/v1/option-sets/{kit.color}/options/{value}", json={"label": label, "meaning": "same"})
+    await confirmed(kit, "POST", f"/api/v1/option-sets/{kit.color}/options/red/retire")
+    assert (await kit.publish()).status_code == 201
+    first = await admin_browser.open(runs_path(kit, "/filter"))
+    assert first.labelled("Question").name == "select"
+    page = await admin_browser.open(runs_path(kit, f"/filter?on={kit.color}"))
+    offered = [(str(each["value"]), squeezed(each)) for each in page.labelled("Its answer").select("option")]
+    assert {("blue", "Navy"), ("red", "Crimson (retired)"), ("blue", "Blue (as of v2)"), ("red", "Red (as of v2)")} <= set(offered)
+    assert str(page.one("#filter")["action"]) == runs_path(kit)
+    assert names_in(await opened(admin_browser, survey, f"?a={kit.color}&v=red")) == ["Ann"]
+    typed = await admin_browser.open(runs_path(kit, f"/filter?on={kit.color}&typed=1"))
+    assert typed.labelled("Its answer").name == "input"
 
 
 async def test_what_a_filter_cannot_be_is_a_problem_or_left_out(admin_browser: Browser, survey: Survey) -> None:

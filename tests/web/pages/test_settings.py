@@ -142,3 +142,13 @@ async def test_the_settings_cost_the_same_number_of_queries_with_one_import_and_
             await editor_browser.open(PAGE)
         counts.append(len(found))
     assert counts[0] == counts[1] <= 6
+
+
+async def test_one_question_on_a_page_is_part_of_the_draft(editor_browser: Browser, editor: httpx.AsyncClient, url: str) -> None:
+    for value, kept in (("question", {"pages": "question"}), ("step", {})):
+        answer = await editor_browser.press(await editor_browser.open(PAGE), "Save the pages", {"pages": value})
+        assert (answer.status_code, answer.headers["location"]) == (303, f"{PAGE}?saved=true")
+        assert (await editor.get(f"{url}/draft")).json()["structure"].get("presentation", {}) == kept
+        checked = (await editor_browser.open(PAGE)).tree.select_one("input[name=pages][checked]")
+        assert checked is not None
+        assert checked["value"] == value

@@ -145,3 +145,19 @@ async def test_it_is_for_admins_alone(signed_in: SignedIn, survey: WebSurvey) ->
             assert answer.status_code == 403
         assert (await post(browser, "/admin/subjects/erase", respondent=JOHN, reason="asked")).status_code == 403
         assert "Respondents" not in (await browser.open("/")).answer.text
+
+
+async def test_runs_that_only_mention_it_are_ticked_before_they_go(
+    admin_browser: Browser, editor: httpx.AsyncClient, survey: WebSurvey
+) -> None:
+    body = {"answers": {"full-name": JOHN}, "complete": True}
+    runs = [(await editor.post(f"/api/v1/wizards/{survey.wizard}/runs", json=body)).json()["id"] for _ in range(2)]
+    page = await found(admin_browser)
+    assert [row[1:4] for row in rows(page, "subject-mentions")] == [[each[-8:], "Customer Survey", "Full Name"] for each in sorted(runs)]
+    asked = Page(await admin_browser.client.get("/admin/subjects/erase", params={"respondent": JOHN, "run": runs[0]}))
+    assert "1 of these runs is under another name or under none" in asked.text("main")
+    assert [str(each["value"]) for each in asked.tree.select("#erase input[name=run]")] == [runs[0]]
+    answer = await admin_browser.press(asked, ERASE, {"reason": "asked by letter 7"})
+    assert answer.status_code == 303, answer.text[:2000]
+    left = await found(admin_browser)
+    assert [row[1] for row in rows(left, "subject-mentions")] == [runs[1][-8:]]

@@ -21,7 +21,8 @@ RED = [
 
 
 def sentence(each: Said) -> str:
-    return each.own or each.pattern % each.named
+    pattern = each.plural if each.plural and each.num != 1 else each.pattern
+    return each.own or pattern % {**each.named, "num": each.num}
 
 
 def sentences(option_set: OptionSet, value: Any, language: str = "en") -> list[str]:

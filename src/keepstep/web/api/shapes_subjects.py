@@ -23,11 +23,25 @@ class SubjectRun(BaseModel):
     trashed: bool
 
 
+class SubjectMention(BaseModel):
+    """A run under another name, or under none, that holds the name as an answer to these option sets (or imported columns).
+
+    It goes only where the request names it in `runs`; `chosen` says that this one does, and then it is among the list's `runs`, too.
+    """
+
+    id: str
+    wizard_id: str
+    trashed: bool
+    option_sets: list[str]
+    chosen: bool
+
+
 class SubjectListed(BaseModel):
     """What would be erased, without an answer or a name. `confirm` is the token of exactly this list."""
 
     wizards: list[SubjectWizard]
     runs: list[SubjectRun]
+    mentions: list[SubjectMention]
     files: int
     invitations: int
     at_once: int = Field(description="So many runs are erased by one request.")

@@ -77,9 +77,9 @@ ALIASES: Final = (Field("key_aliases", message("Former keys"), "list", hint=mess
 PAGES: Final = (
     Field(
         "presentation.pages",
-        message("On each page"),
+        message("What respondents see on one page"),
         "choice",
-        choices=(("", message("A whole step")), ("question", message("One question"))),
+        choices=(("", message("One step: all its questions together")), ("question", message("One question at a time"))),
     ),
 )
 LOOKS: Final = (

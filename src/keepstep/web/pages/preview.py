@@ -38,7 +38,7 @@ from keepstep.web.questions.passage import (
 from keepstep.web.questions.posted import Posted
 from keepstep.web.questions.view import issues_by_option_set
 from keepstep.web.questions.wording import said
-from keepstep.web.rendering import FRAMED, page
+from keepstep.web.rendering import FRAMED, page, player_environment
 from keepstep.web.visitor import CurrentVisitor, PageRead, Visitor
 
 router = page_router()
@@ -229,6 +229,7 @@ def _shown(request: Request, visitor: Visitor, made: Preview, turn: Turn | None 
         headers=FRAMED if made.bare else None,
         outer="bare.html" if made.bare else "history/frame.html",
         **frame,
+        **spoken_in(made.language, request.app.state.resources.settings.zone),
         preview=made,
         view=step_view(where, step, turn) if step else None,
         sections=check_view(where) if made.at == CHECK else (),
@@ -244,6 +245,12 @@ def _shown(request: Request, visitor: Visitor, made: Preview, turn: Turn | None 
         widths=WIDTHS,
         has_questions=any(not isinstance(each, Statement) for each in made.structure.option_sets),
     )
+
+
+def spoken_in(language: str, zone: str) -> dict[str, Any]:
+    """The parts of the player and its words in the language of what is tried out, within a page that is in another one."""
+    environment = player_environment(language, zone)
+    return {"player": environment.globals["player"], "say": environment.globals["gettext"]}
 
 
 def _missing(where: Standing) -> list[tuple[str, Any]]:

@@ -17,6 +17,9 @@ from keepstep.errors import RunNotFound, VersionNotFound
 from keepstep.interchange.columns import Question
 from keepstep.queries.audit import AuditFilter, list_audit_lines
 from keepstep.queries.drafts import get_draft
+from keepstep.queries.findings import Verified
+from keepstep.queries.integrity import verify_run
+from keepstep.queries.integrity_versions import KnownVersion
 from keepstep.queries.responses import archive_of, responses_of
 from keepstep.queries.run_history import PAGE, Tombstone, names_of, revisions_before, tombstones_of_run
 from keepstep.queries.runs import RunState, RunWizard, get_run, get_run_at, wizard_of
@@ -133,9 +136,27 @@ async def run(
         "tombstones": _named(await tombstones_of_run(tx, run_id), shown.questions, state),
         "events": await _events(tx, run_id),
         "done": request.query_params.get("done", ""),
+        "checked": await _checked(tx, shown),
+        "checked_at": visitor.ctx.now,
         "can_move_back": shown.state.trashed_at is None and shown.state.erased_at is None and await last_move(tx, shown.state) is not None,
     }
     return page(request, "runs/run.html", block="run", **values)
+
+
+async def _checked(tx: Read, shown: RunPage) -> Verified:
+    """Every digest of this run recomputed now, from what is stored now."""
+    known = (
+        KnownVersion(
+            each.id,
+            each.origin_wizard_id,
+            each.number,
+            len(each.structure.option_sets),
+            frozenset(each.structure.languages),
+            has_wizard=True,
+        )
+        for each in shown.versions
+    )
+    return await verify_run(tx, shown.state.id, {each.id: each for each in known})
 
 
 def _content(shown: RunPage, state: RunState, through: int | None) -> tuple[tuple[Section, ...], Sequence[Mapping[str, Any]], int | None]:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from keepstep.actions.run_document import run_document
@@ -18,8 +17,7 @@ from keepstep.web.pages.route import page_router
 from keepstep.web.pages.run import RunId, RunPage, run_page
 from keepstep.web.pages.run_view import Kept, Line, Section, kept_in, sections_of
 from keepstep.web.pages.runs_table import STATE_WORDS, STATUS_WORDS, run_name
-from keepstep.web.rendering import language_for
-from keepstep.web.texts import Wording, language_name, translations
+from keepstep.web.texts import SOURCE, Wording, language_name, respondent_language, respondent_translations
 from keepstep.web.visitor import CurrentVisitor, PageRead
 
 router = page_router()
@@ -42,24 +40,22 @@ async def as_json(visitor: CurrentVisitor, tx: PageRead, wizard_ref: str, run_id
 
 
 @router.get("/wizards/{wizard_ref}/runs/{run_id}/run.pdf", name="page:run-pdf")
-async def as_pdf(
-    request: Request, visitor: CurrentVisitor, tx: PageRead, resources: ResourcesDep, wizard_ref: str, run_id: RunId
-) -> Response:
-    """The run as its page shows it."""
+async def as_pdf(visitor: CurrentVisitor, tx: PageRead, resources: ResourcesDep, wizard_ref: str, run_id: RunId) -> Response:
+    """The run as its page shows it, in its own language."""
     shown = await run_page(visitor, tx, wizard_ref, run_id)
     erasures = len(await tombstones_of_run(tx, run_id))
-    words = _Words(language_for(request), resources.settings.zone)
+    words = _Words(shown.state.language, resources.settings.zone)
     document = _document(shown, words, erasures)
     return _attached(await asyncio.to_thread(pdf, document), "application/pdf", f"{shown.ref}-{run_name(run_id)}.pdf")
 
 
 class _Words:
-    """The catalogue of one language, for texts that no template writes."""
+    """The words beside a run in its own language, in which whoever gets the document reads it; the source's without a catalogue."""
 
     def __init__(self, language: str, zone: str) -> None:
-        self.language = language
-        self.gettext = translations(language).gettext
-        self.wording = Wording(language, zone)
+        self.language = respondent_language(language)
+        self.gettext = respondent_translations(self.language).gettext
+        self.wording = Wording(self.language, zone)
 
     def __call__(self, text: str, **named: object) -> str:
         found = self.gettext(text)
@@ -102,7 +98,9 @@ def _section(section: Section, _: _Words) -> PdfSection:
 
 def _line(line: Line, _: _Words) -> PdfLine:
     text = "\n".join(f"• {each}" for each in line.parts) if len(line.parts) > 1 else line.text
-    notes: list[str] = [_short(_(each.pattern, **each.named)) for each in line.reasons]
+    # Conditions are told in English alone: elsewhere the answers stand for them that they read.
+    reasons = [each for each in line.reasons if _.language == SOURCE or "condition" not in each.named]
+    notes: list[str] = [_short(_(each.pattern, **each.named)) for each in reasons]
     notes += [f"⚠ {flag['code']}: {flag['detail']}" for flag in line.flags]
     is_plain = line.kind == "statement" or (line.state == "answered" and text)
     state = "" if is_plain else f"({_(STATE_WORDS[line.state])})"

@@ -12,7 +12,6 @@ from keepstep.core.answer_changes import AnswerChange, answer_changes, archive_c
 from keepstep.core.archive import origin_of
 from keepstep.core.flow import is_answered
 from keepstep.core.logic_words import condition_words
-from keepstep.core.piping import shown_answers
 from keepstep.core.structure import OptionSet, Statement, Step, Structure
 from keepstep.core.text import text_in, without_pipes
 from keepstep.interchange.columns import Question
@@ -20,7 +19,7 @@ from keepstep.queries.responses import response_value
 from keepstep.queries.runs import RunState
 from keepstep.queries.versions import Version
 from keepstep.web.questions.shown import shown_answer
-from keepstep.web.questions.situation import Situation
+from keepstep.web.questions.situation import Situation, piped_answers
 from keepstep.web.texts import message
 
 
@@ -70,7 +69,7 @@ class Section:
 def situation_in(state: RunState) -> Situation:
     """In the run's own language and zone, with what its texts pipe."""
     structure = state.version.structure
-    shown = shown_answers(structure, state.answers, state.asked, state.language)
+    shown = piped_answers(structure, state.answers, state.asked, state.language)
     return Situation(state.language, structure.default_language, ZoneInfo(state.zone), shown)
 
 

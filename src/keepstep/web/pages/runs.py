@@ -24,7 +24,7 @@ from keepstep.web.lists import DEFAULT_LIMIT, Cursor, Listing
 from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.route import fields_of, page_router, see_other
 from keepstep.web.pages.runs_asked import MOST_COLUMNS, Table, asked_in, is_code
-from keepstep.web.pages.runs_table import STATE_ICONS, STATE_WORDS, STATUS_WORDS, label_of, legend_of, rows_of, values_to_choose
+from keepstep.web.pages.runs_table import STATE_ICONS, STATE_WORDS, STATUS_WORDS, label_of, legend_of, rows_of, values_to_choose, word_of
 from keepstep.web.rendering import page, path_to
 from keepstep.web.visitor import CurrentVisitor, PageRead, Visitor, writing
 
@@ -120,7 +120,11 @@ def _in_words(table: Table, place: int) -> tuple[str, str]:
     question = table.questions.get(given.option_set_id)
     if question is None:
         return given.option_set_id[-8:], given.value
-    return label_of(question, language, language), dict(values_to_choose(question, language)).get(given.value, given.value)
+    return label_of(question, language, language), word_of(question, given.value, language, _newest(table))
+
+
+def _newest(table: Table) -> int:
+    return table.versions[-1].number if table.versions else 0
 
 
 _DEEDS: Final = ("trash", "restore", "erase", "view", "view-deleted")
@@ -166,10 +170,14 @@ def _by_step(table: Table) -> list[tuple[str, list[tuple[str, str, str]]]]:
 
 
 @router.get("/wizards/{wizard_ref}/runs/filter", name="page:run-filter")
-async def answer_filter(request: Request, visitor: CurrentVisitor, tx: PageRead, wizard_ref: str, on: str = "") -> Response:
-    """A question to filter by, and its answer: its options where it has any."""
+async def answer_filter(
+    request: Request, visitor: CurrentVisitor, tx: PageRead, wizard_ref: str, on: str = "", typed: bool = False
+) -> Response:
+    """A question to filter by; then its answer: one of the options that any version had, or what is `typed`."""
     wizard, table = await table_of(request, visitor, tx, wizard_ref)
-    language = _language(table)
+    language, question = _language(table), table.questions.get(on)
+    options = values_to_choose(question, language, _newest(table))
+    path = path_to(request, "run-filter", wizard_ref=wizard.slug or wizard.id)
     return page(
         request,
         "runs/filter.html",
@@ -177,8 +185,13 @@ async def answer_filter(request: Request, visitor: CurrentVisitor, tx: PageRead,
         wizard=wizard,
         asked=table.asked,
         questions=[(each.id, label_of(each, language, language)) for each in table.questions.values()],
-        on=on if on in table.questions else "",
-        options=values_to_choose(table.questions.get(on), language),
+        on=on if question else "",
+        asks=label_of(question, language, language) if question else "",
+        options=() if typed else [each for each in options if each.of is None],
+        older=() if typed else [each for each in options if each.of is not None],
+        filter_path=path,
+        again=f"{path}?{table.asked.query()}",
+        typing=f"{path}?{table.asked.query(on=on, typed='1')}" if options and not typed else "",
         action=runs_path(request, wizard),
         back=runs_path(request, wizard, table.asked.query()),
     )

@@ -95,14 +95,41 @@ def _cell(run: StoredRun, question: Question, situation: Situation, label: str) 
     return Cell(state, text[:_MOST_TEXT] + ("…" if len(text) > _MOST_TEXT else ""), codes, label)
 
 
-def values_to_choose(question: Question | None, default: str) -> Sequence[tuple[str, str]]:
-    """The options of all versions, newest wording first: what an answer may be that somebody looks for."""
-    found: dict[str, str] = {}
-    for number in sorted(question.option_sets if question else (), reverse=True):
-        assert question is not None
+@dataclass(frozen=True, slots=True)
+class Choosable:
+    """An option that somebody may look for. `of`: the version that words it so, None for the newest one.
+
+    `text`: a word of the catalogue, instead of a label.
+    """
+
+    value: str
+    label: str
+    of: int | None = None
+    retired: bool = False
+    text: str = ""
+
+
+_YES_AND_NO: Final = (Choosable("true", "", text=message("Yes")), Choosable("false", "", text=message("No")))
+
+
+def values_to_choose(question: Question | None, default: str, newest: int) -> Sequence[Choosable]:
+    """The options of all versions: as the newest one has them, then every other wording that there was, the newest first."""
+    if question is None:
+        return ()
+    if question.latest.selection_type == "boolean":
+        return _YES_AND_NO
+    found: dict[tuple[str, str], Choosable] = {}
+    for number in sorted(question.option_sets, reverse=True):
         for option in choices_of(question.option_sets[number]):
-            found.setdefault(option.value, without_pipes(text_in(option.label, default, default)) or option.value)
-    return list(found.items())
+            label = without_pipes(text_in(option.label, default, default)) or option.value
+            choosable = Choosable(option.value, label, None if number == newest else number, option.retired)
+            found.setdefault((option.value, label), choosable)
+    return list(found.values())
+
+
+def word_of(question: Question, value: str, default: str, newest: int) -> str:
+    """The newest wording of an option; the value itself where no version has it."""
+    return next((each.label or each.text for each in values_to_choose(question, default, newest) if each.value == value), value)
 
 
 def legend_of(rows: Iterable[Row]) -> list[str]:

@@ -1,7 +1,9 @@
-"""The settings of one wizard: its name and address, when runs are given up, files in and out, who may work on it, the trash."""
+"""The settings of one wizard: its name and address, what stands on one page, when runs are given up, files in and out, who may work on
+it, the trash.
+"""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast, get_args
 
 from fastapi import Query
 from starlette.requests import Request
@@ -11,6 +13,7 @@ from keepstep.actions.exports import export_wizard
 from keepstep.actions.imports import WizardFile, import_wizard, read_wizard_file
 from keepstep.actions.wizards import DEFAULT_SETTINGS, WizardPatch, change_wizard
 from keepstep.config import Resources
+from keepstep.core.question_pages import Pages, pages_of
 from keepstep.core.retention import from_settings
 from keepstep.db.transaction import Read, open_read, open_write
 from keepstep.errors import Problem, RequestInvalid, SlugTaken, Stale, StructureInvalid
@@ -51,6 +54,7 @@ async def settings_page(request: Request, visitor: Visitor, tx: Read, ref: str, 
     stored = {
         "name": wizard.name,
         "slug": wizard.slug or "",
+        "pages": pages_of(structure),
         "abandon_after": str({**DEFAULT_SETTINGS, **(wizard.settings or {})}["abandon_after"]),
     }
     values: dict[str, Any] = {"fields": stored, "errors": {}, "file_problem": None, "saved": False} | given
@@ -86,14 +90,18 @@ async def save(request: Request, visitor: CurrentVisitor, resources: ResourcesDe
 def _patch(fields: Mapping[str, str]) -> WizardPatch:
     """Raises RequestInvalid for what the action could not tell the reason of."""
     changed = {
-        name: fields[name] for name in ("name", "slug", "abandon_after") if name in fields and fields[name] != fields.get(f"{name}_was")
+        name: fields[name]
+        for name in ("name", "slug", "abandon_after", "pages")
+        if name in fields and fields[name] != fields.get(f"{name}_was")
     }
     if changed.get("name") == "":
         raise _wrong("name", _NO_NAME)
     days = changed.get("abandon_after")
     if days is not None and not (days.isascii() and days.isdecimal() and len(days) < 9):
         raise _wrong("abandon_after", _NO_DAYS)
-    return WizardPatch(name=changed.get("name"), slug=changed.get("slug"), settings=None if days is None else {"abandon_after": int(days)})
+    pages = cast("Pages", changed["pages"]) if changed.get("pages") in get_args(Pages) else None
+    settings = None if days is None else {"abandon_after": int(days)}
+    return WizardPatch(name=changed.get("name"), pages=pages, slug=changed.get("slug"), settings=settings)
 
 
 def _wrong(name: str, detail: str) -> RequestInvalid:

@@ -1,5 +1,6 @@
 """One respondent over all wizards, for admins: found by the exact name, everything as one file, and the erasure of all of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -14,8 +15,10 @@ from keepstep.core.jsonvalue import unstorable_text
 from keepstep.core.permissions import require
 from keepstep.db.transaction import Read, open_read
 from keepstep.errors import ImpactUnconfirmed, Problem, RequestInvalid, SubjectNotFound
+from keepstep.queries.subject_answers import MOST_FOUND
 from keepstep.queries.subjects import Subject, find_subject
-from keepstep.web.api.subjects import MAX_RESPONDENT, streamed_zip
+from keepstep.queries.wizards import is_id
+from keepstep.web.api.subjects import MAX_RESPONDENT, RunIdText, streamed_zip
 from keepstep.web.deps import ResourcesDep
 from keepstep.web.done import done_text
 from keepstep.web.forms import by_field
@@ -30,6 +33,7 @@ router = page_router()
 
 _RUNS_SHOWN: Final = 100
 Respondent = Annotated[str, Query(max_length=MAX_RESPONDENT)]
+Chosen = Annotated[list[RunIdText], Query(max_length=MOST_FOUND)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class _Said:
 
     reason: str = ""
     problem: Problem | None = None
+    also: Sequence[str] = ()
 
 
 @router.get("/admin/subjects", name="page:subjects")
@@ -52,23 +57,23 @@ async def subjects(request: Request, visitor: CurrentVisitor, tx: PageRead, resp
 def _found(found: Subject | None) -> dict[str, Any]:
     wizards = {} if found is None else {each.id: each for each in found.wizards}
     runs = () if found is None else [(run, wizards[run.wizard_id]) for run in found.runs[:_RUNS_SHOWN]]
-    return {"subject": found, "runs": runs, "most": _RUNS_SHOWN}
+    return {"subject": found, "runs": runs, "most": _RUNS_SHOWN, "most_found": MOST_FOUND}
 
 
 @router.get("/admin/subjects/export", name="page:subject-export")
-async def export(visitor: CurrentVisitor, resources: ResourcesDep, respondent: Respondent) -> Response:
+async def export(visitor: CurrentVisitor, resources: ResourcesDep, respondent: Respondent, run: Chosen = []) -> Response:  # noqa: B006 - FastAPI makes its own
     """The ZIP file, as the API sends it."""
-    return await streamed_zip(visitor.ctx, resources, respondent)
+    return await streamed_zip(visitor.ctx, resources, respondent, run)
 
 
 @router.get("/admin/subjects/erase", name="page:subject-erase")
-async def ask(request: Request, visitor: CurrentVisitor, tx: PageRead, respondent: Respondent) -> Response:
+async def ask(request: Request, visitor: CurrentVisitor, tx: PageRead, respondent: Respondent, run: Chosen = []) -> Response:  # noqa: B006 - FastAPI makes its own
     """Everything that would go, and what stays."""
-    return await _dialog(request, visitor, tx, respondent, _Said())
+    return await _dialog(request, visitor, tx, respondent, _Said(also=run))
 
 
 async def _dialog(request: Request, visitor: Visitor, tx: Read, respondent: str, said: _Said) -> Response:
-    listed: SubjectList = await list_subject(visitor.ctx, tx, respondent)
+    listed: SubjectList = await list_subject(visitor.ctx, tx, respondent, said.also)
     return page(
         request,
         "subjects/erase.html",
@@ -95,13 +100,14 @@ async def erase(request: Request, visitor: CurrentVisitor, resources: ResourcesD
     """Exactly what was listed, or the list anew."""
     require(visitor.actor, "administer")
     fields = await fields_of(request)
+    also = [str(each) for each in (await request.form()).getlist("run") if is_id(str(each))][:MOST_FOUND]
     respondent, reason = fields.get("respondent", ""), fields.get("reason", "")
-    wanted = SubjectErasure(respondent=respondent, reason=reason, confirm=fields.get("confirm", ""))
+    wanted = SubjectErasure(respondent=respondent, reason=reason, confirm=fields.get("confirm", ""), also=also)
     try:
         done = await erase_whole_subject(visitor.ctx, resources, wanted)
     except (ImpactUnconfirmed, RequestInvalid) as problem:
         async with open_read(resources.engine) as tx:
-            return await _dialog(request, visitor, tx, respondent, _Said(reason, problem))
+            return await _dialog(request, visitor, tx, respondent, _Said(reason, problem, also))
     except SubjectNotFound:
         # Sent twice: it is done, and nothing is left to show.
         return see_other(request, f"{path_to(request, 'subjects')}?done=subject-erased")

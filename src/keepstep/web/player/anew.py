@@ -3,6 +3,7 @@
 Must not know the run that was forgotten.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -19,7 +20,6 @@ from keepstep.queries.passages import Playable, playable
 from keepstep.web.gate import Gate, gate_of, visit_of
 from keepstep.web.questions.posted import Posted, given_in
 from keepstep.web.questions.situation import Situation
-from keepstep.web.texts import language_of
 
 ANEW: Final = "anew"
 """The field of the button that begins anew."""
@@ -49,8 +49,16 @@ async def anew(request: Request, tx: Read, ref: str) -> Anew | None:
         return None
     if access.max_runs is not None and refused_by_limit(access, await count_for_limit(tx, wizard.id, access.max_runs)):
         return None
-    structure, language = wizard.version.structure, language_of(request.headers.get("accept-language"))
-    return Anew(wizard, gate_of(request, wizard.id, access), language if language in structure.languages else structure.default_language)
+    structure = wizard.version.structure
+    language = language_among(request, structure.languages) or structure.default_language
+    return Anew(wizard, gate_of(request, wizard.id, access), language)
+
+
+def language_among(request: Request, languages: Sequence[str]) -> str | None:
+    """The first of these that the browser asks for, in the order in which it wants them."""
+    preferred = [part.partition(";")[0].strip() for part in request.headers.get("accept-language", "").split(",")]
+    wishes = [name for each in preferred for name in (each, each.partition("-")[0])]
+    return next((each for each in wishes if each in languages), None)
 
 
 def answers_anew(posted: Posted, structure: Structure, language: str) -> dict[str, dict[str, Any]]:

@@ -16,14 +16,13 @@ from keepstep.queries.versions import version_by_number
 from keepstep.web.gate import HONEYPOT_FIELD, PROOF_FIELD, START_FIELD, TOKEN_PARAMETER
 from keepstep.web.player.anew import ANEW, Anew
 from keepstep.web.player.respondent import RESUME_FIELD
-from keepstep.web.player.route import player_page
+from keepstep.web.player.route import asked_language, player_page
 from keepstep.web.player.way import Way
 from keepstep.web.problems import status_of
 from keepstep.web.questions.controls import CONTROLS
 from keepstep.web.questions.posted import Posted, texts_of
 from keepstep.web.questions.shown import shown_answer
 from keepstep.web.questions.situation import Situation
-from keepstep.web.texts import language_of
 
 VERSION_FIELD: Final = "version"
 """The field that says which version's questions a form showed."""
@@ -41,7 +40,7 @@ def held_page(request: Request, way: Way, posted: Posted, problem: Problem | Non
     else's to read.
     """
     run, again = (known, None) if isinstance(known, RunState) else (None, known)
-    language = run.language if run else language_of(request.headers.get("accept-language"))
+    language = run.language if run else asked_language(request)
     can_resume = isinstance(problem, PassageUnknown)
     return player_page(
         request,

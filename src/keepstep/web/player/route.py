@@ -12,8 +12,9 @@ from keepstep.config import Resources
 from keepstep.errors import NotAdmitted, Problem, RequestInvalid, RouteNotFound
 from keepstep.web.pages.route import PageRoute, UploadPageRoute
 from keepstep.web.problems import status_of
-from keepstep.web.rendering import PAGE_HEADERS, POLICY, environment_of
-from keepstep.web.texts import language_of
+from keepstep.web.questions.situation import Situation
+from keepstep.web.rendering import PAGE_HEADERS, POLICY, player_environment
+from keepstep.web.texts import respondent_language
 
 NOBODY: Final = "frame-ancestors 'none'"
 ANYBODY: Final = "frame-ancestors *"
@@ -42,24 +43,29 @@ def player_page(
 ) -> HTMLResponse:
     """The page. `language` is that of the wizard's texts; ours follow it where there is a catalogue. `frames`: who may frame it."""
     resources: Resources = request.app.state.resources
-    environment = environment_of(language_of(language), resources.settings.zone)
+    environment = player_environment(language, resources.settings.zone)
     body = environment.get_template(f"player/{template}").render({"request": request, "lang": language, "scripts": (), **values})
     headers = {**PAGE_HEADERS, "Content-Security-Policy": POLICY.replace(NOBODY, frames), "Vary": "Cookie, Accept-Language"}
     return HTMLResponse(body, status_code=status, headers=headers)
+
+
+def asked_language(request: Request) -> str:
+    """The best of the languages that a browser asks for, where no wizard has one."""
+    return respondent_language(*request.headers.get("accept-language", "").split(","))
 
 
 def problem_page(request: Request, problem: Problem) -> HTMLResponse:
     """A problem in a respondent's words: what happened, and what they can do."""
     refusal = str(problem.extra.get("refusal", "")) if isinstance(problem, NotAdmitted) else ""
     status = _STATUS.get(refusal, 403) if refusal else status_of(problem)
-    language = language_of(request.headers.get("accept-language"))
+    language = asked_language(request)
     embedded = "embed" in request.query_params
     answer = player_page(
         request,
         "problem.html",
         language=language,
         status=status,
-        direction="ltr",
+        direction=Situation(language).direction,
         name="",
         code=refusal or problem.code,
         problem=problem,

@@ -9,9 +9,10 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from keepstep.core.clock import Clock
-from keepstep.core.flow import ASKED, Answers, Evaluation, evaluate, flow_of, is_answered, next_step, steps_asked
+from keepstep.core.flow import ASKED, Answers, Evaluation, evaluate, is_answered, next_step, steps_asked
 from keepstep.core.issue import Issue
 from keepstep.core.logic import compile_expression, truth
+from keepstep.core.reachable import ahead_of
 from keepstep.core.structure import Calculated, Ending, OptionSet, Statement, Step, Structure
 from keepstep.core.validate import merged, verdict_on
 from keepstep.web.questions.posted import Given, Posted, given_in
@@ -149,7 +150,10 @@ def step_before(where: Standing, step: Step) -> Step | None:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """`number` of `total`, which is only `about` right while answers decide what comes."""
+    """`number` of `total`: this step, those before it, and those that may still come. So the total shrinks on the way and never grows.
+
+    It is only `about` right while answers to come decide.
+    """
 
     id: str
     title: str
@@ -178,8 +182,8 @@ def step_view(where: Standing, step: Step, turn: Turn | None = None, *, keep: bo
     )
     ids = [each.id for each in where.steps]
     number = ids.index(step.id) + 1 if step.id in ids else 1
-    text = where.situation.text
-    return StepView(step.id, text(step.name), text(step.help), number, max(len(ids), 1), flow_of(where.structure).has_logic, questions)
+    ahead, text = ahead_of(where.structure, step.id, where.evaluation.scope), where.situation.text
+    return StepView(step.id, text(step.name), text(step.help), number, number + ahead.steps, ahead.open, questions)
 
 
 def _envelope(where: Standing, option_set: OptionSet) -> Mapping[str, Any] | None:

@@ -12,6 +12,7 @@ from keepstep.core.structure import OptionSet
 from keepstep.web.questions.lenient import number_text
 from keepstep.web.questions.situation import Situation
 from keepstep.web.questions.wording import day_text
+from keepstep.web.texts import NO, YES, word_in
 
 
 def shown_answer(envelope: Mapping[str, Any] | None, option_set: OptionSet, situation: Situation) -> str:
@@ -26,6 +27,8 @@ def shown_answer(envelope: Mapping[str, Any] | None, option_set: OptionSet, situ
 def _in_words(value: Any, option_set: OptionSet, situation: Situation) -> str | None:
     """None where the words of the core are right."""
     kind = option_set.selection_type
+    if kind == "boolean" and isinstance(value, bool):
+        return word_in(situation.language, YES if value else NO)
     if kind == "date" and isinstance(value, str) and as_date(value) is not None:
         return day_text(value, situation)
     if kind == "datetime" and (moment := as_datetime(value)) is not None:

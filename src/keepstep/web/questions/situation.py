@@ -11,6 +11,7 @@ from keepstep.core.logic import Scope
 from keepstep.core.piping import Shown, shown_answers
 from keepstep.core.structure import Structure
 from keepstep.core.text import Text, piped, text_in
+from keepstep.web.texts import word_in
 
 UTC: Final = ZoneInfo("UTC")
 
@@ -47,8 +48,19 @@ class Situation:
         return str(self.locale.text_direction)
 
 
+def piped_answers(structure: Structure, answers: Answers, asked: str, language: str) -> Shown:
+    """What texts pipe, with yes and no as the language says them: the core knows no words."""
+    shown = shown_answers(structure, answers, asked, language)
+
+    def told(option_set_id: str) -> str:
+        option_set, words = structure.option_set_by_id.get(option_set_id), shown(option_set_id)
+        return word_in(language, words) if words and option_set is not None and option_set.selection_type == "boolean" else words
+
+    return told
+
+
 def situation_of(structure: Structure, answers: Answers, evaluation: Evaluation, *, language: str, zone: ZoneInfo = UTC) -> Situation:
     """The situation of one run: what was asked and answered so far decides what texts show and which options are offered."""
     values = {**answers, **{each: {"value": value} for each, value in evaluation.calculated.items()}}
-    shown = shown_answers(structure, values, evaluation.asked, language)
+    shown = piped_answers(structure, values, evaluation.asked, language)
     return Situation(language, structure.default_language, zone, shown, evaluation.scope)

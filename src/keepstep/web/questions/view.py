@@ -12,8 +12,8 @@ from keepstep.web.questions.controls import CONTROLS, Texts, filled, first, othe
 from keepstep.web.questions.posted import field_name
 from keepstep.web.questions.shown import shown_answer
 from keepstep.web.questions.situation import Situation
-from keepstep.web.questions.wording import Said, said, size_text, types_of
-from keepstep.web.texts import message
+from keepstep.web.questions.wording import Said, said, types_of
+from keepstep.web.texts import message, size_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ def files_in(envelope: Mapping[str, Any] | None, situation: Situation) -> tuple[
     if not isinstance(stored, list):
         return ()
     return tuple(
-        Stored(str(each.get("file_id", "")), str(each.get("name", "")), size_text(each["size"], situation))
+        Stored(str(each.get("file_id", "")), str(each.get("name", "")), size_words(each["size"], situation.locale))
         for each in stored
         if isinstance(each, dict) and isinstance(each.get("size"), int)
     )
@@ -214,7 +214,7 @@ def _limits(option_set: OptionSet, situation: Situation) -> dict[str, Any]:
         return {"min": option_set.constraints.min, "max": option_set.constraints.max, "step": getattr(constraints, "step", 1)}
     if isinstance(option_set, File):
         limit = option_set.constraints
-        size = None if limit.max_size is None else size_text(limit.max_size, situation)
+        size = None if limit.max_size is None else size_words(limit.max_size, situation.locale)
         return {"max_files": limit.max_files, "max_size": size, "accept": ",".join(limit.media_types), "types": types_of(option_set)}
     names = ("max_length", "min_choices", "max_choices")
     return {name: found for name in names if (found := getattr(constraints, name, None)) is not None}

@@ -15,21 +15,26 @@ from keepstep.core.issue import Issue
 from keepstep.core.logic import as_date, to_text
 from keepstep.core.media import short_name
 from keepstep.core.selection_checks import MAX_ANSWER_TEXT
-from keepstep.core.structure import Constraints, File, OptionSet, choices_of
+from keepstep.core.structure import File, OptionSet, choices_of
 from keepstep.core.text import quoted
 from keepstep.web.questions.lenient import number_text
 from keepstep.web.questions.situation import Situation
-from keepstep.web.texts import message
+from keepstep.web.texts import message, messages, size_words, word_in
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """`pattern` is translated with `named`; where the author wrote the message, `own` is all of it. `parts`: the inputs it is about."""
+    """`pattern` is translated with `named`, or `plural` with it, as `num` wants; where the author wrote the message, `own` is all of it.
+
+    `parts`: the inputs it is about.
+    """
 
     pattern: str = ""
     named: Mapping[str, str] = field(default_factory=dict)
     own: str = ""
     parts: tuple[str, ...] = ()
+    plural: str = ""
+    num: int = 0
 
 
 def said(issue: Issue, option_set: OptionSet, situation: Situation) -> Said:
@@ -38,8 +43,20 @@ def said(issue: Issue, option_set: OptionSet, situation: Situation) -> Said:
     own = _own(issue, option_set, situation)
     if own:
         return Said(own=own, parts=parts)
+    named, counted = _named(issue, option_set, situation), _COUNTED.get(issue.code)
+    if counted is not None:
+        (one, many), limit = counted
+        return Said(one, named, parts=parts, plural=many, num=_count(limit, option_set))
     pattern = _pattern(issue, option_set)
-    return Said(pattern, _named(issue, option_set, situation), parts=parts) if pattern else Said(own=issue.detail, parts=parts)
+    return Said(pattern, named, parts=parts) if pattern else Said(own=issue.detail, parts=parts)
+
+
+def _count(limit: str, option_set: OptionSet) -> int:
+    own = getattr(option_set.constraints, limit, None)
+    if limit == "max_length":
+        # A text has a longest length without the author's too, also where the author's is longer.
+        return min(own or MAX_ANSWER_TEXT, MAX_ANSWER_TEXT)
+    return int(own or 0)
 
 
 _OWN: Final[Mapping[str, str]] = {
@@ -66,8 +83,6 @@ def _own(issue: Issue, option_set: OptionSet, situation: Situation) -> str:
 # --- patterns ------------------------------------------------------------------------------------------------------
 
 _BY_CODE: Final[Mapping[str, str]] = {
-    "max-length": message("%(name)s must be %(max_length)s characters or fewer"),
-    "min-length": message("%(name)s must be %(min_length)s characters or more"),
     "pattern": message("%(name)s does not have the expected form"),
     "line-break": message("Write %(name)s on one line"),
     "email": message("Enter an e-mail address for %(name)s, like name@example.com"),
@@ -78,8 +93,6 @@ _BY_CODE: Final[Mapping[str, str]] = {
     "option-retired": message("Choose one of the answers on offer to %(name)s"),
     "option-not-offered": message("Choose another answer to %(name)s: this one does not go with your other answers"),
     "duplicate-choice": message("Choose each answer to %(name)s once"),
-    "min-choices": message("Choose at least %(min_choices)s answers to %(name)s"),
-    "max-choices": message("Choose at most %(max_choices)s answers to %(name)s"),
     "exclusive": message("Choose “%(exclusive)s” alone, or other answers to %(name)s"),
     "other-missing": message("Write your own answer to %(name)s, or choose another one"),
     "other-not-allowed": message("Choose one of the answers on offer to %(name)s"),
@@ -88,11 +101,9 @@ _BY_CODE: Final[Mapping[str, str]] = {
     "max": message("%(name)s must be %(max)s or less"),
     "range": message("%(name)s must be from %(min)s to %(max)s"),
     "step": message("%(name)s must be in steps of %(step)s"),
-    "max-decimals": message("%(name)s must have at most %(max_decimals)s decimal places"),
-    "max-files": message("Choose at most %(max_files)s files for %(name)s"),
     "max-size": message("Each file for %(name)s must be smaller than %(max_size)s"),
     "media-types": message("A file for %(name)s is not of an accepted type"),
-    "date-incomplete": message("%(name)s must include a %(parts)s"),
+    "date-incomplete": message("%(name)s is not complete: %(parts)s is missing"),
     "date-invalid": message("%(name)s must be a real date, like 27 3 1985"),
     "text-unstorable": message("%(name)s holds a character that cannot be stored; type it again"),
     "rule": message("%(name)s does not go with your other answers"),
@@ -100,12 +111,30 @@ _BY_CODE: Final[Mapping[str, str]] = {
 REFUSED: Final = "refused-"
 """Before the code of a finding on a file that was sent just now and is not kept; the finding's sentence is the file's name."""
 _OF_FILE: Final[Mapping[str, str]] = {
-    REFUSED + "max-files": message("“%(file)s” was not added: %(name)s takes at most %(max_files)s. Take one out first"),
     REFUSED + "max-size": message("“%(file)s” was not added: a file for %(name)s must be smaller than %(max_size)s"),
     REFUSED + "media-types": message("“%(file)s” was not added: for %(name)s it is not of an accepted type"),
     REFUSED + "empty-file": message("“%(file)s” was not added: for %(name)s it is empty; choose another one"),
     REFUSED + "file-too-large": message("“%(file)s” was not added: for %(name)s it is larger than can be sent here"),
 }
+_COUNTED: Final[Mapping[str, tuple[tuple[str, str], str]]] = {
+    "max-length": (messages("%(name)s must be %(num)s character or fewer", "%(name)s must be %(num)s characters or fewer"), "max_length"),
+    "min-length": (messages("%(name)s must be %(num)s character or more", "%(name)s must be %(num)s characters or more"), "min_length"),
+    "min-choices": (messages("Choose at least %(num)s answer to %(name)s", "Choose at least %(num)s answers to %(name)s"), "min_choices"),
+    "max-choices": (messages("Choose at most %(num)s answer to %(name)s", "Choose at most %(num)s answers to %(name)s"), "max_choices"),
+    "max-decimals": (
+        messages("%(name)s must have at most %(num)s decimal place", "%(name)s must have at most %(num)s decimal places"),
+        "max_decimals",
+    ),
+    "max-files": (messages("Choose at most %(num)s file for %(name)s", "Choose at most %(num)s files for %(name)s"), "max_files"),
+    REFUSED + "max-files": (
+        messages(
+            "“%(file)s” was not added: %(name)s takes at most %(num)s file. Take one out first",
+            "“%(file)s” was not added: %(name)s takes at most %(num)s files. Take one out first",
+        ),
+        "max_files",
+    ),
+}
+"""Findings that tell how many: their words, and the limit."""
 _REQUIRED: Final[Mapping[str, str]] = {
     **dict.fromkeys(("single_select", "dropdown", "boolean", "rating", "slider"), message("Choose an answer to %(name)s")),
     "multiple_select": message("Choose at least one answer to %(name)s"),
@@ -153,17 +182,17 @@ def _named(issue: Issue, option_set: OptionSet, situation: Situation) -> dict[st
     limits = {name: _limit(name, getattr(constraints, name, None), situation) for name in type(constraints).model_fields if name in _LIMITS}
     alone = next((option for option in choices_of(option_set) if option.exclusive), None)
     return {
-        "name": _apart(quoted(situation.text(option_set.name) or option_set.key, situation.language)),
+        "name": _apart(_quoted(situation.text(option_set.name) or option_set.key, situation.language)),
         "example": number_text(Decimal("12.5"), situation.locale),
         "exclusive": (situation.text(alone.label) or alone.value) if alone else "",
-        "parts": ", ".join(part for part in issue.pointer.split("/")[2:]),
+        "parts": ", ".join(word_in(situation.language, PARTS.get(part, part)) for part in issue.pointer.split("/")[2:]),
         "file": _apart(issue.detail),
         **limits,
-        **_of_every_text(issue, constraints, situation),
         **_from_sentence(issue, option_set, situation),
     }
 
 
+PARTS: Final[Mapping[str, str]] = {"day": message("Day"), "month": message("Month"), "year": message("Year"), "time": message("Time")}
 _FAMILIES: Final[Mapping[str, str]] = {
     "image/*": message("pictures"),
     "audio/*": message("sound"),
@@ -178,12 +207,12 @@ def types_of(option_set: OptionSet) -> tuple[str, ...]:
     return tuple(_FAMILIES.get(each) or short_name(each) for each in wanted)
 
 
-def _of_every_text(issue: Issue, constraints: Constraints, situation: Situation) -> dict[str, str]:
-    """A text has a longest length without the author's too, also where the author's is longer."""
-    if issue.code != "max-length":
-        return {}
-    own = getattr(constraints, "max_length", None)
-    return {"max_length": number_text(min(own or MAX_ANSWER_TEXT, MAX_ANSWER_TEXT), situation.locale)}
+_QUOTED: Final = message("“%(text)s”")
+
+
+def _quoted(name: str, language: str) -> str:
+    """In the quotation marks of the language that the sentence is in."""
+    return word_in(language, _QUOTED) % {"text": quoted(name, language)[1:-1]}
 
 
 def _apart(name: str) -> str:
@@ -191,12 +220,12 @@ def _apart(name: str) -> str:
     return f"\u2068{name}\u2069" if any(unicodedata.bidirectional(each) in ("R", "AL") for each in name) else name
 
 
-_LIMITS: Final = frozenset("min max step max_decimals min_length max_length min_choices max_choices max_files max_size regions".split())
+_LIMITS: Final = frozenset("min max step max_size regions".split())
 
 
 def _limit(name: str, limit: Any, situation: Situation) -> str:
     if name == "max_size" and limit is not None:
-        return size_text(limit, situation)
+        return size_words(limit, situation.locale)
     if name == "regions":
         return ", ".join(situation.locale.territories.get(region, region) for region in limit)
     if isinstance(limit, int | Decimal):
@@ -222,14 +251,3 @@ def day_text(text: str, situation: Situation) -> str:
 def _european(situation: Situation) -> Any:
     """Day before month where a language has both orders, as the inputs have."""
     return "en_GB" if situation.locale.language == "en" else situation.locale
-
-
-_UNITS: Final = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
-
-
-def size_text(size: int, situation: Situation) -> str:
-    """`2.5 MB`."""
-    for factor, unit in _UNITS:
-        if size >= factor:
-            return f"{number_text(Decimal(size * 10 // factor) / 10, situation.locale)} {unit}"
-    return f"{size} B"
