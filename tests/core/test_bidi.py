@@ -27,5 +27,5 @@ def test_long_questions_that_begin_alike_are_told_apart_by_their_ends() -> None:
     alike = [
         shortened(f"(Id1012{n}) Did the person who died have a fever that went on for {days} days?", 40) for n, days in ((1, 7), (2, 14))
     ]
-    assert alike == ["(Id10121) Did the person w…n for 7 days?", "(Id10122) Did the person w…n for 14 days?"]
+    assert alike == ["(Id10121) Did the person w…n for 7 days?", "(Id10122) Did the person w…for 14 days?"]
     assert [len(each) <= 40 for each in alike] == [True, True]
