@@ -18,8 +18,9 @@ class Page:
 
     def __post_init__(self) -> None:
         self.tree = BeautifulSoup(self.answer.text, "html.parser")
-        # What a template holds is no part of the page until a script puts it there; not every release of the parser knows that.
-        for each in self.tree.find_all("template"):
+        # What a template holds is no part of a page until a script puts it there; not every release of the parser knows that. Parts
+        # that are sent to a script consist of templates.
+        for each in self.tree.find_all("template") if self.is_whole else ():
             each.decompose()
 
     @property

@@ -160,7 +160,7 @@ async def test_the_language_changes_without_losing_what_was_typed(stranger: Brow
     ref = await published(resources, wizard(step("one", name, option_set("size", "integer")), languages=["en", "de"]))
     page = await sent(stranger, await begun(stranger, ref), {"Size": "many"}, go=None, also={"to_language": "de"})
     assert (page.answer.status_code, page.one("html")["lang"], asked_in(page)[0]) == (200, "de", "Ihr Name")
-    assert page.labelled("Size (optional)")["value"] == "many"
+    assert page.labelled("Size (freiwillig)")["value"] == "many"
     assert (await run_of(resources, run_id_of(page))).language == "de"
     assert (await begun(stranger, ref, "?lang=de")).one("html")["lang"] == "de"
 
