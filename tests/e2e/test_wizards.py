@@ -162,11 +162,11 @@ def test_settings_are_changed_without_a_script(signed_in: OpenPage, served: Serv
     page = signed_in(script=False)
     page.goto(f"/wizards/{slug}/settings")
     page.get_by_label("Address", exact=True).fill("plain words")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_label("Address", exact=True)).to_be_focused()
     expect(page.get_by_label("Address", exact=True)).to_have_value("plain words")
     page.get_by_label("Address", exact=True).fill("plain-words")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Saved", exact=True)).to_be_visible()
     page.wait_for_url(re.compile("/wizards/plain-words/settings"))
 

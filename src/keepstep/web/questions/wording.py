@@ -103,7 +103,7 @@ _BY_CODE: Final[Mapping[str, str]] = {
     "step": message("%(name)s must be in steps of %(step)s"),
     "max-size": message("Each file for %(name)s must be smaller than %(max_size)s"),
     "media-types": message("A file for %(name)s is not of an accepted type"),
-    "date-incomplete": message("%(name)s is not complete: %(parts)s is missing"),
+    "date-incomplete": message("%(name)s is not complete. Missing: %(parts)s"),
     "date-invalid": message("%(name)s must be a real date, like 27 3 1985"),
     "text-unstorable": message("%(name)s holds a character that cannot be stored; type it again"),
     "rule": message("%(name)s does not go with your other answers"),
