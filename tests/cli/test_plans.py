@@ -14,9 +14,12 @@ from typer.testing import CliRunner, Result
 from keepstep.actions.confirm import Consent
 from keepstep.actions.nodes import Plan, changing_option_set, edit_node, fixed, report_of_edit
 from keepstep.actions.publishing import Publishing, publish_draft, report_of_publish
+from keepstep.actions.runs import RunRequest, start_run
 from keepstep.cli.main import app
 from keepstep.core import edits as e
 from keepstep.db.engine import open_engine
+from keepstep.queries.drafts import get_draft
+from keepstep.queries.wizards import get_wizard
 
 Keepstep = Callable[..., Result]
 
@@ -83,6 +86,37 @@ def test_runs_are_planned_previewed_moved_proven_and_taken_back(keepstep: Keepst
     assert keepstep("verify").exit_code == 0
     assert job["id"] in keepstep("plan", "status", job["id"]).stdout
     assert plan["id"] in keepstep("plan", "list", "customer-survey").stdout
+
+
+async def _in_progress(url: str) -> None:
+    """Somebody has chosen a colour on version 2, which is to be a number in the draft."""
+    engine = open_engine(url)
+    try:
+        desk = Desk(engine)
+        wizard = (await desk.read(get_wizard, desk.actor, "customer-survey")).id
+        await desk.do(start_run, wizard, RunRequest(answers={"favorite-color": ["blue"]}))
+        structure = (await desk.read(get_draft, desk.actor, wizard)).draft.structure
+        (color,) = [each.id for each in structure.option_sets if each.key == "favorite-color"]
+        await _edited(desk, wizard, changing_option_set(color, {"selection_type": "single_select"}, None))
+        await _edited(desk, wizard, changing_option_set(color, {"name": "Best colour"}, "same"))
+    finally:
+        await engine.dispose()
+
+
+def test_runs_in_progress_move_at_a_publish_by_what_a_file_says(keepstep: Keepstep, database: Database, tmp_path: Path) -> None:
+    asyncio.run(_in_progress(database.url))
+    words = tmp_path / "words.json"
+    words.write_text(json.dumps({"mapping": {"favorite-color": "archive"}}))
+    moving = ("customer-survey", "--in-progress", "migrate")
+    plain = _json(keepstep("impact", *moving, "--json"))["in_progress"]
+    shown = _json(keepstep("impact", *moving, "--words", str(words), "--json"))
+    told = shown["in_progress"]
+    assert (told["policy"], told["moves"], told["plan_digest"] == plain["plan_digest"]) == ("migrate", 1, False)
+    # What was confirmed is this plan, not the one that ids make.
+    assert keepstep("wizard", "publish", *moving, "--confirm", shown["confirm"]).exit_code == 6
+    published = _json(keepstep("wizard", "publish", *moving, "--words", str(words), "--confirm", shown["confirm"], "--json"))
+    assert published["version_number"] == 3
+    assert published["job_id"] in keepstep("plan", "status", published["job_id"]).stdout
 
 
 def test_a_plan_is_completed_from_a_file(keepstep: Keepstep, tmp_path: Path) -> None:

@@ -108,6 +108,20 @@ async def test_a_respondent_who_never_rests_is_left_in_the_end(bench: Bench, cal
     assert [left[:2] for left in await bench.desk.read(list_left, job.id, limit=9)] == [(bench.runs[12], "still_active")]
 
 
+async def test_what_a_plan_waives_waits_for_nobody_in_a_run_that_another_answer_holds_up(bench: Bench) -> None:
+    third = changed(bench.structure, name={"constraints": {"max_length": 2}}, add=[question("phone", is_required=True)])
+    await bench.publish(third)
+    plan = await bench.plan(policy={"on_need": "waive", "on_conflict": "stay"})
+    done = await bench.finished(await bench.started(plan))
+    found = await bench.desk.read(list_conflicts, done, limit=50)
+    assert {(conflict.item.option_set_id, conflict.item.outcome) for conflict in found} == {(_id(bench, "name"), "conflicts")}
+    for conflict in found:
+        await bench.act(resolve_conflict, done.id, conflict.item.id, Resolution(choice="archive"))
+    assert await bench.on_versions() == {3: 15}
+    assert (await bench.job(done.id)).state == "completed"
+    await bench.proven()
+
+
 async def test_two_jobs_over_the_same_runs_move_each_once(bench: Bench, engine: AsyncEngine, calendar: Calendar) -> None:
     plans = [await bench.plan(), await bench.plan(mapping={"name": "archive"})]
     first, second = [await bench.started(plan) for plan in plans]

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -60,6 +61,7 @@ from keepstep.errors import (
     PlanInvalid,
     Problem,
     RunErased,
+    RunStays,
     Stale,
     StructureInvalid,
     UndoBlocked,
@@ -69,7 +71,7 @@ from keepstep.errors import (
 from keepstep.queries.drafts import get_draft
 from keepstep.queries.integrity import Scope, verify
 from keepstep.queries.integrity_jobs import verify_job
-from keepstep.queries.migration_conflicts import list_conflicts
+from keepstep.queries.migration_conflicts import Conflict, list_conflicts
 from keepstep.queries.migration_jobs import Job, load_job
 from keepstep.queries.plans import StoredPlan
 from keepstep.queries.responses import archive_of, responses_of
@@ -78,31 +80,37 @@ from keepstep.queries.runs import RunState
 from keepstep.queries.wizards import get_wizard
 
 T = TypeVar("T")
-EXAMPLES, STEPS = {"torture": (300, 60), "fast": (4, 20)}.get(os.environ.get("KEEPSTEP_HYPOTHESIS", "ci"), (18, 24))
+EXAMPLES, STEPS = {"torture": (300, 60), "fast": (3, 20)}.get(os.environ.get("KEEPSTEP_HYPOTHESIS", "ci"), (7, 32))
+LATE = STEPS * 2 // 3
 MOST_RUNS = 7
 TEXTS = st.text("abcé", min_size=1, max_size=3)
 PICK = st.integers(0, 10_000)
 """A number that chooses among whatever is there at the time."""
 KINDS = ("text_input", "textarea", "integer", "single_select", "multiple_select")
 OTHER_TYPE = {
-    "text_input": "textarea",
+    "text_input": "integer",
     "textarea": "text_input",
     "integer": "number",
-    "number": "integer",
+    "number": "textarea",
     "single_select": "multiple_select",
     "multiple_select": "single_select",
 }
 CHOICES = ("red", "blue", "green")
+CHANGES = ("retire", "delete", "restore", "move", "reword", "require", "narrow", "retype", "condition")
 
 
 DONE = {
     *("draft.edited", "draft.undone", "draft.redone", "wizard.published", "roll_back", "wizard.trashed", "wizard.restored"),
     *("wizard.removed", "start", "save", "edit_completed", "complete", "run.revision_restored", "run.trashed", "run.restored"),
-    *("wizard.runs_imported", "run.erased", "restored_from_version", "move_runs", "move_runs_back"),
+    *("wizard.runs_imported", "run.erased", "restored_from_version", "move_runs", "move_runs_back", "decide_conflict"),
+    *("moved_back", "erased_after_a_move"),
 }
 """What must have happened at least once, or a green run would prove nothing about it."""
 
 
+_ANSWERS = text("SELECT answers, archive FROM run_revisions WHERE run_id = CAST(:run AS uuid)")
+# What a person typed in place of an answer, for a run that still waits.
+_KEPT = text("SELECT envelope FROM migration_resolutions WHERE run_id = CAST(:run AS uuid)")
 _MOVED_BY = "SELECT run_id::text AS run_id FROM run_revisions WHERE job_id = CAST(:job AS uuid)"
 
 
@@ -119,8 +127,8 @@ class World:
     done: Counter[str] = field(default_factory=Counter)
 
 
-# Whatever is drawn is done, or the next in this list that can be done now. Some things stand here more than once, because others
-# need them first; a wizard that is gone ends what can be done to it, so that comes seldom.
+# What was done least so far and can be done now; of several the next behind the one that is drawn. Some things stand here more than
+# once, because others need them first; a wizard that is gone ends what can be done to it, so that comes late.
 ACTS: tuple[tuple[str, Callable[["Machine"], Any]], ...] = (
     ("start", lambda at: at.is_live() and len(at.runs) < MOST_RUNS),
     ("save", lambda at: at.of(completed=False)),
@@ -138,14 +146,15 @@ ACTS: tuple[tuple[str, Callable[["Machine"], Any]], ...] = (
     ("move_runs", lambda at: at.is_live() and any(run.version != at.active for run in at.of())),
     ("change_question", lambda at: at.is_live()),
     ("roll_back", lambda at: at.is_live() and at.active > 1),
+    ("move_into_conflict", lambda at: at.is_live() and at.long_texts()),
     ("move_runs_back", lambda at: at.is_live() and at.moves),
     ("trash_run", lambda at: at.of()),
-    ("decide_conflict", lambda at: at.is_live() and at.moves),
+    ("decide_conflict", lambda at: at.is_live() and at.waiting()),
     ("bring_back_from_the_shelf", lambda at: at.is_live()),
     ("restore_from_version", lambda at: at.is_live() and at.active > 1),
     ("untrash_run", lambda at: at.of(trashed=True)),
     ("erase", lambda at: at.of()),
-    ("trash_wizard", lambda at: at.is_live() and len(at.runs) > 1),
+    ("trash_wizard", lambda at: at.is_live() and len(at.runs) > 1 and at.steps > LATE),
     ("restore_wizard", lambda at: at.state == "trashed"),
     ("remove_wizard", lambda at: at.state == "trashed"),
 )
@@ -167,15 +176,22 @@ class Machine(RuleBasedStateMachine):
         self.keys = 0
         self.audited = 0
         self.moves: list[tuple[str, Mapping[str, RunState]]] = []
+        self.jobs: list[str] = []
+        self.steps: int = 0
+        self.acted: Counter[int] = Counter()
 
     @rule(number=st.integers(0, len(ACTS) - 1), pick=PICK, data=st.data())
     def act(self, number: int, pick: int, data: st.DataObject) -> None:
         """One thing that somebody does. The machine chooses evenly, where many rules would leave some out for whole examples."""
-        name = next((name for name, possible in (*ACTS[number:], *ACTS[:number]) if possible(self)), None)
+        order = [place % len(ACTS) for place in range(number, number + len(ACTS))]
+        possible = [place for place in order if ACTS[place][1](self)]
         # Of a removed wizard whose runs were all erased, nothing is left to be done.
-        if name is not None:
-            note(name)
-            getattr(self, name)(pick, data)
+        if possible:
+            place = min(possible, key=lambda each: self.acted[each])
+            self.acted[place] += 1
+            self.steps += 1
+            note(ACTS[place][0])
+            getattr(self, ACTS[place][0])(pick, data)
 
     # --- ways to do one thing -------------------------------------------------------------------------------------
 
@@ -246,7 +262,7 @@ class Machine(RuleBasedStateMachine):
             self.edit(fixed(e.AddOptionSet(step_id=steps[pick % len(steps)]["id"], node=node, position=0)))
 
     def change_question(self, pick: int, data: st.DataObject) -> None:
-        act = data.draw(st.sampled_from(("retire", "delete", "restore", "move", "reword", "require", "narrow", "retype", "condition")))
+        act = data.draw(st.sampled_from((*CHANGES, "narrow", "retype", "retype")))
         found = model.option_sets(self.structure())
         if not found:
             return
@@ -267,7 +283,7 @@ class Machine(RuleBasedStateMachine):
 
     def narrower(self, item: Mapping[str, Any]) -> dict[str, Any]:
         kind = item["selection_type"]
-        return {"max": 3} if kind in ("integer", "number") else {"max_length": 2} if kind.startswith("text") else {}
+        return {"max": 1} if kind in ("integer", "number") else {"max_length": 1} if kind.startswith("text") else {}
 
     def condition(self, own: str, pick: int) -> Any:
         """On a single choice in front, or none."""
@@ -473,7 +489,7 @@ class Machine(RuleBasedStateMachine):
         offered = model.options(item)
         match item["selection_type"]:
             case "integer" | "number":
-                return data.draw(st.integers(0, 3))
+                return data.draw(st.integers(0, item["constraints"].get("max") or 3))
             case "single_select":
                 return data.draw(st.sampled_from(offered)) if offered else None
             case "multiple_select":
@@ -575,10 +591,27 @@ class Machine(RuleBasedStateMachine):
             assert there <= given.keys() | run.archive.keys()
         self.follow(after)
         self.moves.append((job.id, before))
+        self.jobs.append(job.id)
         self.audited = self.events()[0]
         self.world.done["move_runs"] += 1
         if pick % 3 == 0:
             self.move_runs_back(pick, data)
+
+    def long_texts(self) -> list[model.Node]:
+        """Questions that a limit of one letter would not let keep all their answers."""
+        long = {name for run in self.of() for name, value in run.answers.items() if isinstance(value, str) and len(value) > 1}
+        found = model.option_sets(self.structure())
+        return [item for item in found if item["id"] in long and item["selection_type"] in ("text_input", "textarea")]
+
+    def move_into_conflict(self, pick: int, data: st.DataObject) -> None:
+        """A limit that answers do not keep is published, runs are moved there, and what waits is decided about."""
+        found = self.long_texts()
+        self.edit(changing_option_set(found[pick % len(found)]["id"], {"constraints": {"max_length": 1}}, None))
+        self.publish(pick, data)
+        if any(run.version != self.active for run in self.of()):
+            self.move_runs(3 * pick + 1, data)
+        if self.waiting():
+            self.decide_conflict(pick, data)
 
     def plan(self, policy: Mapping[str, str]) -> tuple[StoredPlan, Job] | None:
         """To the active version; choices go to the archive where options are gone that somebody chose."""
@@ -602,9 +635,8 @@ class Machine(RuleBasedStateMachine):
             else:
                 self.desk.minute[0] += 11
         self.do(finished_job, job_id)
-        job = self.run(self.desk.read(load_job, job_id))
-        assert self.run(self.desk.read(verify_job, job)).findings == []
-        return job
+        self.require_proven(job_id)
+        return self.run(self.desk.read(load_job, job_id))
 
     def follow(self, heads: Mapping[str, RunState]) -> None:
         """The model takes over what jobs made of the runs: a working copy is a revision before it moves."""
@@ -627,7 +659,7 @@ class Machine(RuleBasedStateMachine):
         left = self.heads()
         touched = {run.id for run in self.runs.values() if run.trashed or run.erased or left[run.id].cause != "migration"}
         undo = self.do(undo_job, job_id)
-        self.worked(undo.id)
+        self.jobs.append(self.worked(undo.id).id)
         after = self.heads()
         moved = {row.run_id for row in self.run(self.desk.read(lambda tx: tx.rows(text(_MOVED_BY), {"job": job_id})))}
         for name in moved - touched:
@@ -635,24 +667,41 @@ class Machine(RuleBasedStateMachine):
                 continue
             one, other = before[name], after[name]
             assert (one.version.id, one.answers, one.archive, one.status) == (other.version.id, other.answers, other.archive, other.status)
+            self.world.done["moved_back"] += 1
         self.follow(after)
         self.audited = self.events()[0]
         self.world.done["move_runs_back"] += 1
 
     def decide_conflict(self, pick: int, data: st.DataObject) -> None:
-        """A person decides about one answer; with the last of its run the run moves."""
-        job = self.run(self.desk.read(load_job, self.moves[pick % len(self.moves)][0]))
-        found = self.run(self.desk.read(list_conflicts, job, limit=20))
-        open_ = [each for each in found if "archive" in each.choices and each.item.run_id in {run.id for run in self.of()}]
-        if not open_:
-            return
-        conflict = open_[pick % len(open_)]
-        choice = data.draw(st.sampled_from(("archive", "stay")))
-        with suppress(Stale):
-            self.do(resolve_conflict, job.id, conflict.item.id, Resolution(choice=choice))
+        """A person decides about one answer; with the last of its run the run moves. P11 holds for what moved so, too."""
+        found = self.waiting()
+        job_id, conflict = found[pick % len(found)]
+        choice = data.draw(st.sampled_from([each for each in conflict.choices if each != "value"]))
+        try:
+            self.do(resolve_conflict, job_id, conflict.item.id, Resolution(choice=choice))
+        except (Stale, RunStays):
+            # The run was changed since, and nothing of this is kept.
+            assert (job_id, conflict.item) in [(each, other.item) for each, other in self.waiting()]
+        else:
+            assert conflict.item.id not in [other.item.id for each, other in self.waiting() if each == job_id and not other.item.chosen]
             self.world.done["decide_conflict"] += 1
         self.follow(self.heads())
         self.audited = self.events()[0]
+        self.require_proven(job_id)
+
+    def waiting(self) -> list[tuple[str, Conflict]]:
+        """What waits for a person, of runs that are there."""
+        there = {run.id for run in self.of()}
+        jobs = [job for job in self.stored_jobs() if job.state == "completed_with_conflicts"]
+        found = [(job.id, each) for job in jobs for each in self.run(self.desk.read(partial(list_conflicts, job=job, limit=99)))]
+        return [(job_id, each) for job_id, each in found if each.item.run_id in there]
+
+    def stored_jobs(self) -> list[Job]:
+        return [self.run(self.desk.read(load_job, job_id)) for job_id in self.jobs]
+
+    def require_proven(self, job_id: str) -> None:
+        job = self.run(self.desk.read(load_job, job_id))
+        assert self.run(self.desk.read(verify_job, job)).findings == []
 
     def import_runs(self, pick: int, data: st.DataObject) -> None:
         """Nothing of an imported run is dropped: whatever does not fit is flagged, whatever has no question is archived."""
@@ -695,13 +744,31 @@ class Machine(RuleBasedStateMachine):
         run.save_number += not run.completed
         run.erased |= gone
         run.answers = {name: value for name, value in run.answers.items() if name not in gone}
-        run.archive = {} if whole else run.archive
+        # An archived answer to the same question went as well.
+        run.archive = {} if whole else {name: entry for name, entry in run.archive.items() if name not in gone}
         run.history = [{name: value for name, value in state.items() if name not in gone} for state in run.history]
         # The one change of a stored row that there is: content leaves, the digest stays.
         stored = self.stored_revisions().get(run.id, [])
         assert [_digest(row) for row in stored] == [_digest(row) for row in run.rows]
         run.rows = stored
         run.views = {}
+        if run.moved:
+            self.require_gone(run, gone)
+
+    def require_gone(self, run: ModelRun, gone: set[str]) -> None:
+        """P10 and P11: nothing that the run answered there lies with it, in samples or on a work list, and every proof holds."""
+        for answers, archive in self.run(self.desk.read(lambda tx: tx.rows(_ANSWERS, {"run": run.id}))):
+            held = {**(answers or {}), **({} if not run.wholly_erased else archive)}
+            assert all(envelope.get("value") is None for name, envelope in held.items() if name in gone or run.wholly_erased)
+            assert not run.wholly_erased or archive == {}
+        for job in self.stored_jobs():
+            self.require_proven(job.id)
+            for conflict in self.run(self.desk.read(partial(list_conflicts, job=job, limit=99))):
+                name = conflict.item.option_set_id
+                if conflict.item.run_id == run.id and (name in gone or run.wholly_erased) and conflict.envelope is not None:
+                    assert conflict.envelope.get("value") is None
+        assert not any(self.run(self.desk.read(lambda tx: tx.scalars(_KEPT, {"run": run.id}))))
+        self.world.done["erased_after_a_move"] += 1
 
     # --- what must hold after every step --------------------------------------------------------------------------
 
@@ -856,9 +923,9 @@ class Machine(RuleBasedStateMachine):
             offered = model.options(item)
             match item["selection_type"]:
                 case "text_input" | "textarea":
-                    return {item["id"]: "ok"}
+                    return {item["id"]: "k"}
                 case "integer" | "number":
-                    return {item["id"]: 2}
+                    return {item["id"]: 1}
                 case "single_select" if offered:
                     return {item["id"]: offered[-1]}
                 case "multiple_select" if offered:
@@ -890,15 +957,19 @@ class Machine(RuleBasedStateMachine):
         assert (row["version"], row["revision"]) == (str(run.version), str(run.revisions))
         for name, key in every.items():
             state = row[f"{key}.state"]
+            entry = run.archive.get(name)
             if run.answered(name):
                 assert (state, row[key]) == ("answered", _cell(run.answers[name]))
+            elif entry is not None and entry["value"] is not None:
+                assert (state, row[key]) == ("archived", _cell(entry["value"]))
             elif name in run.erased:
-                assert (state in ("erased", "empty", "not_asked"), row[key]) == (True, "")
+                # Where it came from asked it, and the version that the run was moved to does not.
+                assert state in ("erased", "empty", "not_asked") if name in own else state in ("erased", "not_in_version")
+                assert row[key] == ""
             else:
                 assert (state in ("empty", "not_asked"), state == "not_in_version", row[key]) == (name in own, name not in own, "")
-        assert {name: _cell(envelope["value"]) for name, envelope in run.archive.items()} == {
-            name: row[f"archive.{name}"] for name in run.archive
-        }
+        strange = run.archive.keys() - every.keys()
+        assert {name: _cell(run.archive[name]["value"]) for name in strange} == {name: row[f"archive.{name}"] for name in strange}
 
     def teardown(self) -> None:
         if not self.versions:

@@ -50,11 +50,15 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """By whom, when and for which job rows are written. Works without a database."""
+    """By whom, when and for which job rows are written. Works without a database.
+
+    `settles_needs`: the plan says what becomes of runs that lack a required answer, so that nobody is asked about one.
+    """
 
     ctx: Context
     job: Job
     versions: Versions
+    settles_needs: bool = False
 
     @property
     def cause(self) -> Cause:
@@ -131,8 +135,11 @@ class Writer:
         open_reasons = [reason for reason in look.reasons if reason.outcome in OPEN]
         moved = look.moved is not None
         if moved and self.job.kind == "apply":
-            # What a policy settled (a run reopened, an answer waived) is no question any more; a parked answer is one.
+            # What a person settled (a run reopened, an answer waived) is no question any more; a parked answer is one.
             open_reasons = [reason for reason in open_reasons if reason.outcome == "conflicts"]
+        elif self.settles_needs:
+            # Nor is what the plan settles, in a run that another question holds up.
+            open_reasons = [reason for reason in open_reasons if reason.outcome != "needs-answer"]
         # Of one question the gravest: an answer that does not convert is also one that the target lacks.
         open_reasons = list({reason.option_set_id: reason for reason in sorted(open_reasons, key=_gravity)}.values())
         if not moved and not open_reasons:

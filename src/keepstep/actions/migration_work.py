@@ -125,7 +125,7 @@ async def do_reach(ctx: Context, tx: Write, task: Task, reach: Reach, how: How) 
     While the database stores some, the next ones are decided about.
     """
     total = Tallies()
-    writer = Writer(ctx, task.job, task.versions)
+    writer = Writer(ctx, task.job, task.versions, settles_needs=task.stored.plan.on_need != "stay")
     after: str | None = None
     decided: Sequence[Batch] = ()
     while ids := await _next(tx, task.job, reach.between(after, None)):

@@ -26,6 +26,7 @@ from keepstep.core.ways import Prepared
 from keepstep.db.queue import defer
 from keepstep.db.tables import migration_jobs, plans, wizard_runs
 from keepstep.db.transaction import Read, Write
+from keepstep.queries.drafts import tried_conversions
 from keepstep.queries.migration_jobs import Job
 from keepstep.queries.migration_ranges import is_one_of
 from keepstep.queries.movable import out_of_reach, subject_of
@@ -106,7 +107,9 @@ async def policied(ctx: Context, tx: Read, wizard: Wizard, policy: Policy, of: t
 
 
 async def planned(ctx: Context, tx: Read, wizard: Wizard, structure: Structure) -> Policied:
-    """The plan as ids make it, before anything is said of it; nothing is decided yet. No plan before the first version."""
+    """The plan as ids make it, with what was tried at changes of type, before anything is said of it; nothing is decided yet. No plan
+    before the first version.
+    """
     counted = await count_runs_by_version(tx, wizard.id)
     versions = await versions_by_id(tx, wizard.id)
     runs = {versions[version_id].number: counts for version_id, counts in counted.items() if _has_unsent(counts)}
@@ -115,7 +118,8 @@ async def planned(ctx: Context, tx: Read, wizard: Wizard, structure: Structure) 
     draft = await asyncio.to_thread(_as_version, wizard, structure, ctx)
     # The active one in any case: somebody may be beginning on it at this moment.
     sources = [each for each in versions.values() if each.number in runs or each.id == wizard.active_version_id]
-    plan = made_plan({each.id: each.structure for each in sources}, draft.id, structure)
+    tried = await tried_conversions(tx, wizard.id)
+    plan = made_plan({each.id: each.structure for each in sources}, draft.id, structure, tried)
     return Policied(policy="finish", runs=runs, plan=plan, versions={**versions, draft.id: draft})
 
 

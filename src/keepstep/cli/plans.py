@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -13,13 +12,12 @@ from keepstep.actions.migration_jobs import Which, apply_plan, confirm_token, pr
 from keepstep.actions.plans import PlanRequest, change_plan, plan_migration
 from keepstep.cli.exits import FINDINGS
 from keepstep.cli.opening import operator, with_resources
+from keepstep.cli.plan_words import Words, said_in
 from keepstep.cli.printing import AsJson, counted, print_json, print_lines, print_table, progress
 from keepstep.cli.wizards import Ref
 from keepstep.config import Resources
-from keepstep.core.jsonvalue import loads
-from keepstep.core.plan_changes import Said
 from keepstep.db.transaction import Read, open_read, open_write
-from keepstep.errors import FileUnreadable, PlanNotFound, RequestInvalid
+from keepstep.errors import PlanNotFound
 from keepstep.jobs.migrations import Pace, work_on
 from keepstep.queries.job_shapes import job_json
 from keepstep.queries.migration_jobs import Job, get_job, last_preview, load_job, progress_of
@@ -32,23 +30,7 @@ plan = typer.Typer(help="Move runs between versions: plan, preview, apply, undo.
 
 PlanRef = Annotated[str, typer.Argument(help="The plan's id.")]
 JobRef = Annotated[str, typer.Argument(help="The job's id.")]
-Words = Annotated[
-    Path | None, typer.Option("--words", help="A JSON file with mapping, parameters, fills, merges and policy, as PATCH of a plan takes.")
-]
 _SHARE: Final = 1.0
-_MEMBERS: Final = ("mapping", "parameters", "fills", "merges", "policy")
-
-
-def _said(path: Path | None) -> Said:
-    if path is None:
-        return Said()
-    try:
-        given = loads(path.read_bytes())
-    except OSError as error:
-        raise FileUnreadable(f"{path}: {error.strerror}.") from error
-    if not isinstance(given, dict) or not set(given) <= set(_MEMBERS) or not all(isinstance(each, dict) for each in given.values()):
-        raise RequestInvalid(f"{path} holds an object with the members {', '.join(_MEMBERS)}, each of them an object.")
-    return Said(**given)
 
 
 @plan.command("list")
@@ -84,7 +66,7 @@ def make(
     """Make a plan: every question to the one of the same id, the rest to the archive. Prints what is still at fault."""
 
     async def work(resources: Resources) -> dict[str, Any]:
-        request = PlanRequest(source=source or None, target=target, said=_said(words))
+        request = PlanRequest(source=source or None, target=target, said=said_in(words))
         async with open_write(resources.engine) as tx:
             made = await plan_migration(operator(resources), tx, slug, request)
             return await _told(resources, tx, made.stored)
@@ -100,7 +82,7 @@ def change(plan_id: PlanRef, words: Words = None, as_json: AsJson = False) -> No
         async with open_write(resources.engine) as tx:
             if words is None:
                 return await _told(resources, tx, await get_plan(tx, operator(resources).actor, plan_id))
-            return await _told(resources, tx, await change_plan(operator(resources), tx, plan_id, _said(words)))
+            return await _told(resources, tx, await change_plan(operator(resources), tx, plan_id, said_in(words)))
 
     _print_plan(with_resources(work, as_json=as_json), as_json=as_json)
 

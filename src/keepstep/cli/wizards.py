@@ -16,6 +16,7 @@ from keepstep.actions.policies import Policied, Policy
 from keepstep.actions.publishing import Published, Publishing, PublishReport, active_version, publish_draft, whole_report
 from keepstep.cli.files import bytes_of, written_whole
 from keepstep.cli.opening import operator, with_resources
+from keepstep.cli.plan_words import Words, said_in
 from keepstep.cli.printing import AsJson, print_json, print_lines, print_table
 from keepstep.config import Resources
 from keepstep.core.faults import problems_in
@@ -185,14 +186,15 @@ def publish_(
     summary: Annotated[str | None, typer.Option(help="What changed, for people.")] = None,
     confirm: Annotated[str | None, typer.Option(metavar="TOKEN", help="The token of `keepstep impact`.")] = None,
     in_progress: InProgress = "finish",
+    words: Words = None,
     as_json: AsJson = False,
 ) -> None:
     """Publish the draft. When that touches stored answers or runs in progress, it takes the token that `keepstep impact` prints."""
 
     async def work(resources: Resources) -> Published:
+        publishing = Publishing(change_summary=summary, in_progress=in_progress, said=said_in(words))
         async with open_write(resources.engine) as tx:
-            consent = Consent(seen="*", confirm=confirm)
-            return await publish_draft(operator(resources), tx, slug, Publishing(change_summary=summary, in_progress=in_progress), consent)
+            return await publish_draft(operator(resources), tx, slug, publishing, Consent(seen="*", confirm=confirm))
 
     published = with_resources(work, as_json=as_json)
     version = published.version
@@ -205,9 +207,11 @@ def publish_(
         print(f"Job {published.job.id} moves {counted(published.policy.moving, 'run')} in progress.")
 
 
-def impact(slug: Ref, in_progress: InProgress = "finish", as_json: AsJson = False) -> None:
+def impact(slug: Ref, in_progress: InProgress = "finish", words: Words = None, as_json: AsJson = False) -> None:
     """Say what publishing the draft would change and which stored answers it touches, with the token that confirms it."""
-    report, problems = with_resources(lambda resources: _impact(resources, slug, in_progress), as_json=as_json)
+    report, problems = with_resources(
+        lambda resources: _impact(resources, slug, Publishing(in_progress=in_progress, said=said_in(words))), as_json=as_json
+    )
     if as_json:
         print_json(report.to_json() | {"problems": problems})
         return
@@ -215,7 +219,7 @@ def impact(slug: Ref, in_progress: InProgress = "finish", as_json: AsJson = Fals
     print_lines(_policy_lines(report.policy))
     print_lines(f"problem: {problem['pointer']}: {problem['detail']}" for problem in problems)
     if report.report.changes:
-        policy = "" if in_progress == "finish" else f" --in-progress {in_progress}"
+        policy = "" if in_progress == "finish" else f" --in-progress {in_progress}" + (f" --words {words}" if words else "")
         print(f"To publish it: keepstep wizard publish {slug}{policy} --confirm {report.token}")
 
 
@@ -228,20 +232,20 @@ def _policy_lines(policy: Policied) -> list[str]:
     return [f"{counted(policy.unsent, 'run')} in progress: {counted(policy.moving, 'run')} {words}; the rest finish where they are."]
 
 
-async def _impact(resources: Resources, slug: str, in_progress: Policy) -> tuple[PublishReport, Sequence[Mapping[str, str]]]:
+async def _impact(resources: Resources, slug: str, publishing: Publishing) -> tuple[PublishReport, Sequence[Mapping[str, str]]]:
     ctx = operator(resources)
     async with open_read(resources.engine) as tx:
-        return await impact_of_draft(ctx, tx, slug, in_progress)
+        return await impact_of_draft(ctx, tx, slug, publishing)
 
 
 async def impact_of_draft(
-    ctx: Context, tx: Read, slug: str, in_progress: Policy = "finish"
+    ctx: Context, tx: Read, slug: str, publishing: Publishing | None = None
 ) -> tuple[PublishReport, Sequence[Mapping[str, str]]]:
     """The report on publishing the draft, and the problems that stop it."""
     state = await get_draft(tx, ctx.actor, slug, "edit")
     structure = state.draft.structure
     between = (await active_version(tx, state.wizard), structure)
-    report = await whole_report(ctx, tx, state.wizard, between, Publishing(in_progress=in_progress))
+    report = await whole_report(ctx, tx, state.wizard, between, publishing or Publishing())
     return report, to_errors([finding.issue for finding in problems_in(structure) if finding.severity == "stops"])
 
 

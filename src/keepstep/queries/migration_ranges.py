@@ -46,7 +46,8 @@ async def reach_of(tx: Read, job: Job, sources: Sequence[str]) -> Reach:
     """Every run that the job is about. `sources`: the versions that its plan moves runs from."""
     if job.kind == "undo":
         assert job.undoes is not None
-        return Reach(run_revisions, [written_by(job.undoes)], run_revisions.c.run_id).where(*_named(job, run_revisions.c.run_id))
+        own = run_revisions.c
+        return Reach(run_revisions, [await _written(tx, job.undoes)], own.run_id).where(*_named(job, own.run_id))
     conditions = [
         _OWN.origin_wizard_id == job.origin_wizard_id,
         is_one_of(_OWN.wizard_version_id, sources),
@@ -80,6 +81,15 @@ def written_by(job_id: str, revisions: FromClause = run_revisions) -> ColumnElem
     """The revisions that a job wrote, and those of the small jobs that went on with it."""
     own = migration_jobs.c
     return revisions.c.job_id.in_(select(own.id).where(or_(own.id == job_id, own.continues == job_id)))
+
+
+async def _written(tx: Read, job_id: str) -> ColumnElement[bool]:
+    """The same for reading in the order of runs. Of one job, as most are, the index has that order; through a subquery the database read
+    and sorted everything that all jobs had written behind the last piece, for each next one.
+    """
+    own = migration_jobs.c
+    ids = await tx.scalars(select(own.id).where(or_(own.id == job_id, own.continues == job_id)))
+    return run_revisions.c.job_id == ids[0] if len(ids) == 1 else is_one_of(run_revisions.c.job_id, ids)
 
 
 # --- what is left ----------------------------------------------------------------------------------------------------

@@ -115,6 +115,17 @@ async def test_a_plan_that_is_made_after_publishing_takes_up_what_was_tried(edit
     assert line["route"]["params"] == {"values": {"blue": 7, "red": 8}}
 
 
+async def test_a_publish_that_moves_runs_in_progress_takes_up_what_was_tried(editor_browser: Browser, survey: WebSurvey) -> None:
+    await survey.answer(favorite_color="blue")
+    page = await changed(editor_browser, survey, survey.color, {"selection_type": "integer"})
+    page = await tried(editor_browser, page, {"p-values-value-0": "7", "p-values-value-1": "8"})
+    await editor_browser.press(page, "Change “Favorite Color”")
+    told = await survey.send("POST", f"{survey.url}/publish?dry_run=true", json={"in_progress": "migrate"})
+    assert told.status_code == 200, told.text
+    (line,) = [line for line in told.json()["in_progress"]["mapping"] if line["option_set_id"] == survey.color]
+    assert line["route"]["params"] == {"values": {"blue": 7, "red": 8}}
+
+
 async def test_what_respondents_wrote_is_not_kept_outside_of_their_runs(
     editor_browser: Browser, resources: Resources, survey: WebSurvey
 ) -> None:
