@@ -30,7 +30,8 @@ def offers(draw: st.DrawFn) -> tuple[Subject, Side, Side, Prepared]:
 def test_a_question_is_named_once_and_only_where_it_is_seen_and_not_what_it_was(case: tuple[Subject, Side, Side, Prepared]) -> None:
     _, before, after, plan = case
     found = changes_seen(before, after, plan, "v1")
-    places = [("new", each.new.id) if each.new is not None else ("old", each.old.id) for each in found if each.new or each.old]
+    places = [("new", each.new.id) for each in found if each.new is not None]
+    places += [("old", each.old.id) for each in found if each.old is not None and each.new is None]
     assert len(places) == len(set(places)) == len(found)
     for each in found:
         assert each.kinds
