@@ -307,7 +307,8 @@ def moves(world: World) -> list[Measured]:
     few = Moving.of(world, min(FEW, RUNS))
     small = _round(few)
     many = _rounds(Moving.of(world, RUNS)) if few.runs < RUNS else [small, *(_round(few) for _ in range(ROUNDS - 1))]
-    return [*_speeds(many, RUNS), _memory(small, many, few.runs)]
+    # Over as many runs as the few there is nothing to compare.
+    return [*_speeds(many, RUNS), *([_memory(small, many, few.runs)] if few.runs < RUNS else [])]
 
 
 Round = dict[str, Took]
