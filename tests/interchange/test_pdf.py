@@ -1,10 +1,13 @@
 """Which scripts a PDF is written in, and that a character without a font is seen to be there."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from fpdf.enums import TextDirection
 from fpdf.fonts import TTFFont
 
+from keepstep.core.bidi import isolated
 from keepstep.interchange.pdf import PdfDocument, PdfLine, PdfSection, _Pdf
 
 SCRIPTS = {
@@ -61,6 +64,35 @@ def test_a_character_of_no_font_is_named() -> None:
     made = written("བོད")
     assert made._substituted
     assert made._text("བ") == "<U+0F56>"
+
+
+class Placed(_Pdf):
+    """Keeps where each text begins, and at which side."""
+
+    def multi_cell(self, w: float, h: float | None = None, text: str = "", **how: Any) -> Any:
+        shaping = self.text_shaping or {}
+        self.placed = {
+            **getattr(self, "placed", {}),
+            text: (round(self.l_margin), round(self.r_margin), how["align"], shaping.get("direction")),
+        }
+        return super().multi_cell(w, h, text, **how)
+
+
+@pytest.mark.parametrize(("language", "label", "answer"), [("ar", (132, 18, "R"), (18, 82, "R")), ("en", (18, 132, "L"), (82, 18, "L"))])
+def test_a_run_is_laid_out_from_the_side_at_which_its_language_begins(
+    language: str, label: tuple[int, int, str], answer: tuple[int, int, str]
+) -> None:
+    about = " · ".join(map(isolated, ("Poly", "v1", "مكتملة")))
+    section = PdfSection("1  عنك", [PdfLine("الاسم", "Ann")])
+    made = Placed(
+        PdfDocument(
+            "التشغيل", [about], [section], language, datetime(2026, 3, 3, tzinfo=UTC), "foot", "missing", from_right=language == "ar"
+        )
+    )
+    made.write()
+    assert (made.placed["الاسم"][:3], made.placed["Ann"][:3]) == (label, answer)
+    assert made.placed[about][2:] == (("R", TextDirection.RTL) if language == "ar" else ("L", None))
+    assert not made._substituted
 
 
 # The packages of these have one weight: their headings stand in it.

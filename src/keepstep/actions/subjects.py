@@ -75,11 +75,15 @@ def _wizard_json(each: InWizard) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class SubjectErased:
-    """What went, run by run, and what beside them. `left`: runs beyond those of one transaction, for another go."""
+    """What went, run by run, and what beside them. `left`: runs beyond those of one transaction, for another go.
+
+    `unticked`: runs that still hold the name as an answer, since nobody chose them.
+    """
 
     runs: Sequence[Erasure]
     invitations: int
     left: int
+    unticked: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Counts, and each run with its tombstone's number."""
@@ -178,7 +182,7 @@ async def _beside(tx: Write, subject: Subject, erased: Sequence[Erasure]) -> Sub
     ids = [] if left else [invited.id for _, invited in subject.invitations]
     if not left:
         await tx.execute(delete(invitations).where(invitations.c.respondent == subject.respondent))
-    return SubjectErased(erased, len(ids), left)
+    return SubjectErased(erased, len(ids), left, sum(not each.chosen for each in subject.mentions))
 
 
 async def _audit(ctx: Context, tx: Write, action: str, **details: int) -> None:

@@ -31,6 +31,11 @@ def isolated(text: str) -> str:
     return f"{_FIRST_STRONG}{''.join(kept)}{_ENDS_ISOLATE * depth}{_ENDS_ISOLATE}"
 
 
+def apart(text: str) -> str:
+    """As `isolated`, for a sentence that may be of either direction: a number with a hyphen, too, is turned around among Arabic words."""
+    return f"{_FIRST_STRONG}{text if is_isolated(text) else isolated(text)}{_ENDS_ISOLATE}"
+
+
 def is_isolated(text: str) -> bool:
     """Whether nothing in the text turns the direction of what follows it: what is opened is closed within isolates."""
     depth = 0

@@ -22,6 +22,14 @@ def with_pages(structure: Structure, pages: Pages) -> dict[str, Any]:
     return others | ({PAGES: pages} if pages == "question" else {})
 
 
+_PAGE: Final = "page-"
+
+
+def is_question_page(step: Step) -> bool:
+    """Whether it is the page of one question, and not a whole step."""
+    return step.id.startswith(_PAGE)
+
+
 def paged(structure: Structure) -> Structure:
     """The structure whose steps are its pages; kept with it, as its flow is, since it is a function of it alone."""
     if pages_of(structure) == "step":
@@ -45,6 +53,6 @@ def _question_pages(step: Step) -> tuple[Step, ...]:
     pages = []
     for group in (group for group in groups if group):
         last = step.option_sets[group[-1]]
-        members = {"id": f"page-{last.id}", "key": last.key, "option_sets": tuple(step.option_sets[index] for index in group)}
+        members = {"id": f"{_PAGE}{last.id}", "key": last.key, "option_sets": tuple(step.option_sets[index] for index in group)}
         pages.append(step.model_copy(update=members))
     return tuple(pages)

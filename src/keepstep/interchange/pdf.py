@@ -7,6 +7,7 @@ import json
 import logging
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -47,7 +48,10 @@ class PdfSection:
 
 @dataclass(frozen=True, slots=True)
 class PdfDocument:
-    """`about`: lines under the title. `foot`: on every page before its number. `missing` says what `<U+…>` means, where there is one."""
+    """`about`: lines under the title. `foot`: on every page before its number. `missing` says what `<U+…>` means, where there is one.
+
+    `from_right`: the lines of its language begin at the right.
+    """
 
     title: str
     about: Sequence[str]
@@ -56,6 +60,7 @@ class PdfDocument:
     made_at: datetime
     foot: str
     missing: str
+    from_right: bool = False
 
 
 def pdf(document: PdfDocument) -> bytes:
@@ -71,6 +76,7 @@ class _Pdf(FPDF):
     def __init__(self, document: PdfDocument) -> None:
         super().__init__(format="A4")
         self._document = document
+        self._from_right = document.from_right
         self._substituted = False
         self.set_margins(18, 16, 18)
         self.set_auto_page_break(True, 20)
@@ -103,13 +109,14 @@ class _Pdf(FPDF):
     def footer(self) -> None:
         self.set_y(-14)
         self._style(8, _MUTED)
+        self._shape(self._document.foot, "rtl" if self._from_right else None)
         self.cell(0, 5, f"{self._text(self._document.foot)} · {self.page_no()} / {{nb}}", align="C")
 
     def write(self) -> None:  # type: ignore[override]  # the library's `write` puts one text; nothing here calls it
         self.add_page()
         self._paragraph(self._document.title, 17, bold=True)
         for each in self._document.about:
-            self._paragraph(each, 9, _MUTED)
+            self._paragraph(each, 9, _MUTED, direction="rtl" if self._from_right else None)
         for section in self._document.sections:
             self._section(section)
         if self._substituted:
@@ -125,7 +132,7 @@ class _Pdf(FPDF):
             self._line(line)
 
     def _line(self, line: PdfLine) -> None:
-        """Label and answer beside each other; either may go on over several pages."""
+        """Label and answer beside each other, in the order of the language; either may go on over several pages."""
         self.set_draw_color(*_LINE)
         if self.will_page_break(10):
             self.add_page()
@@ -133,26 +140,49 @@ class _Pdf(FPDF):
         self.line(self.l_margin, top - 0.5, self.w - self.r_margin, top - 0.5)
         ink = _MUTED if line.muted else _INK
         self.set_y(top)
-        self._paragraph(line.label, 9, ink, width=_LABEL_WIDTH, bold=not line.muted)
+        with self._column(first=True):
+            self._paragraph(line.label, 9, ink, bold=not line.muted)
         after = (self.page, self.get_y())
         self.page = page
-        self.set_xy(self.l_margin + _LABEL_WIDTH + 4, top)
-        indented = self.l_margin
-        self.set_left_margin(indented + _LABEL_WIDTH + 4)
-        if line.text:
-            self._paragraph(line.text, 9.5, ink)
-        for note in line.notes:
-            self._paragraph(note, 8, _MUTED)
-        self.set_left_margin(indented)
+        self.set_y(top)
+        with self._column(first=False):
+            if line.text:
+                self._paragraph(line.text, 9.5, ink)
+            for note in line.notes:
+                self._paragraph(note, 8, _MUTED)
         self.page, bottom = max((self.page, self.get_y()), after)
-        self.set_xy(indented, bottom)
+        self.set_xy(self.l_margin, bottom)
 
-    def _paragraph(self, text: str, size: float, ink: tuple[int, int, int] = _INK, *, width: float = 0, bold: bool = False) -> None:
+    @contextmanager
+    def _column(self, *, first: bool) -> Iterator[None]:
+        """Between the margins of the column of labels, which is the first one as the language is read, or of what is beside it."""
+        left, right, top = self.l_margin, self.r_margin, self.get_y()
+        beside = _LABEL_WIDTH + 4
+        rest = self.w - left - right - _LABEL_WIDTH
+        before, behind = (0, rest) if first else (beside, 0)
+        if self._from_right:
+            before, behind = behind, before
+        self.set_left_margin(left + before)
+        self.set_right_margin(right + behind)
+        self.set_xy(self.l_margin, top)
+        yield
+        self.set_left_margin(left)
+        self.set_right_margin(right)
+
+    def _paragraph(
+        self, text: str, size: float, ink: tuple[int, int, int] = _INK, *, bold: bool = False, direction: str | None = None
+    ) -> None:
         self._style(size, ink, bold=bold)
-        # Letters that join and lines from the right need shaping, which takes thirty times as long: a form of 500 questions took 20 s.
-        self.set_text_shaping(_needs_shaping(text))
+        self._shape(text, direction)
         # Half as high again as the letters; sizes are in points, heights in millimetres.
-        self.multi_cell(width, size * 0.53, self._text(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT, align="L")
+        self.multi_cell(0, size * 0.53, self._text(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT, align="R" if self._from_right else "L")
+
+    def _shape(self, text: str, direction: str | None = None) -> None:
+        """`direction` None: that of its first letter which has one, as a page shows what people typed.
+
+        Letters that join and lines from the right need shaping, which takes thirty times as long: a form of 500 questions took 20 s.
+        """
+        self.set_text_shaping(_needs_shaping(text), direction=direction)
 
     def _style(self, size: float, ink: tuple[int, int, int], *, bold: bool = False) -> None:
         self.set_font(_FAMILY, "B" if bold else "", size)
@@ -196,7 +226,7 @@ def _is_indic(character: str) -> bool:
 
 
 # Joiners and marks of direction and of the form of an emoji: they have no shape of their own.
-_SHAPELESS: Final = frozenset((0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFE0E, 0xFE0F))
+_SHAPELESS: Final = frozenset((0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, *range(0x2066, 0x206A), 0xFE0E, 0xFE0F))
 
 
 def _drawable(text: str, known: frozenset[int]) -> Iterable[str]:

@@ -1,10 +1,10 @@
 """Whether published versions are what was published: structures, snapshots, numbers, and what the audit trail says of each.
 
-Reads only. Must not know runs.
+Reads only. Must not know what a run holds.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, null,
 from keepstep.core.integrity import RECORDED, structure_digest, version_record
 from keepstep.core.jsonvalue import canonical_bytes
 from keepstep.core.structure import Structure, dump, parse
-from keepstep.db.tables import audit_events, draft_edits, nodes, reserved_keys, version_option_sets, wizard_versions, wizards
+from keepstep.db.tables import audit_events, draft_edits, nodes, reserved_keys, run_revisions, version_option_sets, wizard_versions, wizards
 from keepstep.db.transaction import Read
 from keepstep.errors import Problem
 from keepstep.queries.findings import Finding, Verified, read_json
@@ -79,6 +79,25 @@ async def verify_versions(tx: Read, wizard_id: str | None, result: Verified) -> 
         rows = await tx.rows(_of(question.statement, question.wizard, wizard_id))
         result.add([_finding(row, question.code, question.detail) for row in rows])
     return known
+
+
+async def verify_wording(tx: Read, run_id: str, also: Collection[str], result: Verified) -> None:
+    """The versions in whose words a run is shown, those that its revisions were asked in and those in `also`, against their digests.
+
+    One query. Read from the store, whatever of it this process keeps: that is what somebody may have altered.
+    """
+    asked_in = select(run_revisions.c.wizard_version_id).where(run_revisions.c.run_id == run_id)
+    statement = select(_OWN.origin_wizard_id, _OWN.version_number, _OWN.digest, cast(_OWN.structure, Text).label("structure"))
+    rows = await tx.rows(statement.where(or_(_OWN.id.in_(asked_in), _OWN.id.in_(list(also)))).order_by(_OWN.version_number))
+    result.versions += len(rows)
+    for row in rows:
+        result.add(await asyncio.to_thread(_wording_faults, row))
+
+
+def _wording_faults(row: Row[Any]) -> list[Finding]:
+    if structure_digest(read_json(row.structure)) == bytes(row.digest):
+        return []
+    return [_finding(row, "version", "The structure does not match its digest: what was asked may have been worded otherwise.")]
 
 
 def _of(statement: Select[Any], column: Any, wizard_id: str | None) -> Select[Any]:

@@ -222,7 +222,7 @@ def _holds(what: Holding) -> ColumnElement[bool]:
     if what == "flags":
         return _is_flagged(None)
     if what == "archive":
-        return run_revisions.c.archive != cast("{}", JSONB)
+        return run_revisions.c.archive != _json("{}")
     return or_(wizard_runs.c.erased_at.is_not(None), run_revisions.c.leaves.is_not(None))
 
 
@@ -252,10 +252,15 @@ def _answer_is(option_set_id: str, value: str) -> ColumnElement[bool]:
     return or_(stored.astext == value, stored.contains(func.to_jsonb(cast(value, Text))))
 
 
+def _json(written: str) -> ColumnElement[Any]:
+    """The value that this JSON writes. As a bare parameter of the type, `null` would be the text “null”."""
+    return cast(literal(written, Text), JSONB)
+
+
 def _is_answered(option_set_id: str) -> ColumnElement[bool]:
     """As `core.flow.is_answered` has it."""
     given = _ANSWERS[option_set_id]
-    empty = [cast(each, JSONB) for each in ("null", '""', "[]")]
+    empty = [_json(each) for each in ("null", '""', "[]")]
     return or_(given["value"].not_in(empty), func.coalesce(given["other"].astext, "") != "")
 
 

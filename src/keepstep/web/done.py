@@ -29,7 +29,7 @@ _DONE: Final[Mapping[str, str]] = {
     "no-links": message("There was nothing to export: nobody is waiting for a link."),
     "invitation-revoked": message("The invitation is revoked. Its link opens nothing any more."),
     "invitation-deleted": message("The invitation is deleted from the list."),
-    "subject-erased": message("Everything of the respondent is erased for good. Tombstones say that there were runs."),
+    "subject-erased": message("What was listed is erased for good. Tombstones say that there were runs."),
     "subject-in-part": message("The first runs are erased. More are left; erase those, too."),
     "brought-back": message("It is in the draft again."),
     "granted": message("The grant is given."),

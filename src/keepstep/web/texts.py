@@ -10,7 +10,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError, negotiate_locale
-from babel.dates import format_date, format_datetime, format_time
+from babel.dates import format_date, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -127,6 +127,12 @@ def size_words(count: int, locale: Locale) -> str:
     return f"{number}\xa0{prefix}{_BYTE.get(locale.language, 'B')}"
 
 
+def with_time(day: str, at: datetime, locale: Locale) -> str:
+    """A day in words with the time of day behind it, put together as the language does: `28 Apr 2026, 12:04`."""
+    together = str(locale.datetime_formats["medium"]).replace("'", "")
+    return together.replace("{0}", str(format_time(at.time(), "HH:mm", locale=locale))).replace("{1}", day)
+
+
 class Wording:
     """Numbers and times as a language writes them, times in the zone of the installation."""
 
@@ -148,7 +154,7 @@ class Wording:
 
     def moment(self, at: datetime) -> str:
         """`28 Apr 2026, 12:04`."""
-        return str(format_datetime(at, "d MMM y, HH:mm", tzinfo=self._zone, locale=self._locale))
+        return with_time(self.day(at), at.astimezone(self._zone), self._locale)
 
     def size(self, count: int) -> str:
         return size_words(count, self._locale)

@@ -146,7 +146,10 @@ async def test_one_question_for_each_page(stranger: Browser, resources: Resource
     structure = intake(presentation={"pages": "question"})
     page = await begun(stranger, await published(resources, structure))
     assert (path_of(page).rsplit("/", 1)[1], page.text(".pl-progress"), asked_in(page)) == ("name", "Step 1 of 4", ["Name"])
+    # The window and the heading tell the pages of one step apart.
+    assert (page.text("title").split(" – ")[:2], title(page)) == (["Name", "About"], "About : Name")
     page = await sent(stranger, page, {"Name": "Ann"})
+    assert (page.text("title").split(" – ")[:2], title(page)) == (["Born", "About"], "About : Born")
     page = await sent(stranger, await sent(stranger, page), {"Size": "4"})
     page = await sent(stranger, page)
     assert answers_on(page)["Size"] == "4"

@@ -141,6 +141,15 @@ async def test_where_everybody_may_begin_a_form_whose_cookie_is_lost_begins_anew
     assert "Ann <b>" not in (await answers_of(resources, run_id_of(page))).values()
 
 
+async def test_a_form_whose_run_is_forgotten_is_kept_and_begun_anew_in_its_own_language(
+    stranger: Browser, open_browser: OpenBrowser, resources: Resources
+) -> None:
+    name = option_set("name") | {"name": {"en": "Name", "ar": "الاسم"}}
+    ref = await published(resources, wizard(step("one", name), languages=["en", "ar"]))
+    held = Page(await send_raw(await open_browser(), await begun(stranger, ref, "?lang=ar"), {"الاسم (اختياري)": "Ann"}))
+    assert (held.one("html")["lang"], held.one("html")["dir"], held.one("input[name=lang]")["value"]) == ("ar", "rtl", "ar")
+
+
 async def test_who_was_invited_is_told_neither_what_was_asked_nor_to_begin_anew(
     stranger: Browser, open_browser: OpenBrowser, resources: Resources, admin: httpx.AsyncClient
 ) -> None:

@@ -72,6 +72,21 @@ async def test_a_run_says_whether_it_is_unaltered_from_its_own_digests(
     assert other.text("#kept") == "Unaltered since it was stored"
 
 
+async def test_a_run_is_not_unaltered_where_the_words_that_it_was_asked_in_are_not(
+    admin_browser: Browser, survey: Survey, superuser_engine: AsyncEngine
+) -> None:
+    spoilt = "UPDATE wizard_versions SET structure = replace(structure::text, 'Blue', 'Green')::jsonb WHERE version_number = 1"
+    await tamper(superuser_engine, spoilt)
+    page = await admin_browser.open(path(survey))
+    assert page.text("#kept") == "Altered since it was stored"
+    assert page.text(".ks-altered").startswith("Version 1: The structure does not match its digest")
+    other = await admin_browser.open(path(survey, "zoe"))
+    assert other.text("#kept") == "Unaltered since it was stored"
+    assert "and the wording of 1 version" in other.text(".ks-run-facts")
+    through = await admin_browser.open(path(survey, "zoe", "?through=1"))
+    assert through.text("#kept") == "Altered since it was stored"
+
+
 async def test_a_question_that_was_not_asked_says_why_in_words(admin_browser: Browser, survey: Survey) -> None:
     kit = survey[0]
     condition = {"==": [{"var": kit.color}, "red"]}
@@ -370,14 +385,49 @@ async def test_an_erasure_lists_questions_in_their_order_and_ticks_the_personal_
     dialog = await admin_browser.open(address)
     labels = [squeezed(each) for each in dialog.tree.select("#some label")]
     assert labels == ["Full Name", "Email personal data", "Favorite Color"]
-    assert dialog.text("#some button[name=tick]") == "Tick the 1 that is personal data"
+    assert dialog.link("Tick the 1 that is personal data") == f"{address}?tick=personal"
     ticked = await admin_browser.open(f"{address}?tick=personal")
     assert [each["value"] for each in ticked.tree.select("#some input[checked]")] == [survey.email]
     assert ticked.text(".ks-going").startswith("1 stored answer")
 
 
+async def test_exactly_what_is_ticked_when_the_button_is_pressed_goes_once_it_was_counted(admin_browser: Browser, survey: Survey) -> None:
+    kit, button = survey[0], "Erase the answers to 1 question"
+    dialog = await admin_browser.open(path(survey, rest="/erase"))
+    assert "Nothing is ticked" in dialog.text("#going")
+    listed = Page(await admin_browser.press(dialog, "Count what is ticked", {"name": kit.email}))
+    assert listed.text(".ks-going").startswith("1 stored answer,")
+    # Ticked since the list was made: counted first, whatever the button said.
+    again = Page(await admin_browser.press(listed, button, {"name": kit.full_name, "reason": "asked"}))
+    assert (again.answer.status_code, again.one("#reason")["value"]) == (409, "asked")
+    assert lines_of(await admin_browser.open(path(survey)))["Full Name"] == ("John Doe", "answered")
+    assert (await admin_browser.press(again, button, {"reason": "asked"})).status_code == 303
+    page = await admin_browser.open(path(survey))
+    assert {name: state for name, (_, state) in lines_of(page).items()} == {
+        "Full Name": "erased",
+        "Email": "answered",
+        "Favorite Color": "answered",
+    }
+
+
+async def test_nothing_ticked_is_never_the_whole_run_which_is_chosen_apart(admin_browser: Browser, survey: Survey) -> None:
+    dialog = await admin_browser.open(path(survey, rest="/erase"))
+    token = (await admin_browser.open(path(survey, rest="/erase?all=1"))).one("input[name=confirm]")["value"]
+    nothing = await post(admin_browser, path(survey, rest="/erase"), reason="asked", confirm=str(token))
+    assert nothing.status_code == 422
+    assert "Nothing is ticked, so nothing was erased." in Page(nothing).text("[role=alert]")
+    assert lines_of(await admin_browser.open(path(survey)))["Email"] == ("john@example.com", "answered")
+    whole = await admin_browser.open(dialog.link("Erase the whole run instead"))
+    assert (whole.tree.select("#some"), whole.text(".ks-going").startswith("3 stored answers")) == ([], True)
+    erase = next(squeezed(each) for each in whole.tree.select("button") if "Erase all" in each.get_text())
+    assert (await admin_browser.press(whole, erase, {"reason": "asked"})).status_code == 303
+    page = await admin_browser.open(path(survey))
+    assert {state for _, state in lines_of(page).values()} == {"erased"}
+    assert "Completed · erased" in page.text(".ks-revisions")
+
+
 async def test_an_answer_that_came_after_the_list_was_shown_is_not_erased_unseen(admin_browser: Browser, survey: Survey) -> None:
-    dialog = await admin_browser.open(path(survey, "ann", "/erase"))
+    dialog = await admin_browser.open(path(survey, "ann", "/erase?all=1"))
     await change(survey, 1, {"email": "ann@example.com"}, "ann")
     button = next(each for each in dialog.tree.select("button") if "Erase all" in each.get_text())
     answer = await admin_browser.press(dialog, " ".join(button.get_text(" ", strip=True).split()), {"reason": "r"})

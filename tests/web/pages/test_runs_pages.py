@@ -9,6 +9,7 @@ from sqlalchemy import text
 from tests.factories import option_set, published, step, wizard
 from tests.history_kit import Statements, squeezed
 from tests.pages_kit import Browser, Page
+from tests.player_kit import begun, send_raw
 from tests.runs_kit import confirmed, names_in, post, runs_path, table_of, two_versions
 from tests.web_kit import WebSurvey
 
@@ -70,6 +71,15 @@ async def test_a_filter_by_an_answer_takes_the_label_as_well_as_the_code(admin_b
     page = await opened(admin_browser, survey, f"?a={color}&v=&a={email}&v=")
     assert names_in(page) == ["John Doe"]
     assert "Email : any answer" in page.text(".ks-runs-tools")
+
+
+async def test_a_question_left_empty_on_its_page_has_no_answer(admin_browser: Browser, survey: Survey) -> None:
+    page = await begun(admin_browser, "customer-survey")
+    assert (await send_raw(admin_browser, page, {"Full Name": "Eve"})).status_code == 303
+    name, color = survey[0].full_name, survey[0].color
+    assert "Eve" in names_in(await opened(admin_browser, survey, f"?a={name}&v="))
+    assert names_in(await opened(admin_browser, survey, f"?a={color}&v=")) == ["Ann", "John Doe"]
+    assert names_in(await opened(admin_browser, survey, "?holds=archive")) == []
 
 
 async def test_an_option_of_an_older_version_is_offered_and_found(admin_browser: Browser, survey: Survey) -> None:

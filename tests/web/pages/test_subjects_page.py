@@ -89,11 +89,13 @@ async def test_all_of_it_is_erased_after_the_list_and_a_reason(
     assert dialog.is_whole is not htmx
     assert "2 runs (1 in the trash), 0 files with their content, 1 invitation" in dialog.text(".ks-going")
     done = await send(admin_browser, dialog, reason="asked for on 3 March")
-    assert (done.status_code, done.headers["location"]) == (303, "/admin/subjects?done=subject-erased")
-    assert "erased for good" in (await admin_browser.open(done.headers["location"])).answer.text
+    assert (done.status_code, done.headers["location"].split("&")[0]) == (303, "/admin/subjects?done=subject-erased")
+    told = (await admin_browser.open(done.headers["location"])).text(".ks-banner")
+    assert "erased for good" in told
+    assert "2 runs, 2 answers, 0 files with their content, 1 invitation." in told
     assert (await found(admin_browser)).text(".ks-empty h2") == "Nothing is stored under this name"
     assert (await admin.get("/api/v1/verify")).json()["findings"] == []
-    assert (await send(admin_browser, dialog, reason="asked for on 3 March")).headers["location"] == done.headers["location"]
+    assert (await send(admin_browser, dialog, reason="asked for on 3 March")).headers["location"] == "/admin/subjects?done=subject-erased"
 
 
 async def send(browser: Browser, dialog: Page, **fields: str) -> httpx.Response:
@@ -147,6 +149,14 @@ async def test_it_is_for_admins_alone(signed_in: SignedIn, survey: WebSurvey) ->
         assert "Respondents" not in (await browser.open("/")).answer.text
 
 
+async def test_nothing_ticked_is_said_so_and_erases_nothing(admin_browser: Browser, survey: WebSurvey) -> None:
+    await survey.answer(full_name="only@example.org")
+    asked = Page(await admin_browser.client.get("/admin/subjects/erase", params={"respondent": "only@example.org"}))
+    assert asked.text("#dialog-title") == "Nothing is ticked"
+    assert "nothing would be erased" in asked.text(".ks-dialog-body")
+    assert asked.tree.select("#erase, button.ks-danger") == []
+
+
 async def test_runs_that_only_mention_it_are_ticked_before_they_go(
     admin_browser: Browser, editor: httpx.AsyncClient, survey: WebSurvey
 ) -> None:
@@ -158,6 +168,9 @@ async def test_runs_that_only_mention_it_are_ticked_before_they_go(
     assert "1 of these runs is under another name or under none" in asked.text("main")
     assert [str(each["value"]) for each in asked.tree.select("#erase input[name=run]")] == [runs[0]]
     answer = await admin_browser.press(asked, ERASE, {"reason": "asked by letter 7"})
+    told = (await admin_browser.open(answer.headers["location"])).text(".ks-banner")
+    assert "3 runs, " in told
+    assert "1 run that was not ticked still holds the name as an answer." in told
     assert answer.status_code == 303, answer.text[:2000]
     left = await found(admin_browser)
     assert [row[1] for row in rows(left, "subject-mentions")] == [runs[1][-8:]]

@@ -8,6 +8,7 @@ from keepstep.core.selection import check_other, check_value
 from keepstep.core.structure import SELECTION_TYPES, OptionSet
 from keepstep.core.validate import verdict_on
 from keepstep.web.questions.passage import first_answers, issues_of, sent_step, standing, turn_of
+from keepstep.web.questions.shown import shown_answer
 from keepstep.web.questions.situation import Situation
 from keepstep.web.questions.view import question_view
 from keepstep.web.questions.wording import Said, said
@@ -52,6 +53,20 @@ def sentences(option_set: OptionSet, value: Any, language: str = "en") -> list[s
 )
 def test_respondents_are_told_what_to_do(kind: str, members: dict[str, Any], value: Any, expected: str) -> None:
     assert sentences(alone(kind, **members), value) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en", "1 February 2024, 14:30"),
+        ("de", "1. Februar 2024, 14:30"),
+        ("es", "1 de febrero de 2024, 14:30"),
+        ("pt", "1 de fevereiro de 2024 14:30"),
+    ],
+)
+def test_a_time_stands_behind_its_day_as_the_language_writes_days(language: str, expected: str) -> None:
+    answer = {"value": "2024-02-01T14:30:00+00:00"}
+    assert shown_answer(answer, alone("datetime"), Situation(language)) == expected
 
 
 def test_an_own_answer_that_is_too_long_is_told_how_long_it_may_be() -> None:

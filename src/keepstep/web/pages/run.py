@@ -1,6 +1,6 @@
 """One run as it was seen: in its own version, order, words and language; through another version; as an earlier revision stored it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Final
@@ -19,7 +19,7 @@ from keepstep.queries.audit import AuditFilter, list_audit_lines
 from keepstep.queries.drafts import get_draft
 from keepstep.queries.findings import Verified
 from keepstep.queries.integrity import verify_run
-from keepstep.queries.integrity_versions import KnownVersion
+from keepstep.queries.integrity_versions import KnownVersion, verify_wording
 from keepstep.queries.responses import archive_of, responses_of
 from keepstep.queries.run_history import PAGE, Tombstone, names_of, revisions_before, tombstones_of_run
 from keepstep.queries.runs import RunState, RunWizard, get_run, get_run_at, wizard_of
@@ -136,15 +136,15 @@ async def run(
         "tombstones": _named(await tombstones_of_run(tx, run_id), shown.questions, state),
         "events": await _events(tx, run_id),
         "done": request.query_params.get("done", ""),
-        "checked": await _checked(tx, shown),
+        "checked": await _checked(tx, shown, [each.id for each in shown.versions if each.number in (state.version.number, target)]),
         "checked_at": visitor.ctx.now,
         "can_move_back": shown.state.trashed_at is None and shown.state.erased_at is None and await last_move(tx, shown.state) is not None,
     }
     return page(request, "runs/run.html", block="run", **values)
 
 
-async def _checked(tx: Read, shown: RunPage) -> Verified:
-    """Every digest of this run recomputed now, from what is stored now."""
+async def _checked(tx: Read, shown: RunPage, versions: Collection[str]) -> Verified:
+    """Every digest of this run recomputed now, from what is stored now, and of the versions whose words are shown."""
     known = (
         KnownVersion(
             each.id,
@@ -156,7 +156,9 @@ async def _checked(tx: Read, shown: RunPage) -> Verified:
         )
         for each in shown.versions
     )
-    return await verify_run(tx, shown.state.id, {each.id: each for each in known})
+    checked = await verify_run(tx, shown.state.id, {each.id: each for each in known})
+    await verify_wording(tx, shown.state.id, versions, checked)
+    return checked
 
 
 def _content(shown: RunPage, state: RunState, through: int | None) -> tuple[tuple[Section, ...], Sequence[Mapping[str, Any]], int | None]:

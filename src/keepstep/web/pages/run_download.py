@@ -7,6 +7,7 @@ from typing import Final
 from starlette.responses import Response
 
 from keepstep.actions.run_document import run_document
+from keepstep.core.bidi import apart
 from keepstep.core.reference import reference_of
 from keepstep.interchange.pdf import PdfDocument, PdfLine, PdfSection, pdf
 from keepstep.queries.responses import archive_of, responses_of
@@ -15,7 +16,7 @@ from keepstep.web.deps import ResourcesDep
 from keepstep.web.exactjson import ExactJson
 from keepstep.web.pages.route import page_router
 from keepstep.web.pages.run import RunId, RunPage, run_page
-from keepstep.web.pages.run_view import Kept, Line, Section, kept_in, sections_of
+from keepstep.web.pages.run_view import Kept, Line, Section, kept_in, sections_of, situation_in
 from keepstep.web.pages.runs_table import STATE_WORDS, STATUS_WORDS, run_name
 from keepstep.web.texts import SOURCE, Wording, language_name, respondent_language, respondent_translations
 from keepstep.web.visitor import CurrentVisitor, PageRead
@@ -69,26 +70,29 @@ def _document(shown: RunPage, _: _Words, erasures: int) -> PdfDocument:
     if archive:
         sections.append(PdfSection(_("Archive: answers without a place in this version"), [_kept(each, _) for each in archive]))
     at = moment(state.completed_at or state.updated_at)
-    about = [f"{shown.wizard.name} · v{state.version.number} · {_(STATUS_WORDS[state.status])} · {at} · {language_name(state.language)}"]
+    facts = (shown.wizard.name, f"v{state.version.number}", _(STATUS_WORDS[state.status]), at, language_name(state.language))
+    # Each in its own direction, so that none turns the others around.
+    about = [" · ".join(map(apart, facts))]
     about += [state.respondent] if state.respondent else []
     about.append(
         _(
             "Revision %(revision)s · reference %(reference)s · run %(id)s",
             revision=state.head_revision,
-            reference=reference_of(state.id),
-            id=state.id,
+            reference=apart(reference_of(state.id)),
+            id=apart(state.id),
         )
     )
-    about += [_("Digest %(digest)s", digest=state.digest.hex())] if state.digest else []
+    about += [_("Digest %(digest)s", digest=apart(state.digest.hex()))] if state.digest else []
     about += [_("Answers were erased from this run.")] if erasures else []
     return PdfDocument(
-        title=_("Run %(name)s", name=run_name(state.id)),
+        title=_("Run %(name)s", name=apart(run_name(state.id))),
         about=about,
         sections=sections,
         language=state.language,
         made_at=state.updated_at,
-        foot=f"{shown.wizard.name[:60]} · {run_name(state.id)}",
+        foot=f"{apart(shown.wizard.name[:60])} · {apart(run_name(state.id))}",
         missing=_("<U+…> stands for a character that this document has no font for. The JSON of the run has it."),
+        from_right=situation_in(state).direction == "rtl",
     )
 
 

@@ -32,6 +32,8 @@ from keepstep.web.visitor import CurrentVisitor, PageRead, Visitor
 router = page_router()
 
 _RUNS_SHOWN: Final = 100
+_COUNTED: Final = ("runs", "answers", "files", "invitations", "unticked")
+_MOST_DIGITS: Final = 9
 Respondent = Annotated[str, Query(max_length=MAX_RESPONDENT)]
 Chosen = Annotated[list[RunIdText], Query(max_length=MOST_FOUND)]
 
@@ -51,7 +53,13 @@ async def subjects(request: Request, visitor: CurrentVisitor, tx: PageRead, resp
     require(visitor.actor, "administer")
     asked = "" if unstorable_text(respondent) else respondent.strip()
     found = await find_subject(tx, asked) if asked else None
-    return page(request, "subjects/subjects.html", **_found(found), asked=asked, done=done_text(request), **WORDS)
+    return page(request, "subjects/subjects.html", **_found(found), asked=asked, done=done_text(request), went=_went(request), **WORDS)
+
+
+def _went(request: Request) -> dict[str, int]:
+    """What an erasure counted, as the address says it on: numbers alone."""
+    given = {name: request.query_params.get(name, "") for name in _COUNTED}
+    return {name: int(text) for name, text in given.items() if text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS}
 
 
 def _found(found: Subject | None) -> dict[str, Any]:
@@ -111,6 +119,7 @@ async def erase(request: Request, visitor: CurrentVisitor, resources: ResourcesD
     except SubjectNotFound:
         # Sent twice: it is done, and nothing is left to show.
         return see_other(request, f"{path_to(request, 'subjects')}?done=subject-erased")
+    told = urlencode({"runs": len(done.runs), **done.counts(), "unticked": done.unticked})
     if done.left:
         return see_other(request, f"{path_to(request, 'subjects')}?{_query(respondent)}&done=subject-in-part")
-    return see_other(request, f"{path_to(request, 'subjects')}?done=subject-erased")
+    return see_other(request, f"{path_to(request, 'subjects')}?done=subject-erased&{told}")

@@ -23,6 +23,8 @@ from keepstep.web.questions.situation import Situation
 
 ANEW: Final = "anew"
 """The field of the button that begins anew."""
+LANGUAGE_FIELD: Final = "in_language"
+"""The field that says in which language a form asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,8 @@ class Anew:
     language: str
 
 
-async def anew(request: Request, tx: Read, ref: str) -> Anew | None:
-    """None where not everybody may begin now: who was invited is told nothing of what was asked."""
+async def anew(request: Request, tx: Read, ref: str, posted: Posted) -> Anew | None:
+    """In the language of the form, as far as the wizard has it. None where not everybody may begin now: who was invited is told nothing of what was asked."""
     resources: Resources = request.app.state.resources
     try:
         wizard = await playable(tx, ref)
@@ -50,7 +52,8 @@ async def anew(request: Request, tx: Read, ref: str) -> Anew | None:
     if access.max_runs is not None and refused_by_limit(access, await count_for_limit(tx, wizard.id, access.max_runs)):
         return None
     structure = wizard.version.structure
-    language = language_among(request, structure.languages) or structure.default_language
+    shown = str((posted.get(LANGUAGE_FIELD) or ("",))[-1])
+    language = shown if shown in structure.languages else language_among(request, structure.languages) or structure.default_language
     return Anew(wizard, gate_of(request, wizard.id, access), language)
 
 

@@ -40,7 +40,7 @@ def held_page(request: Request, way: Way, posted: Posted, problem: Problem | Non
     else's to read.
     """
     run, again = (known, None) if isinstance(known, RunState) else (None, known)
-    language = run.language if run else asked_language(request)
+    language = known.language if known else asked_language(request)
     can_resume = isinstance(problem, PassageUnknown)
     return player_page(
         request,

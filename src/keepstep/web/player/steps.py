@@ -83,7 +83,7 @@ async def taken(request: Request, way: Way, answer_to: AnswerTo, *, begins_anew:
             answer = await answer_to(posted, tx, passage)
     except PassageUnknown as problem:
         async with open_read(resources.engine) as read:
-            return held_page(request, way, posted, problem, await anew(request, read, way.ref) if begins_anew else None)
+            return held_page(request, way, posted, problem, await anew(request, read, way.ref, posted) if begins_anew else None)
     except (RunTrashed, RunErased, NotAdmitted) as problem:
         # Each of them comes up only once the token was found to be right.
         async with open_read(resources.engine) as read:

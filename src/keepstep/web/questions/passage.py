@@ -12,6 +12,7 @@ from keepstep.core.clock import Clock
 from keepstep.core.flow import ASKED, Answers, Evaluation, evaluate, is_answered, next_step, steps_asked
 from keepstep.core.issue import Issue
 from keepstep.core.logic import compile_expression, truth
+from keepstep.core.question_pages import is_question_page
 from keepstep.core.reachable import ahead_of
 from keepstep.core.structure import Calculated, Ending, OptionSet, Statement, Step, Structure
 from keepstep.core.validate import merged, verdict_on
@@ -152,7 +153,8 @@ def step_before(where: Standing, step: Step) -> Step | None:
 class StepView:
     """`number` of `total`: this step, those before it, and those that may still come. So the total shrinks on the way and never grows.
 
-    It is only `about` right while answers to come decide.
+    It is only `about` right while answers to come decide. `asks`: the question of a page that asks only this one, which tells it from
+    the other pages of its step; "" for a step.
     """
 
     id: str
@@ -162,6 +164,7 @@ class StepView:
     total: int
     about: bool
     questions: tuple[Question, ...]
+    asks: str = ""
 
     @property
     def has_errors(self) -> bool:
@@ -183,7 +186,8 @@ def step_view(where: Standing, step: Step, turn: Turn | None = None, *, keep: bo
     ids = [each.id for each in where.steps]
     number = ids.index(step.id) + 1 if step.id in ids else 1
     ahead, text = ahead_of(where.structure, step.id, where.evaluation.scope), where.situation.text
-    return StepView(step.id, text(step.name), text(step.help), number, number + ahead.steps, ahead.open, questions)
+    asks = questions[-1].label if is_question_page(step) and questions else ""
+    return StepView(step.id, text(step.name), text(step.help), number, number + ahead.steps, ahead.open, questions, asks)
 
 
 def _envelope(where: Standing, option_set: OptionSet) -> Mapping[str, Any] | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from babel.dates import format_datetime, format_time
+from babel.dates import format_time
 
 from keepstep.core.logic import as_date, as_datetime, as_time
 from keepstep.core.selection import display
@@ -12,7 +12,7 @@ from keepstep.core.structure import OptionSet
 from keepstep.web.questions.lenient import number_text
 from keepstep.web.questions.situation import Situation
 from keepstep.web.questions.wording import day_text
-from keepstep.web.texts import NO, YES, word_in
+from keepstep.web.texts import NO, YES, with_time, word_in
 
 
 def shown_answer(envelope: Mapping[str, Any] | None, option_set: OptionSet, situation: Situation) -> str:
@@ -32,7 +32,8 @@ def _in_words(value: Any, option_set: OptionSet, situation: Situation) -> str | 
     if kind == "date" and isinstance(value, str) and as_date(value) is not None:
         return day_text(value, situation)
     if kind == "datetime" and (moment := as_datetime(value)) is not None:
-        return str(format_datetime(moment.astimezone(situation.zone), "d MMMM y, HH:mm", locale=situation.locale))
+        local = moment.astimezone(situation.zone)
+        return with_time(day_text(local.date().isoformat(), situation), local, situation.locale)
     if kind == "time" and (clock := as_time(value)) is not None:
         return str(format_time(clock, "HH:mm:ss" if clock.second else "HH:mm", locale=situation.locale))
     if kind in ("number", "integer", "slider", "calculated") and isinstance(value, int | Decimal) and not isinstance(value, bool):
