@@ -1,4 +1,4 @@
-"""Answers of one run erased for good: those that are ticked, or, chosen apart, the whole run. Listed and counted first, then exactly that."""
+"""Answers of one run erased for good: the ticked ones, or, chosen apart, the whole run. Counted first, then exactly that."""
 
 from dataclasses import dataclass
 from typing import Any, Final

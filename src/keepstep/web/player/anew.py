@@ -37,7 +37,10 @@ class Anew:
 
 
 async def anew(request: Request, tx: Read, ref: str, posted: Posted) -> Anew | None:
-    """In the language of the form, as far as the wizard has it. None where not everybody may begin now: who was invited is told nothing of what was asked."""
+    """In the language of the form, as far as the wizard has it.
+
+    None where not everybody may begin now: who was invited is told nothing of what was asked.
+    """
     resources: Resources = request.app.state.resources
     try:
         wizard = await playable(tx, ref)

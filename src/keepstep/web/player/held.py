@@ -39,7 +39,7 @@ def held_page(request: Request, way: Way, posted: Posted, problem: Problem | Non
     `known`: the run only where the request brought what opens it, the wizard where everybody may begin it: what was asked is nobody
     else's to read.
     """
-    run, again = (known, None) if isinstance(known, RunState) else (None, known)
+    again = None if isinstance(known, RunState) else known
     language = known.language if known else asked_language(request)
     can_resume = isinstance(problem, PassageUnknown)
     return player_page(
