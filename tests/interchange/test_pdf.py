@@ -69,7 +69,7 @@ def test_a_character_of_no_font_is_named() -> None:
 class Placed(_Pdf):
     """Keeps where each text begins, and at which side."""
 
-    def multi_cell(self, w: float, h: float | None = None, text: str = "", **how: Any) -> Any:
+    def multi_cell(self, w: float, h: float | None = None, text: str = "", **how: Any) -> Any:  # type: ignore[override]
         shaping = self.text_shaping or {}
         self.placed = {
             **getattr(self, "placed", {}),

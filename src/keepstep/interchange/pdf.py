@@ -159,7 +159,7 @@ class _Pdf(FPDF):
         left, right, top = self.l_margin, self.r_margin, self.get_y()
         beside = _LABEL_WIDTH + 4
         rest = self.w - left - right - _LABEL_WIDTH
-        before, behind = (0, rest) if first else (beside, 0)
+        before, behind = (0.0, rest) if first else (float(beside), 0.0)
         if self._from_right:
             before, behind = behind, before
         self.set_left_margin(left + before)
