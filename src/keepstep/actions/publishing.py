@@ -73,10 +73,13 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class PublishReport:
-    """What publishing would mean for what is stored, and for runs in progress, with one token for both."""
+    """What publishing would mean for what is stored, and for runs in progress, with one token for both. `finish_token`: the token of the
+    same where runs in progress finish on their version, for who saw this and then leaves them alone.
+    """
 
     stored: Confirmable
     policy: Policied
+    finish_token: str = ""
 
     @property
     def report(self) -> Report:
@@ -137,8 +140,10 @@ async def whole_report(
     """The same with what becomes of runs in progress."""
     active, structure = between
     policy = await policied(ctx, tx, wizard, publishing.in_progress, (structure, publishing.said))
-    request = ("publish", wizard.id, *policy.bound())
-    return PublishReport(confirmable(ctx, wizard, request, await _report(ctx, tx, wizard, active, structure)), policy)
+    report = await _report(ctx, tx, wizard, active, structure)
+    finishing = confirmable(ctx, wizard, ("publish", wizard.id), report)
+    stored = confirmable(ctx, wizard, ("publish", wizard.id, *policy.bound()), report) if policy.bound() else finishing
+    return PublishReport(stored, policy, finishing.token)
 
 
 async def _report(ctx: Context, tx: Read, wizard: Wizard, active: Version | None, structure: Structure) -> Report:
@@ -273,7 +278,8 @@ async def report_of_rollback(ctx: Context, tx: Read, wizard_ref: str, publishing
     """What `roll_back` would mean for stored runs, with the token that it takes; nothing changes. Raises as `report_of_publish`."""
     state = await get_draft(tx, ctx.actor, wizard_ref, "edit")
     plan = await _rollback_plan(ctx, tx, state, publishing)
-    return PublishReport(plan.report, plan.policy)
+    finishing = confirmable(ctx, state.wizard, ("rollback", state.wizard.id, publishing.rolls_back_to or 0), plan.report.report)
+    return PublishReport(plan.report, plan.policy, finishing.token)
 
 
 async def _rollback_plan(ctx: Context, tx: Read, state: WizardDraft, publishing: Publishing) -> Plan:

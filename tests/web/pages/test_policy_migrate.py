@@ -176,6 +176,18 @@ async def test_the_review_tells_each_policy_counts_and_mends_the_plan_without_a_
     assert (await stored_run(resources, run_id_of(page)))["answers"]["favorite-color"] == "green"
 
 
+async def test_who_looked_at_a_policy_and_leaves_the_runs_alone_publishes_at_once(
+    stranger: Browser, admin_browser: Browser, case: Case
+) -> None:
+    await sent(stranger, await half_way(stranger), {"Red": "red"}, go="later")
+    await case.try_publish(less_colours, "migrate")
+    review = await admin_browser.open("/wizards/taste/review")
+    review = Page(await admin_browser.press(review, "See what it means for them", {"in_progress": "migrate"}))
+    answer = await admin_browser.press(review, "Publish version 2", {"in_progress": "finish"})
+    assert answer.status_code == 303, answer.text
+    assert (await case.editor.get(f"{case.url}/jobs")).json()["items"] == []
+
+
 async def test_the_review_never_moves_anybody_who_was_not_shown(
     stranger: Browser, admin_browser: Browser, resources: Resources, case: Case
 ) -> None:

@@ -130,8 +130,12 @@ async def _publish(visitor: Visitor, tx: Write, wizard_ref: str, fields: Mapping
 
 
 def consent_of(fields: Mapping[str, str]) -> Consent:
-    """What the form of a report says: the draft that it was about, its token, and the numbers that it showed."""
-    return Consent(seen=fields.get("seen"), confirm=fields.get("confirm") or None, counted=fields.get("counted") or None)
+    """What the form of a report says: the draft that it was about, its token, and the numbers that it showed. Who looked at another
+    policy and then lets runs finish on their version saw everything that this touches.
+    """
+    finishes = fields.get("in_progress", "finish") == "finish"
+    confirm = (fields.get("confirm_finish") if finishes else None) or fields.get("confirm") or None
+    return Consent(seen=fields.get("seen"), confirm=confirm, counted=fields.get("counted") or None)
 
 
 def _asks_for(request: Request, part: str) -> bool:
@@ -185,6 +189,7 @@ def _listed(counted: PublishReport, by: Layout, old: Structure, new: Structure) 
     return {
         "report": counted.report,
         "confirm": counted.token,
+        "confirm_finish": counted.finish_token,
         "counted": shown_numbers(counted),
         "by": by,
         "groups": by_step(changes, old, new) if by == "step" else by_kind(changes),
