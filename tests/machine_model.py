@@ -77,6 +77,8 @@ def is_kept(name: str, value: Any, answers: Mapping[str, Node], archive: Mapping
         if entry.get("value") == value:
             return True
         entry = entry.get("earlier")
+    if {type(value), type(now.get("value"))} == {int, str}:
+        return str(value) in (str(now["value"]), str(original))
     return now.get("value") in (value, [value]) or [now.get("value")] == value or original == value
 
 

@@ -8,6 +8,7 @@ P12 accepted means stored. The model beside it counts on its fingers.
 import asyncio
 import csv
 import io
+import json
 import os
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -80,7 +81,7 @@ from keepstep.queries.runs import RunState
 from keepstep.queries.wizards import get_wizard
 
 T = TypeVar("T")
-EXAMPLES, STEPS = {"torture": (300, 60), "fast": (3, 20)}.get(os.environ.get("KEEPSTEP_HYPOTHESIS", "ci"), (7, 32))
+EXAMPLES, STEPS = {"torture": (300, 60)}.get(os.environ.get("KEEPSTEP_HYPOTHESIS", "ci"), (7, 32))
 LATE = STEPS * 2 // 3
 MOST_RUNS = 7
 TEXTS = st.text("abcé", min_size=1, max_size=3)
@@ -657,7 +658,8 @@ class Machine(RuleBasedStateMachine):
         """Whatever nobody touched since is again what it was; of an erased run nothing comes back (P10, the invariants)."""
         job_id, before = self.moves.pop(pick % len(self.moves))
         left = self.heads()
-        touched = {run.id for run in self.runs.values() if run.trashed or run.erased or left[run.id].cause != "migration"}
+        untouched = {name for name, head in left.items() if head.cause == "migration" and head.save_number == 0}
+        touched = {run.id for run in self.runs.values() if run.trashed or run.erased or run.id not in untouched}
         undo = self.do(undo_job, job_id)
         self.jobs.append(self.worked(undo.id).id)
         after = self.heads()
@@ -736,8 +738,9 @@ class Machine(RuleBasedStateMachine):
         self.do(erase_run, run.id, ErasureRequest(reason="asked to", option_sets=wanted), desk=self.admin)
         self.require_event("run.erased", changed=True)
         gone = set(run.answers) | {name for state in run.history for name in state} if wanted is None else set(wanted)
-        if whole and not run.completed:
-            # A working copy leaves nothing behind that would tell what had been answered.
+        if whole and (run.moved or not run.completed):
+            # A working copy leaves nothing behind that would tell what had been answered; and what was waived at a move has a mark of
+            # its own in the next revision, which goes as well.
             gone |= {item["id"] for item in model.option_sets(self.versions[run.version])}
         run.wholly_erased = whole
         # The working copy is another one now, and whoever saw the old one must not save on top of it.
@@ -961,7 +964,9 @@ class Machine(RuleBasedStateMachine):
             if run.answered(name):
                 assert (state, row[key]) == ("answered", _cell(run.answers[name]))
             elif entry is not None and entry["value"] is not None:
-                assert (state, row[key]) == ("archived", _cell(entry["value"]))
+                # Several choices of a question that takes one by now are written as they lie there.
+                assert state == "archived"
+                assert row[key] in (_cell(entry["value"]), json.dumps(entry["value"], separators=(",", ":"), ensure_ascii=False))
             elif name in run.erased:
                 # Where it came from asked it, and the version that the run was moved to does not.
                 assert state in ("erased", "empty", "not_asked") if name in own else state in ("erased", "not_in_version")
