@@ -48,17 +48,6 @@ class Publishing:
     rolls_back_to: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A version to be made: its structure, what its row says besides, and what it means."""
-
-    structure: Structure
-    publishing: Publishing
-    active: Version | None
-    report: Confirmable
-    policy: Policied
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
     """A new version. `draft_kept`: a rollback left a draft alone that had changes of its own. `job`: what moves the runs in progress."""
@@ -79,7 +68,7 @@ class PublishReport:
 
     stored: Confirmable
     policy: Policied
-    finish_token: str = ""
+    finish_token: str
 
     @property
     def report(self) -> Report:
@@ -94,6 +83,16 @@ class PublishReport:
         return self.stored.to_json() | {"in_progress": self.policy.to_json()}
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A version to be made: its structure, what its row says besides, and what it means."""
+
+    structure: Structure
+    publishing: Publishing
+    active: Version | None
+    told: PublishReport
+
+
 async def publish_draft(ctx: Context, tx: Write, wizard_ref: str, publishing: Publishing, consent: Consent) -> Published:
     """The draft as the next version, active from now on. What becomes of runs in progress, `publishing` says.
 
@@ -104,9 +103,9 @@ async def publish_draft(ctx: Context, tx: Write, wizard_ref: str, publishing: Pu
     plan = await _publish_plan(ctx, tx, state, publishing)
     _require_consent(ctx, plan, consent)
     version = await _store_version(ctx, tx, state.wizard, plan)
-    job = await keep_policy(ctx, tx, version, plan.policy)
+    job = await keep_policy(ctx, tx, version, plan.told.policy)
     wizard = _with_active(state.wizard, version)
-    return Published(wizard=wizard, version=version, report=plan.report.report, policy=plan.policy, job=job)
+    return Published(wizard=wizard, version=version, report=plan.told.report, policy=plan.told.policy, job=job)
 
 
 async def report_of_publish(ctx: Context, tx: Read, wizard_ref: str, publishing: Publishing) -> PublishReport:
@@ -114,8 +113,7 @@ async def report_of_publish(ctx: Context, tx: Read, wizard_ref: str, publishing:
     faults of the plan of runs in progress, which it tells.
     """
     state = await get_draft(tx, ctx.actor, wizard_ref, "edit")
-    plan = await _publish_plan(ctx, tx, state, publishing)
-    return PublishReport(plan.report, plan.policy)
+    return (await _publish_plan(ctx, tx, state, publishing)).told
 
 
 async def _publish_plan(ctx: Context, tx: Read, state: WizardDraft, publishing: Publishing) -> Plan:
@@ -123,8 +121,7 @@ async def _publish_plan(ctx: Context, tx: Read, state: WizardDraft, publishing: 
     _check_differs(active, structure)
     # In a thread: 100,000 comparisons take seconds, in which the server goes on answering others.
     await asyncio.to_thread(check_publishable, structure, state.draft.shelf)
-    report = await whole_report(ctx, tx, state.wizard, (active, structure), publishing)
-    return Plan(structure, publishing, active, report.stored, report.policy)
+    return Plan(structure, publishing, active, await whole_report(ctx, tx, state.wizard, (active, structure), publishing))
 
 
 async def publish_report(ctx: Context, tx: Read, wizard: Wizard, active: Version | None, structure: Structure) -> Confirmable:
@@ -141,8 +138,13 @@ async def whole_report(
     active, structure = between
     policy = await policied(ctx, tx, wizard, publishing.in_progress, (structure, publishing.said))
     report = await _report(ctx, tx, wizard, active, structure)
-    finishing = confirmable(ctx, wizard, ("publish", wizard.id), report)
-    stored = confirmable(ctx, wizard, ("publish", wizard.id, *policy.bound()), report) if policy.bound() else finishing
+    return _told(ctx, wizard, ("publish", wizard.id), report, policy)
+
+
+def _told(ctx: Context, wizard: Wizard, request: tuple[Any, ...], report: Report, policy: Policied) -> PublishReport:
+    finishing = confirmable(ctx, wizard, request, report)
+    bound = policy.bound()
+    stored = confirmable(ctx, wizard, (*request, *bound), report) if bound else finishing
     return PublishReport(stored, policy, finishing.token)
 
 
@@ -159,7 +161,7 @@ async def suggested_matches(tx: Read, wizard: Wizard, report: Report) -> tuple[L
 
 def _require_consent(ctx: Context, plan: Plan, consent: Consent) -> None:
     """Publishing asks whenever anything stored is touched, and whenever runs in progress are to go elsewhere."""
-    now, policy = plan.report, plan.policy
+    now, policy = plan.told.stored, plan.told.policy
     require_faultless(policy)
     counted, bar, shown = (consent.counted or "").partition("|")
     try:
@@ -167,10 +169,10 @@ def _require_consent(ctx: Context, plan: Plan, consent: Consent) -> None:
             require_confirmed(ctx, now, consent.confirm)
             require_counted(now, counted or None)
     except ImpactUnconfirmed as unconfirmed:
-        raise ImpactUnconfirmed(unconfirmed.detail, **PublishReport(now, policy).to_json()) from None
+        raise ImpactUnconfirmed(unconfirmed.detail, **plan.told.to_json()) from None
     if consent.counted and policy.asks and bar + shown != policy.numbers():
         detail = "The numbers of runs in progress have changed since this was shown."
-        raise ImpactUnconfirmed(detail, **PublishReport(now, policy).to_json())
+        raise ImpactUnconfirmed(detail, **plan.told.to_json())
 
 
 def shown_numbers(report: PublishReport) -> str:
@@ -206,7 +208,7 @@ async def _store_version(ctx: Context, tx: Write, wizard: Wizard, plan: Plan) ->
     created_at = max(ctx.now, published_at or ctx.now)
     version = Version(ctx.make_id(), wizard.id, number, plan.structure, digest, created_at)
     row = {"id": version.id, "origin_wizard_id": wizard.id, "wizard_id": wizard.id, "version_number": number, "structure": dumped}
-    row |= {"digest": version.digest, "changes": changes_without_answers(plan.report.report)}
+    row |= {"digest": version.digest, "changes": changes_without_answers(plan.told.report)}
     row |= {"change_summary": plan.publishing.change_summary, "in_progress_policy": plan.publishing.in_progress}
     row |= {"based_on": plan.active.number if plan.active else None, "rolled_back_to": plan.publishing.rolls_back_to}
     raced = Stale("Somebody published at the same moment; read the wizard again.")
@@ -216,7 +218,7 @@ async def _store_version(ctx: Context, tx: Write, wizard: Wizard, plan: Plan) ->
     await reserve(tx, wizard.id, old=plan.active.structure if plan.active else None, new=plan.structure)
     await tx.execute(update(wizards).where(wizards.c.id == wizard.id).values(active_version_id=version.id, updated_at=ctx.now))
     details = {"version_number": number, "rolled_back_to": plan.publishing.rolls_back_to, "record": version_record(row).hex()}
-    details |= {"changes": len(plan.report.report.changes)}
+    details |= {"changes": len(plan.told.report.changes)}
     await audit_wizard(ctx, tx, "wizard.published", wizard.id, **details)
     return version
 
@@ -269,17 +271,15 @@ async def roll_back(ctx: Context, tx: Write, wizard_ref: str, publishing: Publis
     plan = await _rollback_plan(ctx, tx, state, publishing)
     _require_consent(ctx, plan, consent)
     version = await _store_version(ctx, tx, state.wizard, plan)
-    job = await keep_policy(ctx, tx, version, plan.policy)
+    job = await keep_policy(ctx, tx, version, plan.told.policy)
     wizard, kept = await _followed(ctx, tx, state, plan, version)
-    return Published(wizard=wizard, version=version, report=plan.report.report, policy=plan.policy, job=job, draft_kept=kept)
+    return Published(wizard=wizard, version=version, report=plan.told.report, policy=plan.told.policy, job=job, draft_kept=kept)
 
 
 async def report_of_rollback(ctx: Context, tx: Read, wizard_ref: str, publishing: Publishing) -> PublishReport:
     """What `roll_back` would mean for stored runs, with the token that it takes; nothing changes. Raises as `report_of_publish`."""
     state = await get_draft(tx, ctx.actor, wizard_ref, "edit")
-    plan = await _rollback_plan(ctx, tx, state, publishing)
-    finishing = confirmable(ctx, state.wizard, ("rollback", state.wizard.id, publishing.rolls_back_to or 0), plan.report.report)
-    return PublishReport(plan.report, plan.policy, finishing.token)
+    return (await _rollback_plan(ctx, tx, state, publishing)).told
 
 
 async def _rollback_plan(ctx: Context, tx: Read, state: WizardDraft, publishing: Publishing) -> Plan:
@@ -288,8 +288,7 @@ async def _rollback_plan(ctx: Context, tx: Read, state: WizardDraft, publishing:
     _check_differs(active, structure)
     report = await _report(ctx, tx, state.wizard, active, structure)
     policy = await policied(ctx, tx, state.wizard, publishing.in_progress, (structure, publishing.said))
-    request = ("rollback", state.wizard.id, number, *policy.bound())
-    return Plan(structure, publishing, active, confirmable(ctx, state.wizard, request, report), policy)
+    return Plan(structure, publishing, active, _told(ctx, state.wizard, ("rollback", state.wizard.id, number), report, policy))
 
 
 async def _followed(ctx: Context, tx: Write, state: WizardDraft, plan: Plan, version: Version) -> tuple[Wizard, bool]:

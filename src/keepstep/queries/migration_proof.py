@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, and_, func, select
+from sqlalchemy import Row, and_, select
 
 from keepstep.core.manifest import Leaf, Moved
 from keepstep.core.moving import Subject
@@ -27,10 +27,6 @@ async def moved_by(tx: Read, job_id: str) -> Moved:
         before = Leaf(row.run_id, row.revision - 1, bytes(row.previous_digest or b""))
         moved = moved.and_one(before, Leaf(row.run_id, row.revision, bytes(row.content_digest)))
     return moved
-
-
-async def count_moved(tx: Read, job_id: str) -> int:
-    return int(await tx.scalar(select(func.count()).select_from(run_revisions).where(_OWN.job_id == job_id)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from keepstep.interchange.runs_out import StoredRun, state_of
 from keepstep.queries.runs import RunState
 from keepstep.web.questions.shown import shown_answer
 from keepstep.web.questions.situation import Situation
-from keepstep.web.texts import message
+from keepstep.web.texts import NO, YES, message
 
 STATE_WORDS: Final[Mapping[str, str]] = {
     "answered": message("answered"),
@@ -109,7 +109,7 @@ class Choosable:
     text: str = ""
 
 
-_YES_AND_NO: Final = (Choosable("true", "", text=message("Yes")), Choosable("false", "", text=message("No")))
+_YES_AND_NO: Final = (Choosable("true", "", text=YES), Choosable("false", "", text=NO))
 
 
 def values_to_choose(question: Question | None, default: str, newest: int) -> Sequence[Choosable]:
