@@ -12,6 +12,7 @@ from tests.pages_kit import Browser, Page
 from tests.web_kit import WebSurvey, web_survey
 
 from keepstep.config import Resources
+from keepstep.web.kept import typed_in
 
 SignedIn = Callable[..., Awaitable[Browser]]
 LONG = "Sehr lang مرحبا 🎈 <script>alert(1)</script> " * 250
@@ -353,3 +354,11 @@ async def test_the_page_is_not_there_for_a_removed_wizard(admin_browser: Browser
     await admin.delete(survey.url)
     assert (await admin.delete(f"{survey.url}?permanent=true")).status_code == 200
     assert (await admin_browser.open(path(survey))).answer.status_code == 410
+
+
+async def test_of_the_form_of_a_publish_only_what_was_chosen_counts_as_typed(admin_browser: Browser, survey: WebSurvey) -> None:
+    await survey.send("PUT", f"/api/v1/option-sets/{survey.full_name}", json={"help": "Why"})
+    page = await admin_browser.open("/wizards/customer-survey/review")
+    held = page.form_of("Publish version 2")[1]
+    assert {"seen", "confirm", "confirm_finish", "counted"} <= held.keys()
+    assert typed_in([(name, value) for name, value in held.items() if name != "csrf_token"]) == "finish"
