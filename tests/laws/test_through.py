@@ -13,11 +13,11 @@ from keepstep.core.flow import is_answered
 from keepstep.core.moving import decide
 from keepstep.core.plan_making import holds_answers, made_plan
 from keepstep.core.structure import Structure
-from keepstep.core.ways import prepared
+from keepstep.core.ways import Prepared, prepared
 from keepstep.queries.movable import subject_of
 from keepstep.queries.responses import run_json
 from keepstep.queries.runs import RunState, RunWizard
-from keepstep.queries.through import run_through
+from keepstep.queries.through import Passage, run_through
 from keepstep.queries.versions import Version
 
 AT = datetime(2026, 3, 27, 14, 30, tzinfo=UTC)
@@ -68,8 +68,15 @@ def runs(draw: st.DrawFn) -> RunState:
 
 @given(runs())
 def test_through_its_own_version_a_run_is_what_it_is(run: RunState) -> None:
-    seen = run_through(run, WIZARD, run.version)
+    seen = run_through(run, WIZARD, Passage(run.version, (), ()))
     assert {name: value for name, value in seen.items() if name != "through"} == run_json(run, WIZARD)
+
+
+def by_ids(run: RunState, target: Version) -> Passage:
+    """The way there without any plan."""
+    sources = {run.version.id: run.version.structure}
+    hop = prepared(made_plan(sources, target.id, target.structure), sources, target.structure)
+    return Passage(target, (hop,), (hop,))
 
 
 def plain(envelope: Any) -> dict[str, Any]:
@@ -78,7 +85,7 @@ def plain(envelope: Any) -> dict[str, Any]:
 
 @given(runs(), structures())
 def test_every_answer_is_shown_kept_as_original_or_archived(run: RunState, target: Structure) -> None:
-    seen = run_through(run, WIZARD, version(target, 2))
+    seen = run_through(run, WIZARD, by_ids(run, version(target, 2)))
     responses = {response["option_set_id"]: response for response in seen["responses"]}
     archive = {entry["name"]: entry["response_value"] for entry in seen["archive"]}
     for name, envelope in run.answers.items():
@@ -91,7 +98,7 @@ def test_every_answer_is_shown_kept_as_original_or_archived(run: RunState, targe
 
 @given(runs(), structures())
 def test_no_answer_comes_from_nowhere(run: RunState, target: Structure) -> None:
-    for response in run_through(run, WIZARD, version(target, 2))["responses"]:
+    for response in run_through(run, WIZARD, by_ids(run, version(target, 2)))["responses"]:
         name = response["option_set_id"]
         if response["state"] == "answered":
             assert is_answered(run.answers.get(name))
@@ -103,7 +110,7 @@ def test_no_answer_comes_from_nowhere(run: RunState, target: Structure) -> None:
 
 @given(runs(), structures())
 def test_a_conflict_always_shows_the_original_and_why(run: RunState, target: Structure) -> None:
-    for response in run_through(run, WIZARD, version(target, 2))["responses"]:
+    for response in run_through(run, WIZARD, by_ids(run, version(target, 2)))["responses"]:
         if response["state"] == "conflict":
             assert response["response_value"] is None
             assert response["original"]["response_value"] == plain(run.answers[response["option_set_id"]])
@@ -121,7 +128,7 @@ def test_a_view_shows_what_a_move_by_ids_would_make(run: RunState, target: Struc
     moved = decide(subject_of(run), ready).moved
     if moved is None:
         return
-    seen = run_through(run, WIZARD, version(target, 2))
+    seen = run_through(run, WIZARD, by_ids(run, version(target, 2)))
     shown = {each["option_set_id"]: each["response_value"] for each in seen["responses"] if each["state"] != "erased"}
     assert {name: plain(envelope) for name, envelope in moved.answers.items()} == {
         name: value for name, value in shown.items() if value is not None

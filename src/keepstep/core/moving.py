@@ -104,6 +104,8 @@ class _Move:
             envelope = answers.get(source_id)
             if envelope is not None:
                 self.answers[target_id] = envelope
+        for target_id, position in self.prepared.told[self.run.version_id]:
+            self.asked[target_id] = bits[position]
 
     def take(self, way: Way) -> None:
         """The answer of one question on its way: into the target, to the archive, or nowhere yet."""

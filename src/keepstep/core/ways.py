@@ -93,7 +93,8 @@ class Prepared:
     """`ways` and `fresh` by source version: its questions, and the target's questions that none of them leads to.
 
     `straight` are those ways on which an answer goes as it is, alone, as (source, target, position); `turning` the others: most questions
-    of most plans go straight, and a job asks for each of them in each run. `requires`: whether the target requires any answer at all.
+    of most plans go straight, and a job asks for each of them in each run. `told`: what only tells something and is there on both sides, as
+    (target, position): it takes no answer, and was shown or not. `requires`: whether the target requires any answer at all.
     """
 
     plan: Plan
@@ -103,6 +104,7 @@ class Prepared:
     fresh: Mapping[str, tuple[OptionSet, ...]]
     straight: Mapping[str, tuple[tuple[str, str, int], ...]]
     turning: Mapping[str, tuple[Way, ...]]
+    told: Mapping[str, tuple[tuple[str, int], ...]]
     known: Mapping[str, frozenset[str]]
     requires: bool
 
@@ -141,6 +143,7 @@ def prepared(plan: Plan, structures: Mapping[str, Structure], target: Structure)
         fresh,
         straight=straight,
         turning={version_id: tuple(way for way in each if way.source.id not in led[version_id]) for version_id, each in ways.items()},
+        told={version_id: tuple(_told(structures[version_id], target)) for version_id in plan.sources},
         known={version_id: frozenset(way.source.id for way in each) for version_id, each in ways.items()},
         requires=any(item.is_required for item in target.option_sets),
     )
@@ -151,6 +154,13 @@ def _straight(ways: tuple[Way, ...], plan: Plan) -> Iterator[tuple[str, str, int
     for way in ways:
         if way.target is not None and way.conversion is None and leading[way.target.id] == 1 and way.target.id not in plan.merges:
             yield way.source.id, way.target.id, way.position
+
+
+def _told(source: Structure, target: Structure) -> Iterator[tuple[str, int]]:
+    for position, option_set in enumerate(source.option_sets):
+        other = target.option_set_by_id.get(option_set.id)
+        if other is not None and not holds_answers(option_set) and not holds_answers(other):
+            yield other.id, position
 
 
 def _ways(routes: Mapping[str, Route], source: Structure, target: Structure) -> Iterator[Way]:

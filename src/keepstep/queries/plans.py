@@ -1,12 +1,12 @@
 """Plans of migrations as they are stored, made ready for runs, and held to what is stored. Reads only."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, exists, select
 
 from keepstep.core.clock import Clock
 from keepstep.core.convert import Stored
@@ -15,9 +15,10 @@ from keepstep.core.issue import Issue
 from keepstep.core.permissions import Actor, Permission, require
 from keepstep.core.plan import Carry, Plan, parse_plan
 from keepstep.core.plan_faults import faults_in_plan
+from keepstep.core.plan_making import made_plan
 from keepstep.core.structure import Structure, choices_of
 from keepstep.core.ways import Prepared, prepared
-from keepstep.db.tables import plans
+from keepstep.db.tables import migration_jobs, plans
 from keepstep.db.transaction import Read
 from keepstep.errors import PlanNotFound
 from keepstep.queries.impact import stored_counts
@@ -81,6 +82,30 @@ async def plans_by_id(tx: Read, plan_ids: Collection[str]) -> Mapping[str, Store
     return {row.id: _plan_of_row(row) for row in rows}
 
 
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """An approved plan as far as ways between versions are looked for: where it starts and leads, and the rules it was made for."""
+
+    plan_id: str
+    sources: Sequence[str]
+    target: str
+    rule_set: Mapping[str, int]
+
+
+async def approved_hops(tx: Read, wizard_id: str) -> Sequence[Hop]:
+    """The plans that somebody approved for all runs of their versions, the newest first: not those that moved a single run."""
+    own, jobs = plans.c, migration_jobs.c
+    single = exists().where(jobs.plan_id == own.id, jobs.scope.has_key("single"))
+    columns = (own.id, own.target_id, own.content["sources"].label("sources"), own.content["rule_set"].label("rule_set"))
+    approved = select(*columns).where(own.origin_wizard_id == wizard_id, own.approved_at.is_not(None), ~single)
+    rows = await tx.rows(approved.order_by(own.approved_at.desc(), own.id.desc()).limit(_MOST_HOPS))
+    return [Hop(row.id, tuple(row.sources), row.target_id, row.rule_set) for row in rows]
+
+
+# Whoever changes a wizard every day for a year approves about as many.
+_MOST_HOPS: Final = 400
+
+
 def _plan_of_row(row: Row[Any]) -> StoredPlan:
     same = {name: getattr(row, name) for name in StoredPlan.__dataclass_fields__ if name not in {"plan", "digest"}}
     return StoredPlan(plan=parse_plan(row.content), digest=bytes(row.digest), **same)
@@ -92,17 +117,33 @@ async def versions_by_id(tx: Read, wizard_id: str) -> Versions:
 
 # --- ready for runs --------------------------------------------------------------------------------------------------
 
-# A job asks for its plan with every few runs; the jobs of a process at one time are few.
-_MOST_READY: Final = 8
-_ready: Final[OrderedDict[bytes, Prepared]] = OrderedDict()
+# A job asks for its plan with every few runs, and a page for that of one run; those of a process at one time are few.
+_MOST_READY: Final = 16
+_ready: Final[OrderedDict[tuple[bytes, int], Prepared]] = OrderedDict()
 
 
 async def prepared_plan(tx: Read, stored: StoredPlan) -> Prepared:
-    """The plan, ready for any number of runs. Kept by its digest, since versions never change."""
-    known = _ready.get(stored.digest)
+    """The plan, ready for any number of runs."""
+    return prepared_among(stored, await versions_by_id(tx, stored.origin_wizard_id))
+
+
+def prepared_among(stored: StoredPlan, versions: Versions) -> Prepared:
+    """As `prepared_plan`, among all versions of its wizard."""
+    return _kept(stored.digest, lambda: stored.plan, versions)
+
+
+def prepared_by_ids(source: Version, target: Version, versions: Versions) -> Prepared:
+    """What ids alone make of the way from one version to another, ready for any number of runs."""
+    sources = {source.id: source.structure}
+    return _kept(f"{source.id} {target.id}".encode(), lambda: made_plan(sources, target.id, target.structure), versions)
+
+
+def _kept(key: bytes, plan: Callable[[], Plan], versions: Versions) -> Prepared:
+    """Kept, since versions never change; with how many there were, since archives may hold answers of any of them."""
+    place = (key, len(versions))
+    known = _ready.get(place)
     if known is None:
-        known = ready(stored.plan, await versions_by_id(tx, stored.origin_wizard_id))
-        _ready[stored.digest] = known
+        known = _ready[place] = ready(plan(), versions)
         while len(_ready) > _MOST_READY:
             _ready.popitem(last=False)
     return known

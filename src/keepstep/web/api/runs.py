@@ -31,8 +31,7 @@ from keepstep.errors import RequestInvalid
 from keepstep.queries.responses import answers_by_key, run_json, run_summary
 from keepstep.queries.run_lists import RunFilter, list_runs, position_of
 from keepstep.queries.runs import RunState, RunWizard, get_run, get_run_at, list_revisions, wizard_of
-from keepstep.queries.through import run_through
-from keepstep.queries.versions import version_by_number
+from keepstep.queries.through import passage_to, run_through
 from keepstep.queries.wizards import get_wizard
 from keepstep.web.api import shapes
 from keepstep.web.deps import CurrentContext, ReadTx, ResourcesDep, WriteTx, current_context
@@ -226,8 +225,8 @@ async def read(
     state = await get_run(tx, ctx.actor, run_id)
     if through is None:
         return await _whole(tx, state)
-    target = await version_by_number(tx, state.origin_wizard_id, through)
-    return with_headers(run_through(state, await wizard_of(tx, state.origin_wizard_id), target), headers=tag_header(state.etag))
+    passage = await passage_to(tx, state, through)
+    return with_headers(run_through(state, await wizard_of(tx, state.origin_wizard_id), passage), headers=tag_header(state.etag))
 
 
 async def _whole(tx: ReadTx, state: RunState) -> ExactJson:

@@ -540,10 +540,13 @@ class ArchivedAnswer(BaseModel):
 
 
 class Through(BaseModel):
-    """The version that the run is seen through."""
+    """The version that the run is seen through, and by which approved `plans` it comes there: one, several one behind the other, or none,
+    which is `direct`: ids and the rules that need no parameter. `direct_differs`: whether that way would show other answers.
+    """
 
     version_number: int
-    via: str
+    via: Literal["direct", "plan", "plans"]
+    plans: list[str]
     direct_differs: bool
 
 

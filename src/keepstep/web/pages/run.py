@@ -13,7 +13,7 @@ from keepstep.actions.single_moves import last_move
 from keepstep.core.reference import reference_of
 from keepstep.core.structure import ID_PATTERN
 from keepstep.db.transaction import Read
-from keepstep.errors import RunNotFound, VersionNotFound
+from keepstep.errors import RunNotFound
 from keepstep.interchange.columns import Question
 from keepstep.queries.audit import AuditFilter, list_audit_lines
 from keepstep.queries.drafts import get_draft
@@ -23,7 +23,7 @@ from keepstep.queries.integrity_versions import KnownVersion, verify_wording
 from keepstep.queries.responses import archive_of, responses_of
 from keepstep.queries.run_history import PAGE, Tombstone, names_of, revisions_before, tombstones_of_run
 from keepstep.queries.runs import RunState, RunWizard, get_run, get_run_at, wizard_of
-from keepstep.queries.through import run_through
+from keepstep.queries.through import Passage, passage_to, run_through
 from keepstep.queries.versions import Version, versions_of
 from keepstep.queries.wizards import Wizard, get_wizard
 from keepstep.web.api.files import download as download_file
@@ -117,17 +117,20 @@ async def run(
     """`through`: as it is now, through another version. `revision`: as that one stored it. `only=asked` leaves the rest out."""
     shown = await run_page(visitor, tx, wizard_ref, run_id)
     state = shown.state if revision is None else await get_run_at(tx, visitor.actor, run_id, revision)
-    sections, archive, target = _content(shown, state, None if revision else through)
+    content = await _content(tx, shown, state, None if revision else through)
+    sections, target = content.sections, content.passage.target.number if content.passage else None
     history = await _history(tx, shown, before)
     situation = situation_in(state)
     values = await framed(visitor, tx, shown) | {
         "state": state,
         "revision": revision,
         "target": target,
+        "passage": content.passage,
+        "direct_differs": content.differs,
         "sections": _asked_only(sections) if only == "asked" else sections,
         "left_out": sum(len(each.lines) - each.asked for each in sections),
         "only_asked": only == "asked",
-        "archive": kept_in(state, archive, shown.questions, shown.versions),
+        "archive": kept_in(state, content.archive, shown.questions, shown.versions),
         "numbers": [version.number for version in reversed(shown.versions)],
         "direction": situation.direction,
         "history": history,
@@ -161,15 +164,24 @@ async def _checked(tx: Read, shown: RunPage, versions: Collection[str]) -> Verif
     return checked
 
 
-def _content(shown: RunPage, state: RunState, through: int | None) -> tuple[tuple[Section, ...], Sequence[Mapping[str, Any]], int | None]:
-    """What GET of the API answers, as sections; through a version that the run is not on. Raises VersionNotFound."""
-    target = next((version for version in shown.versions if version.number == through), None)
-    if target is None and through is not None:
-        raise VersionNotFound(f"This wizard has no version {through}.")
-    if target is None or target.id == state.version.id:
-        return sections_of(state, responses_of(state), state.version.structure), archive_of(state), None
-    seen = run_through(state, shown.of, target)
-    return sections_of(state, seen["responses"], target.structure), seen["archive"], target.number
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What GET of the API answers, as sections. `passage` None: the run as it was asked; `differs`: by ids alone it would read otherwise."""
+
+    sections: tuple[Section, ...]
+    archive: Sequence[Mapping[str, Any]]
+    passage: Passage | None = None
+    differs: bool = False
+
+
+async def _content(tx: Read, shown: RunPage, state: RunState, through: int | None) -> _Content:
+    """The run, through a version that it is not on, if any is named. Raises VersionNotFound."""
+    if through is None or through == state.version.number:
+        return _Content(sections_of(state, responses_of(state), state.version.structure), archive_of(state))
+    passage = await passage_to(tx, state, through)
+    seen = run_through(state, shown.of, passage)
+    sections = sections_of(state, seen["responses"], passage.target.structure)
+    return _Content(sections, seen["archive"], passage, seen["through"]["direct_differs"])
 
 
 def _asked_only(sections: Sequence[Section]) -> list[Section]:
