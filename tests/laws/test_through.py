@@ -1,5 +1,6 @@
 """Laws of views through a version: nothing is lost, nothing is invented, and the own version is the run itself."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,9 +11,11 @@ from tests.expression_strategies import values
 from tests.structure_strategies import structures
 
 from keepstep.core.flow import is_answered
-from keepstep.core.moving import decide
+from keepstep.core.jsonvalue import canonical_bytes
+from keepstep.core.moving import decide, decide_over
 from keepstep.core.plan_making import holds_answers, made_plan
 from keepstep.core.structure import Structure
+from keepstep.core.viewing import viewed
 from keepstep.core.ways import Prepared, prepared
 from keepstep.queries.movable import subject_of
 from keepstep.queries.responses import run_json
@@ -135,3 +138,66 @@ def test_a_view_shows_what_a_move_by_ids_would_make(run: RunState, target: Struc
     }
     kept = {each["name"]: each["response_value"] for each in seen["archive"] if each["state"] != "erased"}
     assert kept == {name: plain(entry) for name, entry in moved.archive.items()}
+
+
+# --- by plans --------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def ways(draw: st.DrawFn) -> tuple[RunState, tuple[Prepared, ...], Structure]:
+    """A run of version 1, and plans by ids over one or two more versions, which decide conflicts in any of their ways."""
+    run = draw(runs())
+    known = {run.version.id: run.version.structure}
+    hops = []
+    for name in ("v2", "v3")[: draw(st.integers(1, 2))]:
+        source, known[name] = next(reversed(known.items())), draw(structures())
+        plan = made_plan(dict([source]), name, known[name]).model_copy(update={"on_conflict": draw(st.sampled_from(("stay", "park", "archive")))})
+        hops.append(prepared(plan, dict(known), known[name]))
+    return run, tuple(hops), known[next(reversed(known))]
+
+
+@given(ways())
+def test_over_several_plans_no_answer_is_lost_either(way: tuple[RunState, tuple[Prepared, ...], Structure]) -> None:
+    """Each answer of the run is in the target, held in its place or archived; as it was, or as a conversion that names what it was."""
+    run, hops, _ = way
+    view = viewed(subject_of(run), run.version.structure, hops)
+    kept = [*view.run.answers.values(), *(each.envelope for each in view.held.values()), *_entries(view.run.archive)]
+    texts = {canonical_bytes(plain(each)) for each in kept} | {canonical_bytes(each) for entry in kept for each in _originals(entry)}
+    for envelope in run.answers.values():
+        if is_answered(envelope):
+            assert canonical_bytes(plain(envelope)) in texts
+
+
+def _entries(archive: Any) -> Iterator[Any]:
+    for entry in archive.values():
+        while entry is not None:
+            yield entry
+            entry = entry.get("earlier")
+
+
+def _originals(envelope: Any) -> Iterator[Any]:
+    """What an answer was before each of its conversions, as far as that is not what it still is."""
+    params = envelope.get("params", {})
+    was = {**params.get("was", {}), "value": params.get("original", envelope["value"])} if "was" in params else None
+    if was is not None:
+        yield plain(was)
+        yield from _originals(was)
+
+
+@given(ways())
+def test_a_held_answer_stands_where_nothing_else_does(way: tuple[RunState, tuple[Prepared, ...], Structure]) -> None:
+    run, hops, target = way
+    view = viewed(subject_of(run), run.version.structure, hops)
+    assert view.held.keys() <= target.option_set_by_id.keys() - view.run.answers.keys()
+    assert view.origins.keys() <= target.option_set_by_id.keys()
+    assert view.run.is_completed == (run.status == "completed")
+
+
+@given(ways())
+def test_a_view_over_plans_is_what_moving_over_them_makes(way: tuple[RunState, tuple[Prepared, ...], Structure]) -> None:
+    run, hops, _ = way
+    settled = tuple(replace(hop, plan=hop.plan.model_copy(update={"on_need": "waive"})) for hop in hops)
+    decision = decide_over(subject_of(run), settled)
+    view = viewed(subject_of(run), run.version.structure, hops)
+    if decision.moved is not None and not any(reason.outcome == "conflicts" for reason in decision.reasons):
+        assert (view.run.answers, view.run.archive, view.held) == (decision.moved.answers, decision.moved.archive, {})

@@ -201,3 +201,51 @@ async def test_who_may_only_look_moves_nothing(moving: Moving, sign_in: SignIn) 
     acts += [f"/api/v1/jobs/{job['id']}/{act}" for act in ("pause", "resume", "cancel", "undo")] + [f"/api/v1/runs/{run}/migrate"]
     for url in acts:
         assert (url, (await analyst.post(url, json={} if "jobs/" not in url else None)).status_code) == (url, 403)
+
+
+# --- seen through another version ------------------------------------------------------------------------------------
+
+
+async def seen(moving: Moving, run: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """By what way the run is seen through this version, and its responses by key."""
+    body = await moving.get(f"/api/v1/runs/{run}?through={number}")
+    return body["through"], {each["key"]: each for each in body["responses"]}
+
+
+async def test_a_run_is_seen_by_the_approved_plan_that_leads_to_the_version(moving: Moving) -> None:
+    run = (await moving.post("runs", 201, json={"version_number": 1, "answers": {"age": "50", "color": "blue"}}))["id"]
+    by_ids, responses = await seen(moving, run, 2)
+    assert (by_ids["via"], responses["color"]["state"], responses["age"]["response_value"]) == ("direct", "conflict", {"value": 50})
+    plan = await moving.post("plans", 201, json={"mapping": MAPPED})
+    assert (await seen(moving, run, 2))[0] == by_ids, "nobody has approved it yet"
+    await moving.applied(plan["id"])
+    way, responses = await seen(moving, run, 2)
+    assert way == {"version_number": 2, "via": "plan", "plans": [plan["id"]], "direct_differs": True}
+    assert responses["color"]["response_value"] == {"value": ["green"]}
+    assert responses["color"]["original"] == {"response_value": {"value": "blue"}, "display": "Blue"}
+
+
+async def test_a_run_is_seen_by_several_plans_one_behind_the_other_and_the_newest_of_a_pair_counts(moving: Moving) -> None:
+    run = (await moving.post("runs", 201, json={"version_number": 1, "answers": {"age": "old", "color": "blue"}}))["id"]
+    for options in ({"blue": "red"}, {"blue": "green"}):
+        mapping = {"color": {"to": "color", "params": {"options": options}}}
+        await moving.applied((await moving.post("plans", 201, json={"source": [1], "mapping": mapping}))["id"])
+    await moving.publish({**PAGE, "option_sets": [NAME, AGE, {**COLOR, "options": [option("teal")]}]})
+    onwards = {"color": {"to": "color", "params": {"pick": "first", "options": {"green": "teal", "red": "teal"}}}}
+    plan = await moving.post("plans", 201, json={"source": [2], "target": 3, "mapping": onwards})
+    await moving.applied(plan["id"])
+    way, responses = await seen(moving, run, 3)
+    assert (way["via"], len(way["plans"]), way["plans"][1], way["direct_differs"]) == ("plans", 2, plan["id"], True)
+    assert (responses["color"]["response_value"], responses["color"]["original"]["display"]) == ({"value": "teal"}, "Blue")
+    # No rule made a number of it on the first way, and nobody is asked on a view.
+    assert (responses["age"]["state"], responses["age"]["original"]["response_value"]) == ("conflict", {"value": "old"})
+
+
+async def test_the_plan_of_a_single_run_says_nothing_about_others(moving: Moving) -> None:
+    one, other = [
+        (await moving.post("runs", 201, json={"version_number": 1, "answers": {"color": "blue"}, "complete": True}))["id"] for _ in range(2)
+    ]
+    url, body = f"/api/v1/runs/{one}/migrate", {"target": 2, "mapping": MAPPED}
+    shown = await moving.post(url, json={**body, "dry_run": True})
+    await moving.post(url, json={**body, "confirm": shown["confirm"]}, headers={"If-Match": "*"})
+    assert (await seen(moving, other, 2))[0]["via"] == "direct"

@@ -12,16 +12,15 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
 from keepstep.actions.context import Context
-from keepstep.actions.revisions import COLUMNS, NewRevision, revision_row
-from keepstep.core import jsonvalue
+from keepstep.actions.revisions import COLUMNS, NewRevision, revision_values, stored_as
 from keepstep.core.migration_counts import OPEN, Tallies
 from keepstep.core.moving import Reason, Subject
 from keepstep.db.tables import Cause, Id, Moment, RunStatus, migration_items, run_revisions
 from keepstep.db.transaction import UNIQUE, Write
 from keepstep.errors import Stale
 from keepstep.queries.migration_jobs import Job
+from keepstep.queries.movable import Standing
 from keepstep.queries.plans import Versions
-from keepstep.queries.runs import RunState
 
 JOB_COLUMNS: Final = (*COLUMNS, "job_id")
 ITEM_COLUMNS: Final = ("run_id", "job_id", "number", "outcome", "option_set_id", "code", "revision", "moved", "actor", "at")
@@ -29,12 +28,13 @@ ITEM_COLUMNS: Final = ("run_id", "job_id", "number", "outcome", "option_set_id",
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a job made of one run: its outcome, why, and what it becomes; None where it stays as it is."""
+    """What a job made of one run: its outcome, why, and what it becomes; None where it stays as it is. `now` is the run as it is."""
 
-    state: RunState
+    state: Standing
     outcome: str
     reasons: tuple[Reason, ...] = ()
     moved: Subject | None = None
+    now: Subject | None = None
 
 
 @dataclass(slots=True)
@@ -70,65 +70,53 @@ class Writer:
         for look in looks:
             state = look.state
             moves = look.moved is not None
-            batch.tallies.take((state.id, state.head_revision), state.version.id, look.outcome, look.reasons, moves=moves)
+            batch.tallies.take((state.id, state.head_revision), state.version_id, look.outcome, look.reasons, moves=moves)
             if self.job.kind == "preview":
                 continue
             if look.moved is not None:
-                self.write(batch, state, look.moved)
+                self.write(batch, look, look.moved)
             batch.items += self.items(look)
         return batch
 
-    def write(self, batch: Batch, state: RunState, moved: Subject) -> None:
+    def write(self, batch: Batch, look: Look, moved: Subject) -> None:
         """The run's working copy as a checkpoint, where it says more than the last revision; and what the run becomes."""
+        state = look.state
         previous, number = state.digest, state.head_revision
         if state.is_working_copy and (number == 0 or state.save_number > 0):
+            assert look.now is not None  # who saved something since is looked at as it is now
             number += 1
-            previous = self.revision(batch, self.checkpoint(state, number, previous), None)
+            status: RunStatus = "abandoned" if state.status == "abandoned" else "in_progress"
+            checkpoint = self.revision(batch, self.new(state, number, (look.now, status), "checkpoint", previous), None)
+            previous = stored_as(checkpoint, "content_digest")
             batch.checkpointed.append(state.id)
         status = _status(state, moved)
-        new = NewRevision(
-            run_id=state.id,
-            revision=number + 1,
-            version=self.versions[moved.version_id],
-            language=moved.language,
-            status=status,
-            answers=moved.answers,
-            archive=moved.archive,
-            asked=moved.asked,
-            evaluated_at=moved.clock.at,
-            zone=moved.clock.zone,
-            cause=self.cause,
-            actor=self.ctx.actor.id,
-            at=self.ctx.now,
-            previous_digest=previous,
-        )
-        self.revision(batch, new, self.job.id)
-        working = None if status == "completed" else jsonvalue.dumps(moved.answers)
+        stored = self.revision(batch, self.new(state, number + 1, (moved, status), self.cause, previous), self.job.id)
+        working = None if status == "completed" else bytes(stored_as(stored, "answers")).decode()
         batch.heads.append((state.id, moved.version_id, status, working, moved.language))
 
-    def checkpoint(self, state: RunState, number: int, previous: bytes | None) -> NewRevision:
+    def new(self, state: Standing, number: int, what: tuple[Subject, RunStatus], cause: Cause, previous: bytes | None) -> NewRevision:
+        subject, status = what
         return NewRevision(
             run_id=state.id,
             revision=number,
-            version=state.version,
-            language=state.language,
-            status="abandoned" if state.status == "abandoned" else "in_progress",
-            answers=state.answers,
-            archive=state.archive,
-            asked=state.asked,
-            evaluated_at=state.evaluated_at,
-            zone=state.zone,
-            cause="checkpoint",
+            version=self.versions[subject.version_id],
+            language=subject.language,
+            status=status,
+            answers=subject.answers,
+            archive=subject.archive,
+            asked=subject.asked,
+            evaluated_at=subject.clock.at,
+            zone=subject.clock.zone,
+            cause=cause,
             actor=self.ctx.actor.id,
             at=self.ctx.now,
             previous_digest=previous,
         )
 
-    def revision(self, batch: Batch, new: NewRevision, job_id: str | None) -> bytes:
-        row = revision_row(new, self.ctx.make_salt())
-        batch.revisions.append((*(row[name] for name in COLUMNS), job_id))
-        digest: bytes = row["content_digest"]
-        return digest
+    def revision(self, batch: Batch, new: NewRevision, job_id: str | None) -> Sequence[Any]:
+        values = revision_values(new, self.ctx.make_salt())
+        batch.revisions.append((*values, job_id))
+        return values
 
     def items(self, look: Look) -> Iterator[Sequence[Any]]:
         """What has to be said of a run: why it stayed, or what a person has yet to decide although it moved."""
@@ -156,7 +144,7 @@ def _gravity(reason: Reason) -> int:
     return OPEN.index(reason.outcome)
 
 
-def _status(state: RunState, moved: Subject) -> RunStatus:
+def _status(state: Standing, moved: Subject) -> RunStatus:
     if moved.is_completed:
         return "completed"
     return "abandoned" if state.status == "abandoned" else "in_progress"

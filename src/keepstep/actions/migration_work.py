@@ -6,34 +6,37 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Row, and_, select, text, update
+from sqlalchemy import Row, select, text, update
 
 from keepstep.actions.context import Context
 from keepstep.actions.migration_batch import Batch, Look, Writer, store
 from keepstep.core.migration_counts import Tallies
-from keepstep.core.moving import decide, gravest
+from keepstep.core.moving import Subject, decide, gravest
 from keepstep.core.moving_back import Move, undone
 from keepstep.core.plan_making import made_plan
 from keepstep.core.ways import Prepared
-from keepstep.db.tables import migration_chunks, run_revisions, wizard_runs
+from keepstep.db.tables import migration_chunks, wizard_runs
 from keepstep.db.transaction import Write
 from keepstep.errors import Busy, DatabaseUnavailable, Problem
 from keepstep.queries.migration_jobs import Job, load_job
-from keepstep.queries.migration_ranges import Reach, is_quiet, not_done, reach_of, written_by
-from keepstep.queries.movable import out_of_reach, subject_of
+from keepstep.queries.migration_ranges import Reach, is_quiet, not_done, reach_of
+from keepstep.queries.movable import (
+    Standing,
+    is_untouched,
+    movable_runs,
+    moved_runs,
+    out_of_reach,
+    present_subject,
+    standing_of_move,
+    standing_of_row,
+    subject_of,
+    subject_of_row,
+)
 from keepstep.queries.plans import StoredPlan, Versions, load_plan, prepared_plan, ready, versions_by_id
 from keepstep.queries.run_lists import among
-from keepstep.queries.runs import (
-    RunState,
-    load_run_at,
-    revision_state,
-    runs_with_heads,
-    runs_with_revision,
-    state_of_row,
-)
-from keepstep.queries.versions import Version, version_by_id
+from keepstep.queries.runs import load_run_at
 
 AT_ONCE: Final = 500
 """Runs that are read, decided and written together: enough that statements do not show, few enough that memory does not either."""
@@ -165,8 +168,17 @@ async def _next(tx: Write, job: Job, reach: Reach) -> Sequence[str]:
     return await tx.scalars(locked) if ids else ids
 
 
-Case = tuple[RunState, Move | None, str]
-"""A run as it is now; for an undo with what the job did to it; and why it is left alone, "" where it is not."""
+class Case(NamedTuple):
+    """A run as it is `now`; for an undo also what the job did to it. `left`: why it is left alone, "" where it is not.
+
+    `back`: as what a run goes back that nobody touched since its move; it needs no other look, so that `now` is not read.
+    """
+
+    state: Standing
+    now: Subject | None = None
+    left: str = ""
+    move: Move | None = None
+    back: Subject | None = None
 
 
 def _parts(cases: Sequence[Case], how: How) -> Iterator[Sequence[Case]]:
@@ -208,27 +220,29 @@ async def _failed(ctx: Context, tx: Write, writer: Writer, batch: Batch, code: s
 
 
 def _batch(writer: Writer, task: Task, cases: Sequence[Case]) -> Batch:
-    return writer.batch(_look(task, *case) for case in cases)
+    return writer.batch(_look(task, case) for case in cases)
 
 
-def _look(task: Task, state: RunState, move: Move | None, left: str) -> Look:
+def _look(task: Task, case: Case) -> Look:
     """What becomes of one run. One that breaks the program must not hold up its neighbours: it stays, and is named."""
-    if left:
-        return Look(state, left)
+    if case.left:
+        return Look(case.state, case.left)
     try:
-        return _decided(task, state, move)
+        return _decided(task, case)
     except Exception:
-        log.exception("job %s: run %s could not be decided about", task.job.id, state.id)
-        return Look(state, "failed")
+        log.exception("job %s: run %s could not be decided about", task.job.id, case.state.id)
+        return Look(case.state, "failed")
 
 
-def _decided(task: Task, state: RunState, move: Move | None) -> Look:
-    settled = task.settled.get(state.id, {})
-    if move is None:
-        decision = decide(subject_of(state), task.prepared, settled)
-        return Look(state, decision.outcome, decision.reasons, decision.moved)
-    back = undone(move, subject_of(state), _way_back(task, move), settled)
-    return Look(state, gravest(back.conflicts), back.conflicts, back.back)
+def _decided(task: Task, case: Case) -> Look:
+    state, now, settled = case.state, case.now, task.settled.get(case.state.id, {})
+    if now is None:
+        return Look(state, gravest(()), (), case.back)
+    if case.move is None:
+        decision = decide(now, task.prepared, settled)
+        return Look(state, decision.outcome, decision.reasons, decision.moved, now)
+    back = undone(case.move, now, _way_back(task, case.move), settled)
+    return Look(state, gravest(back.conflicts), back.conflicts, back.back, now)
 
 
 def _way_back(task: Task, move: Move) -> Prepared:
@@ -243,44 +257,21 @@ def _way_back(task: Task, move: Move) -> Prepared:
 
 
 async def _moving(tx: Write, task: Task, ids: Sequence[str]) -> list[Case]:
-    rows = await tx.rows(runs_with_heads(wizard_runs).where(among(ids)).order_by(wizard_runs.c.id))
-    return [await _readable(tx, task, row) for row in rows]
+    rows = await tx.rows(movable_runs().where(among(ids)).order_by(wizard_runs.c.id))
+    return [_readable(task, row) for row in rows]
 
 
-async def _readable(tx: Write, task: Task, row: Row[Any]) -> Case:
+def _readable(task: Task, row: Row[Any]) -> Case:
+    state = standing_of_row(row)
     try:
-        state = await state_of_row(tx, row)
-    except Problem:
-        raise
+        now = present_subject(row, task.versions)
     except Exception:
         log.exception("job %s: run %s cannot be read", task.job.id, row.id)
-        return _unreadable(row, task.versions[row.wizard_version_id]), None, "failed"
-    return state, None, _kept_out(task.job, state)
+        return Case(state, left="failed")
+    return Case(state, now, _kept_out(task.job, state))
 
 
-def _unreadable(row: Row[Any], version: Version) -> RunState:
-    """A run that is not what Keepstep could have stored, as far as it has to be named."""
-    names = ("id", "origin_wizard_id", "wizard_id", "status", "save_number", "head_revision", "language", "respondent")
-    times = ("started_at", "updated_at", "completed_at", "trashed_at", "erased_at")
-    return RunState(
-        **{name: getattr(row, name) for name in (*names, *times)},
-        version=version,
-        revision=row.head_revision,
-        answers={},
-        archive={},
-        asked="",
-        evaluated_at=row.updated_at,
-        zone="UTC",
-        digest=None,
-        cause=None,
-        actor=None,
-        at=row.updated_at,
-        is_working_copy=False,
-        erased={},
-    )
-
-
-def _kept_out(job: Job, state: RunState) -> str:
+def _kept_out(job: Job, state: Standing) -> str:
     if left := out_of_reach(state):
         return left
     # Who completes or edits a run after the preview has made another run of it than was looked at.
@@ -288,30 +279,27 @@ def _kept_out(job: Job, state: RunState) -> str:
     return "changed_since_preview" if changed else ""
 
 
-_JOB: Final = run_revisions.alias("moved")
-
-
 async def _undoing(tx: Write, task: Task, ids: Sequence[str]) -> list[Case]:
-    """Each run with what the job made of what. Two statements, and three more for each run that was edited since."""
-    job = task.job
-    assert job.undoes is not None
-    later = run_revisions.alias("later")
-    since = later.c.run_id == _JOB.c.run_id, later.c.revision > _JOB.c.revision, later.c.job_id.is_not(None)
-    last = select(later.c.cause).where(*since).order_by(later.c.revision.desc()).limit(1).scalar_subquery()
-    those = wizard_runs.join(_JOB, and_(_JOB.c.run_id == wizard_runs.c.id, written_by(job.undoes, _JOB)))
-    more = (_JOB.c.revision.label("moved_revision"), _JOB.c.wizard_version_id.label("moved_version_id"), last.label("later_cause"))
-    statement = runs_with_revision(_JOB.c.revision - 1, those, *more).where(among(ids)).order_by(wizard_runs.c.id)
-    rows = await tx.rows(statement)
-    heads = {row.id: row for row in await tx.rows(runs_with_heads(wizard_runs).where(among(ids)))}
-    return [await _undoing_one(tx, row, await state_of_row(tx, heads[row.id])) for row in rows]
+    """Each run with what the job made of what. Two statements, and one more for each run that was edited since."""
+    assert task.job.undoes is not None
+    rows = await tx.rows(moved_runs(task.job.undoes).where(among(ids)).order_by(wizard_runs.c.id))
+    touched = [row.id for row in rows if not is_untouched(row)]
+    heads = {row.id: row for row in await tx.rows(movable_runs().where(among(touched)))} if touched else {}
+    return [_untouched(row) if row.id not in heads else await _touched(tx, task, row, heads[row.id]) for row in rows]
 
 
-async def _undoing_one(tx: Write, row: Row[Any], head: RunState) -> Case:
-    before = revision_state(row, await version_by_id(tx, row.revision_version_id))
-    if left := out_of_reach(head):
-        return head, None, left
+def _untouched(row: Row[Any]) -> Case:
+    state = standing_of_move(row)
+    left = out_of_reach(state)
+    return Case(state, left=left, back=None if left else subject_of_row(row))
+
+
+async def _touched(tx: Write, task: Task, row: Row[Any], head: Row[Any]) -> Case:
+    state = standing_of_row(head)
+    if left := out_of_reach(state):
+        return Case(state, left=left)
     # Another job's move has to be taken back first; one that was is as if it had never been.
-    if row.later_cause not in (None, "undo") or head.version.id != row.moved_version_id:
-        return head, None, "moved_on"
-    after = head if head.revision == row.moved_revision and head.save_number == 0 else await load_run_at(tx, head.id, row.moved_revision)
-    return head, Move(subject_of(before), subject_of(after)), ""
+    if row.later_cause not in (None, "undo") or state.version_id != row.moved_version_id:
+        return Case(state, left="moved_on")
+    after = await load_run_at(tx, row.id, row.moved_revision)
+    return Case(state, present_subject(head, task.versions), move=Move(subject_of_row(row), subject_of(after)))

@@ -1,21 +1,20 @@
 """One saved state of a run as rows: shared by every action that stores a revision, one at a time or by COPY."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from keepstep.core.flow import Answers, Evaluation
-from keepstep.core.integrity import Header, content_digest, leaves_of
+from keepstep.core.integrity import Header, content_digest, written_with_leaves
 from keepstep.core.issue import Issue
+from keepstep.core.jsonvalue import written
 from keepstep.core.structure import Structure
 from keepstep.core.validate import same_answer
 from keepstep.db.tables import Cause, RunStatus
 from keepstep.queries.versions import Version
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRevision:
+class NewRevision(NamedTuple):
     """What a revision holds before it is stored. `previous_digest` is None for the first one alone."""
 
     run_id: str
@@ -73,26 +72,41 @@ def header_of(new: NewRevision) -> Header:
 
 
 def revision_row(new: NewRevision, salt: bytes) -> dict[str, Any]:
-    """The row of `run_revisions` (COLUMNS in order), digest included."""
-    digest = content_digest(header_of(new), leaves_of(salt, new.answers), leaves_of(salt, new.archive), new.previous_digest)
-    return {
-        "run_id": new.run_id,
-        "revision": new.revision,
-        "wizard_version_id": new.version.id,
-        "language": new.language,
-        "status": new.status,
-        "answers": new.answers,
-        "archive": new.archive,
-        "asked": new.asked,
-        "evaluated_at": new.evaluated_at,
-        "evaluated_zone": new.zone,
-        "cause": new.cause,
-        "actor": new.actor,
-        "at": new.at,
-        "salt": salt,
-        "content_digest": digest,
-        "previous_digest": new.previous_digest,
-    }
+    """The row of `run_revisions` (COLUMNS in order), digest included; answers and archive as the text that the digest was taken over."""
+    return dict(zip(COLUMNS, revision_values(new, salt), strict=True))
+
+
+def revision_values(new: NewRevision, salt: bytes) -> tuple[Any, ...]:
+    """The same without names, for thousands at once."""
+    answers, answer_leaves = written_with_leaves(salt, new.answers)
+    archive, archive_leaves = written_with_leaves(salt, new.archive)
+    digest = content_digest(header_of(new), answer_leaves, archive_leaves, new.previous_digest)
+    return (
+        new.run_id,
+        new.revision,
+        new.version.id,
+        new.language,
+        new.status,
+        written(answers),
+        written(archive),
+        new.asked,
+        new.evaluated_at,
+        new.zone,
+        new.cause,
+        new.actor,
+        new.at,
+        salt,
+        digest,
+        new.previous_digest,
+    )
+
+
+def stored_as(values: Sequence[Any], name: str) -> Any:
+    """One of these values, by its column."""
+    return values[_PLACES[name]]
+
+
+_PLACES: Final = {name: place for place, name in enumerate(COLUMNS)}
 
 
 def stored_answers(

@@ -18,7 +18,7 @@ from keepstep.actions.audit import audit_wizard
 from keepstep.actions.context import Context
 from keepstep.actions.imported_runs import ImportedRuns, Progress, Share
 from keepstep.actions.imports import plain_name
-from keepstep.actions.revisions import COLUMNS, NewRevision, revision_row, stored_answers
+from keepstep.actions.revisions import COLUMNS, NewRevision, revision_values, stored_answers
 from keepstep.core.clock import Clock
 from keepstep.core.flow import evaluate
 from keepstep.core.issue import Issue
@@ -215,7 +215,7 @@ async def _store(ctx: Context, tx: Write, into: _Into, runs: Sequence[ImportedRu
     raced = IdConflict("Somebody stored a run of this file at the same moment. Nothing was imported; try again.")
     rows = [_run_row(ctx, run, new) for run, new in zip(runs, revisions, strict=True)]
     await tx.copy(wizard_runs, _RUN_COLUMNS, rows, refused={UNIQUE: raced})
-    salted = await asyncio.to_thread(lambda: [tuple(revision_row(new, ctx.make_salt()).values()) for new in revisions])
+    salted = await asyncio.to_thread(lambda: [revision_values(new, ctx.make_salt()) for new in revisions])
     await tx.copy(run_revisions, COLUMNS, salted, refused={UNIQUE: raced})
     _note_added(runs, revisions, progress)
 

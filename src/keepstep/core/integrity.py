@@ -7,14 +7,16 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+from msgspec import Raw
 
 from keepstep.core.jsonvalue import canonical_bytes, plain_bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
+class Header(NamedTuple):
     """What a revision's digest covers besides its answers. Ids are UUID text; `asked` is the bit string; times are aware."""
 
     run_id: str
@@ -78,10 +80,16 @@ def leaf_digest(key: bytes, envelope: Mapping[str, Any]) -> bytes:
 
 def leaves_of(salt: bytes, envelopes: Mapping[str, Any]) -> dict[str, bytes]:
     """The leaf digest of each answer (or archive entry) by its id."""
+    return written_with_leaves(salt, envelopes)[1]
+
+
+def written_with_leaves(salt: bytes, envelopes: Mapping[str, Any]) -> tuple[dict[str, Raw], dict[str, bytes]]:
+    """The canonical text of each answer, which is what its leaf covers and may be stored as it is, and the leaf digests, by their ids."""
     if not envelopes:
-        return {}
+        return {}, {}
     inner, outer = _hmac_states(salt)
     within, around = inner.copy, outer.copy
+    texts: dict[str, Raw] = {}
     leaves: dict[str, bytes] = {}
     # As `leaf_key` and `leaf_digest` do it, without a call for each: a migration does this for every answer of every run.
     for name, envelope in envelopes.items():
@@ -89,8 +97,10 @@ def leaves_of(salt: bytes, envelopes: Mapping[str, Any]) -> dict[str, bytes]:
         key.update(name.encode())
         leaf = around()
         leaf.update(key.digest())
-        leaves[name] = sha256(leaf.digest() + canonical_bytes(envelope)).digest()
-    return leaves
+        text = canonical_bytes(envelope)
+        leaves[name] = sha256(leaf.digest() + text).digest()
+        texts[name] = Raw(text)
+    return texts, leaves
 
 
 _BLOCK: Final = 64
@@ -128,6 +138,8 @@ def _listed(leaves: Mapping[str, bytes]) -> list[list[str]]:
     return [[name, leaves[name].hex()] for name in sorted(leaves)]
 
 
+# What is stored together bears one time.
+@lru_cache(maxsize=64)
 def instant(moment: datetime) -> str:
     """A time as digests spell it: RFC 3339, UTC, microseconds."""
     utc = moment.astimezone(UTC)

@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
+from msgspec import Raw
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -44,8 +45,8 @@ def _nothing(_: None) -> str:
 
 
 def _escaped(value: str) -> str:
-    # Most texts are ids and codes, which need nothing: a glance is cheaper than a translation.
-    return value if value.isidentifier() or value.isalnum() else value.translate(_ESCAPES)
+    # Most texts need nothing, and a glance is cheaper than a translation: what COPY escapes is a backslash, or not printable.
+    return value if value.isprintable() and "\\" not in value else value.translate(_ESCAPES)
 
 
 def _hex(value: bytes) -> str:
@@ -57,6 +58,10 @@ def _json(value: Any) -> str:
     return jsonvalue.dumps(value).replace("\\", "\\\\")
 
 
+def _written_json(value: Raw) -> str:
+    return bytes(value).decode().replace("\\", "\\\\")
+
+
 _WRITTEN: Final[Mapping[type[Any], Callable[[Any], str]]] = {
     type(None): _nothing,
     str: _escaped,
@@ -64,6 +69,7 @@ _WRITTEN: Final[Mapping[type[Any], Callable[[Any], str]]] = {
     dict: _json,
     list: _json,
     tuple: _json,
+    Raw: _written_json,
     datetime: datetime.isoformat,
     int: str,
 }

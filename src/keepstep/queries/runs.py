@@ -104,11 +104,6 @@ def runs_with_heads(runs: FromClause, *more: ColumnElement[Any]) -> Select[Any]:
     return _with_revision(wizard_runs.c.revision, runs, *more)
 
 
-def runs_with_revision(number: ColumnElement[Any], runs: FromClause, *more: ColumnElement[Any]) -> Select[Any]:
-    """As `runs_with_heads`, with the revision of this number of each run in place of its head."""
-    return _with_revision(number, runs, *more)
-
-
 def runs_with_all_revisions() -> Select[Any]:
     """What `revision_state` reads: each revision of a run in a row of its own."""
     return select(*_RUN, *_REVISION).select_from(wizard_runs.join(run_revisions, run_revisions.c.run_id == wizard_runs.c.id))

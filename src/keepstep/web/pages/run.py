@@ -166,7 +166,7 @@ async def _checked(tx: Read, shown: RunPage, versions: Collection[str]) -> Verif
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What GET of the API answers, as sections. `passage` None: the run as it was asked; `differs`: by ids alone it would read otherwise."""
+    """What GET of the API answers, as sections. `passage` None: as it was asked; `differs`: by ids alone it would read otherwise."""
 
     sections: tuple[Section, ...]
     archive: Sequence[Mapping[str, Any]]
