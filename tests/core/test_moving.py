@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -161,3 +162,18 @@ def test_a_manifest_is_chained_and_its_root_is_of_the_runs_and_not_of_their_orde
     )
     assert first.record() == other.record()
     assert first.digest != other.digest
+
+
+def test_what_a_move_reopened_is_complete_again_once_it_is_taken_back_also_after_an_edit() -> None:
+    one, two = one_page(question(1)), one_page(question(1), question(2, is_required=True))
+    plan, run = planned(one, two, on_need="reopen"), run_of(one, q1="a")
+    moved = decide(run, plan).moved
+    assert moved is not None
+    assert not moved.is_completed
+    edited = replace(moved, answers={**moved.answers, **answers(q1="b")})
+    back = undone(Move(run, moved), edited, plan).back
+    assert back is not None
+    assert (back.is_completed, back.answers[qid(1)]["value"]) == (True, "b")
+    sent = undone(Move(run, moved), replace(edited, is_completed=True), plan).back
+    assert sent is not None
+    assert sent.is_completed

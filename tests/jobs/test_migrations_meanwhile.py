@@ -166,7 +166,7 @@ async def test_an_undo_that_was_stopped_can_be_begun_again(bench: Bench) -> None
         await bench.act(undo_job, job.id)
     await bench.act(cancel_job, undo.id)
     again = await bench.finished(await bench.act(undo_job, job.id))
-    assert (again.state, counted(again).outcomes["moved_on"] > 0, await bench.heads()) == ("completed", True, before)
+    assert (again.state, counted(again).outcomes["taken_back"] > 0, await bench.heads()) == ("completed", True, before)
     await bench.proven()
 
 

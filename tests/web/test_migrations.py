@@ -249,3 +249,86 @@ async def test_the_plan_of_a_single_run_says_nothing_about_others(moving: Moving
     shown = await moving.post(url, json={**body, "dry_run": True})
     await moving.post(url, json={**body, "confirm": shown["confirm"]}, headers={"If-Match": "*"})
     assert (await seen(moving, other, 2))[0]["via"] == "direct"
+
+
+# --- what was decided, moved on or taken back meanwhile --------------------------------------------------------------
+
+
+async def test_a_job_whose_runs_moved_on_is_taken_back_once_the_later_job_was(moving: Moving) -> None:
+    first = await moving.applied((await moving.post("plans", 201, json={"mapping": MAPPED}))["id"])
+    await moving.publish({**PAGE, "option_sets": [NAME]})
+    later = await moving.applied((await moving.post("plans", 201, json={"source": [2], "target": 3}))["id"])
+    undone = await undo(moving, first)
+    assert (outcomes(undone), undone["progress"]["moved"]) == ({"moved_on": 2}, 0)
+    assert (await moving.get(f"/api/v1/jobs/{first['id']}"))["state"] == "completed_with_conflicts"
+    await undo(moving, later)
+    assert (await undo(moving, first))["progress"]["moved"] == 2
+    assert (await moving.get(f"/api/v1/jobs/{first['id']}"))["state"] == "reverted"
+    runs = (await moving.get(f"{moving.url}/runs"))["items"]
+    assert {(run["version"]["version_number"], run["answers"]["age"]["value"]) for run in runs} == {(1, "30"), (1, "40"), (1, "old")}
+
+
+def outcomes(job: dict[str, Any]) -> dict[str, int]:
+    return {group["outcome"]: group["runs"] for group in job["progress"]["groups"] if group["runs"]}
+
+
+async def undo(moving: Moving, job: dict[str, Any]) -> dict[str, Any]:
+    made = await moving.post(f"/api/v1/jobs/{job['id']}/undo", 202)
+    await work_on(moving.resources, made["id"])
+    return await moving.get(f"/api/v1/jobs/{made['id']}")
+
+
+async def parked(moving: Moving) -> tuple[dict[str, Any], str, str]:
+    """A job that parked Eve's age, the address of that conflict, and that of her run."""
+    plan = await moving.post("plans", 201, json={"mapping": MAPPED, "policy": {"on_conflict": "park"}})
+    job = await moving.applied(plan["id"])
+    (conflict,) = (await moving.get(f"/api/v1/jobs/{job['id']}/conflicts"))["items"]
+    return job, f"/api/v1/jobs/{job['id']}/conflicts/{conflict['id']}", f"/api/v1/runs/{conflict['run_id']}"
+
+
+async def test_a_parked_answer_is_a_conflict_of_its_question_until_somebody_decides(moving: Moving) -> None:
+    _, conflict, run = await parked(moving)
+    age = {each["key"]: each for each in (await moving.get(run))["responses"]}["age"]
+    assert (age["state"], age["response_value"], age["original"]["response_value"]) == ("conflict", None, {"value": "old"})
+    assert age["conflict"]["code"] == "not-a-number"
+    exported = await moving.client.get(f"{moving.url}/export.csv")
+    assert next(line for line in exported.text.splitlines() if "Eve" in line).split(",").count("conflict") == 1
+    await moving.post(conflict, json={"resolution": "archive"})
+    after = await moving.get(run)
+    assert {each["key"]: each["state"] for each in after["responses"]}["age"] == "empty"
+    assert (after["archive"][0]["response_value"], "conflict" in after["archive"][0], after["revision"]) == ({"value": "old"}, False, 3)
+
+
+async def test_nothing_of_a_job_waits_once_it_was_taken_back(moving: Moving) -> None:
+    job, conflict, run = await parked(moving)
+    await undo(moving, job)
+    assert (await moving.get(f"/api/v1/jobs/{job['id']}/conflicts"))["items"] == []
+    assert (await moving.post(conflict, 404, json={"resolution": "value", "value": 3}))["code"] == "conflict-not-found"
+    body = await moving.get(run)
+    assert (body["version"]["version_number"], body["archive"], body["revision"]) == (1, [], 3)
+
+
+async def test_a_parked_answer_is_meant_for_where_its_own_version_leads(moving: Moving) -> None:
+    texts = {**PAGE, "option_sets": [NAME, AGE, {**COLOR, "options": [option("red"), option("blue")]}, option_set("years", "integer")]}
+    await moving.publish(texts)
+    await moving.post("runs", 201, json={"answers": {"name": "Max", "age": "ancient"}, "complete": True})
+    years = {**option_set("years", "integer"), "id": texts["option_sets"][3]["id"]}
+    await moving.publish({**PAGE, "option_sets": [NAME, {**AGE, "selection_type": "integer"}, COLOR, years]})
+    leads = {"1": {"age": {"to": "age"}}, "3": {"age": {"to": "years"}, "years": "archive"}}
+    said = {"source": [1, 3], "target": 4, "policy": {"on_conflict": "park"}, "mapping": leads}
+    job = await moving.applied((await moving.post("plans", 201, json=said))["id"])
+    items = (await moving.get(f"/api/v1/jobs/{job['id']}/conflicts"))["items"]
+    assert {item["response_value"]["value"]: item["target"]["key"] for item in items} == {"old": "age", "ancient": "years"}
+
+
+async def test_what_was_waived_at_a_move_is_said_so_and_no_later_move_asks_for_it(moving: Moving) -> None:
+    required = option_set("phone", is_required=True)
+    await moving.publish({**PAGE, "option_sets": [NAME, AGE, COLOR, required]})
+    job = await moving.applied((await moving.post("plans", 201, json={"source": [1], "target": 3, "policy": {"on_need": "waive"}}))["id"])
+    assert (job["progress"]["moved"], job["state"]) == (3, "completed")
+    run = (await moving.get(f"{moving.url}/runs?answer[name]=Ann"))["items"][0]["id"]
+    phone = {each["key"]: each for each in (await moving.get(f"/api/v1/runs/{run}"))["responses"]}["phone"]
+    assert (phone["state"], phone["asked"], phone["reason"]) == ("not_asked", False, {"kind": "waived", "by": []})
+    await moving.publish({**PAGE, "option_sets": [{**NAME, "name": "What is your name?"}, AGE, COLOR, required]})
+    again = await moving.applied((await moving.post("plans", 201, json={"source": [3], "target": 4}))["id"])
+    assert (outcomes(again), again["progress"]["moved"]) == ({"carries": 3}, 3)

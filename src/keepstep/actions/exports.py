@@ -11,6 +11,8 @@ from itertools import chain, islice
 from typing import Any, Literal
 
 from keepstep.actions.context import Context
+from keepstep.core.archive import parked_in
+from keepstep.core.flow import is_answered
 from keepstep.core.personal import personal_option_sets
 from keepstep.core.structure import Structure
 from keepstep.db.transaction import Read
@@ -148,6 +150,7 @@ def stored_run(state: RunState, first_version_number: int) -> StoredRun:
         answers=state.answers,
         archive=state.archive,
         erased=frozenset(state.erased),
+        conflicts=frozenset(name for to, name, _ in parked_in(state.archive) if not is_answered(state.answers.get(to))),
     )
 
 

@@ -4,7 +4,7 @@ What moves then is a small job of its own, with a proof of its own, so that the 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
@@ -14,7 +14,8 @@ from keepstep.actions.audit import audit_job
 from keepstep.actions.context import Context
 from keepstep.actions.migration_jobs import NewJob, run_now, store_job
 from keepstep.actions.preconditions import require_there
-from keepstep.actions.runs import save_answers
+from keepstep.actions.runs import append_revision, save_answers
+from keepstep.core.archive import decided
 from keepstep.core.issue import Issue, to_errors
 from keepstep.core.selection import check_other, check_value, normal_value
 from keepstep.core.structure import OptionSet
@@ -60,7 +61,7 @@ async def resolve_conflict(ctx: Context, tx: Write, job_id: str, conflict_id: st
     items = await open_items(tx, job_id, limit=MAX_VALUES, which=Among(run_id=run_id))
     item = next((each for each in items if each.option_set_id == option_set_id), None)
     if item is None:
-        raise ConflictNotFound("This conflict is resolved already, or was none of this job.")
+        raise ConflictNotFound("This conflict is resolved already, its run was moved or taken back since, or it was none of this job.")
     conflict = conflict_of(item, state, job, await prepared_plan(tx, await load_plan(tx, job.plan_id)))
     envelope = _checked(ctx, conflict, resolution)
     await audit_job(ctx, tx, "job.conflict_resolved", (job_id, job.origin_wizard_id), run=run_id, choice=resolution.choice)
@@ -146,7 +147,8 @@ async def _settle_parked(ctx: Context, tx: Write, conflict: Conflict, envelope: 
     """A run that moved with this answer parked: it gets the answer given now, or goes on without; the parked one stays in the archive."""
     state = conflict.state
     if envelope is None:
-        return state
+        name = conflict.item.option_set_id
+        return await append_revision(ctx, tx, replace(state, archive=decided(state.archive, name)), "editor")
     assert conflict.place is not None
     given = {name: envelope[name] for name in ("value", "other") if name in envelope}
     return (await save_answers(ctx, tx, state.id, {conflict.place.id: given}, state.etag)).state

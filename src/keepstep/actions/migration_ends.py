@@ -6,7 +6,7 @@ Must not know how pieces are done.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import exists, insert, select, text, update
 
 from keepstep.actions.audit import audit_job
 from keepstep.actions.context import Context
@@ -14,7 +14,7 @@ from keepstep.actions.migration_batch import ITEM_COLUMNS
 from keepstep.actions.migration_work import Task
 from keepstep.core.conservation import fates
 from keepstep.core.manifest import Manifest
-from keepstep.core.migration_counts import Tallies
+from keepstep.core.migration_counts import OPEN, Tallies
 from keepstep.core.moving import Subject
 from keepstep.core.ways import Prepared
 from keepstep.db.tables import migration_items, migration_jobs, migration_manifests
@@ -118,11 +118,21 @@ async def finish_job(ctx: Context, tx: Write, task: Task) -> Job:
         details = {"moved": counts.moving, "runs": counts.runs, "state": state}
         await audit_job(ctx, tx, "job.finished", (job.id, job.origin_wizard_id), **details)
     if job.kind == "undo" and job.undoes is not None and job.continues is None:
-        own = migration_jobs.c
-        await tx.execute(
-            update(migration_jobs).where(own.id == job.undoes, own.state == "reverting").values(state="reverted", updated_at=ctx.now)
-        )
+        await _taken_back(ctx, tx, job.undoes, counts)
     return await load_job(tx, job.id)
+
+
+async def _taken_back(ctx: Context, tx: Write, job_id: str, counts: Tallies) -> None:
+    """The job that an undo was about: taken back, unless runs of it could not go back, which a later undo may do."""
+    own = migration_jobs.c
+    state = "reverted"
+    if any(counts.outcomes[name] for name in _MAY_GO_LATER):
+        moved = exists().where(migration_items.c.job_id == job_id, migration_items.c.outcome.in_(OPEN))
+        state = "completed_with_conflicts" if await tx.scalar(select(moved)) else "completed"
+    await tx.execute(update(migration_jobs).where(own.id == job_id, own.state == "reverting").values(state=state, updated_at=ctx.now))
+
+
+_MAY_GO_LATER: Final = ("moved_on", "trashed", "failed")
 
 
 async def _left(ctx: Context, tx: Write, task: Task, job: Job) -> Tallies:

@@ -298,6 +298,8 @@ async def _touched(tx: Write, task: Task, row: Row[Any], head: Row[Any]) -> Case
     state = standing_of_row(head)
     if left := out_of_reach(state):
         return Case(state, left=left)
+    if row.later_cause == "undo" and state.version_id == row.wizard_version_id != row.moved_version_id:
+        return Case(state, left="taken_back")
     # Another job's move has to be taken back first; one that was is as if it had never been.
     if row.later_cause not in (None, "undo") or state.version_id != row.moved_version_id:
         return Case(state, left="moved_on")

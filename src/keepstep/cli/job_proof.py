@@ -42,5 +42,8 @@ def _print(proof: JobProof) -> None:
     print_lines([f"{counted(proof.moved, 'run')} moved ({proof.erased:,} erased since); left: {left}."])
     if proof.job.kind == "undo":
         print_lines([f"{counted(proof.returned, 'run')} returned byte for byte to what they were before the move."])
+    if proof.job.kind == "preview":
+        print_lines([f"Job {proof.job.id} is a preview: it moved nothing, so there is nothing to prove."])
+        return
     said = "Every answer is accounted for" if proof.is_intact else counted(proof.altered, "alteration")
     print_lines([f"Job {proof.job.id} ({proof.job.kind}, {proof.job.state.replace('_', ' ')}): {said}."])

@@ -297,6 +297,15 @@ def same_value(one: Any, other: Any) -> bool:
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
+WAIVED: Final = "waived"
+"""The code of the flag of an answer that a version requires and that nobody was asked for, because somebody waived it."""
+
+
+def is_waived(envelope: Mapping[str, Any] | None) -> bool:
+    """Whether somebody waived this answer when the run came to its version."""
+    return envelope is not None and any(flag["code"] == WAIVED for flag in envelope.get("flags", ()))
+
+
 def reason_of(structure: Structure, option_set: OptionSet) -> Reason:
     """Why an option set of this version was not asked, from its own and its step's conditions; kept with the structure, as the flow is."""
     known: dict[str, Reason] = structure.__dict__.setdefault("_reasons", {})

@@ -14,9 +14,10 @@ SAMPLES: Final = 20
 """Of each outcome, as many runs are named as somebody looks at side by side."""
 OPEN: Final = ("needs-answer", "conflicts", "blocked")
 """Outcomes that a person has to do something about."""
-LEFT: Final = ("changed_since_preview", "arrived_late", "still_active", "trashed", "erased", "moved_on", "failed")
+LEFT: Final = ("changed_since_preview", "arrived_late", "still_active", "trashed", "erased", "moved_on", "taken_back", "failed")
 """Why a run was not even decided about. `still_active`: its respondent went on answering for as long as the job waited. `moved_on`: another
-job has moved it since, which has to be taken back first. `failed`: a fault of the program, which its log holds."""
+job has moved it since, which has to be taken back first. `taken_back`: it is
+back already. `failed`: a fault of the program, which its log holds."""
 
 Counted = tuple[str, str, str, str]
 """Version id, option set id, outcome, code."""

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from keepstep.core.archive import put
+from keepstep.core.archive import Parked, put
 from keepstep.core.clock import Clock
 from keepstep.core.conversion import NOTHING, Conflict, Converted, Envelope
-from keepstep.core.flow import ASKED, NOT_ASKED, Answers, evaluate, is_answered
+from keepstep.core.flow import ASKED, NOT_ASKED, WAIVED, Answers, evaluate, is_answered, is_waived
 from keepstep.core.merging import Merged, merged_answers
 from keepstep.core.plan import Constant, Default
 from keepstep.core.structure import Structure
@@ -217,7 +217,8 @@ class _Move:
                     self.answers[option_set.id] = {"value": None, "source": "conversion"}
 
     def put_away(self, way: Way, envelope: Envelope, *, conflict: Conflict | None = None) -> None:
-        put(self.archive, way.source.id, envelope, version_id=self.run.version_id, conflict=conflict)
+        parked = None if conflict is None or way.target is None else Parked(conflict, way.target.id)
+        put(self.archive, way.source.id, envelope, version_id=self.run.version_id, parked=parked)
 
     def say(self, way: Way, outcome: Outcome, code: str, detail: str) -> None:
         self.reasons.append(Reason(way.source.id, outcome, code, detail))
@@ -233,6 +234,8 @@ class _Move:
             return Decision(outcome, tuple(self.reasons), None)
         reopens = self.reopens()
         is_completed = self.run.is_completed and not reopens
+        if is_completed:
+            self.waive()
         asked = self.carried_bits(target) if is_completed else evaluate(target, self.answers, self.run.clock).asked
         moved = Subject(
             version_id=self.plan.target,
@@ -250,6 +253,14 @@ class _Move:
         if "reopen" in self.settled.values():
             return self.run.is_completed
         return self.plan.on_need == "reopen" and any(reason.outcome == "needs-answer" for reason in self.reasons)
+
+    def waive(self) -> None:
+        """Marks each answer that the target requires and the run goes without: no later move holds that against it."""
+        flag = {"code": WAIVED, "detail": "Required, and waived when the run came to this version: nobody was asked."}
+        for reason in self.reasons:
+            if reason.code == "required":
+                there = self.answers.get(reason.option_set_id, {"value": None, "source": "conversion"})
+                self.answers[reason.option_set_id] = {**there, "flags": [*there.get("flags", ()), flag]}
 
     def may_move(self) -> bool:
         found = {reason.outcome for reason in self.reasons}
@@ -274,11 +285,12 @@ class _Move:
     def missing_before(self) -> set[str]:
         """The target's questions whose counterpart in the source was asked and required, and left empty already."""
         ways, run = self.prepared.ways[self.run.version_id], self.run
-        return {
-            way.target.id
-            for way in ways
-            if way.target is not None and lacks_required(way.source, run.asked[way.position], run.answers.get(way.source.id))
-        }
+        return {way.target.id for way in ways if way.target is not None and _went_without(way, run)}
+
+
+def _went_without(way: Way, run: Subject) -> bool:
+    envelope = run.answers.get(way.source.id)
+    return lacks_required(way.source, run.asked[way.position], envelope) or (is_waived(envelope) and not is_answered(envelope))
 
 
 def decide_over(run: Subject, hops: tuple[Prepared, ...]) -> Decision:

@@ -112,20 +112,27 @@ class _Return:
 
     def keep_later_archive(self) -> None:
         """What came to the archive after the move stays there."""
-        for name in _differing(self.move.after.archive, self.head.archive):
+        for name in _differing(_without_marks(self.move.after.archive), _without_marks(self.head.archive)):
             if name in self.head.archive:
                 self.archive[name] = self.head.archive[name]
 
     def back(self) -> Subject:
         source = self.prepared.structures[self.move.before.version_id]
-        # Who completed it after the move has completed it; an undo of the move does not take that back.
-        is_completed = self.head.is_completed
+        # Who completed it after the move has completed it, and an undo of the move does not take that back; but what the move itself
+        # reopened is complete again.
+        since = self.head.is_completed != self.move.after.is_completed
+        is_completed = self.head.is_completed if since else self.move.before.is_completed
         back = replace(self.move.before, answers=self.answers, archive=self.archive, is_completed=is_completed, clock=self.head.clock)
         if is_completed and self.move.before.is_completed:
             given = {name for name in _differing(self.move.before.answers, self.answers) if is_answered(self.answers.get(name))}
             bits = zip(source.option_sets, back.asked, strict=True)
             return replace(back, asked="".join(ASKED if item.id in given else bit for item, bit in bits))
         return replace(back, asked=evaluate(source, self.answers, self.head.clock).asked)
+
+
+def _without_marks(archive: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a person decided of a parked answer only takes its mark away; the answer itself came to the archive with the move."""
+    return {name: {key: value for key, value in entry.items() if key != "conflict"} for name, entry in archive.items()}
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:

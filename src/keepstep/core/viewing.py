@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from keepstep.core.archive import put
+from keepstep.core.archive import Parked, put
 from keepstep.core.conversion import Conflict, Envelope
 from keepstep.core.flow import is_answered
 from keepstep.core.moving import Reason, Subject, decide
@@ -21,9 +21,13 @@ _OPEN: Final = frozenset({"conflicts", "blocked"})
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An answer without a rule into the target: why, and the envelope as it stood in the question `name` of the version `version_id`."""
+    """An answer without a rule into the target: why, and the envelope as it stood in the question `name` of the version `version_id`.
+
+    `to` is the question that it was meant for when no rule was found.
+    """
 
     conflict: Conflict
+    to: str
     name: str
     envelope: Envelope
     version_id: str
@@ -66,13 +70,14 @@ def _one_further(view: View, hop: Prepared) -> View:
     if found:
         decision = decide(view.run, hop, dict.fromkeys(found, "park"))
     assert decision.moved is not None  # every conflict is settled, and every need waived
-    answers, archive = decision.moved.answers, dict(decision.moved.archive)
+    waived = {reason.option_set_id for reason in decision.reasons if reason.code == "required"}
+    answers, archive = {name: each for name, each in decision.moved.answers.items() if name not in waived}, dict(decision.moved.archive)
     going_on = dict(_going_on(view, hop, answers))
     held = going_on | _newly_held(view, hop, (found, going_on), (answers, archive))
     for each in view.held.values():
         if not any(each is other for other in going_on.values()):
-            put(archive, each.name, each.envelope, version_id=each.version_id, conflict=each.conflict)
-    return View(replace(decision.moved, archive=archive), held, _origins(view, hop))
+            put(archive, each.name, each.envelope, version_id=each.version_id, parked=Parked(each.conflict, each.to))
+    return View(replace(decision.moved, answers=answers, archive=archive), held, _origins(view, hop))
 
 
 def _going_on(view: View, hop: Prepared, answers: Mapping[str, Envelope]) -> Iterator[tuple[str, Held]]:
@@ -98,7 +103,7 @@ def _newly_held(
             continue
         envelope = view.run.answers[way.source.id]
         conflict = Conflict(reason.code, reason.detail, envelope.get("value"))
-        held[place] = Held(conflict, way.source.id, envelope, view.run.version_id)
+        held[place] = Held(conflict, place, way.source.id, envelope, view.run.version_id)
         entry = archive.pop(way.source.id)
         if "earlier" in entry:
             archive[way.source.id] = entry["earlier"]

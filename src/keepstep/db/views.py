@@ -42,6 +42,9 @@ SELECT
   CASE
     WHEN {_ANSWERED} THEN 'answered'
     WHEN given.envelope IS NULL AND r.leaves -> 'answers' ? given.name THEN 'erased'
+    WHEN r.archive <> '{{}}' AND EXISTS (
+      SELECT FROM jsonb_each(r.archive) AS parked
+      WHERE parked.value ? 'conflict' AND coalesce(parked.value -> 'conflict' ->> 'to', parked.key) = given.name) THEN 'conflict'
     WHEN given.asked THEN 'empty'
     ELSE 'not_asked'
   END AS state,

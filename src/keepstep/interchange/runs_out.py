@@ -20,7 +20,6 @@ from keepstep.interchange.columns import Column, ColumnKind, Question
 State = Literal["answered", "empty", "not_asked", "archived", "conflict", "erased", "not_in_version"]
 Status = Literal["in_progress", "completed", "abandoned"]
 NO_ENVELOPE: Final[Mapping[str, Any]] = {}
-_WAIVED: Final = "waived"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +76,8 @@ def state_of(run: StoredRun, option_set_id: str, position: int | None) -> State:
     if position is None:
         return "not_in_version"
     asked = run.asked[position : position + 1] == ASKED
-    return "empty" if asked and not _is_passed_over(run, envelope) else "not_asked"
-
-
-def _is_passed_over(run: StoredRun, envelope: Mapping[str, Any] | None) -> bool:
-    """Whether a question of this run was waived, or not come to so far."""
-    if envelope is None:
-        return run.status != "completed"
-    return any(flag["code"] == _WAIVED for flag in envelope.get("flags", ()))
+    not_reached = envelope is None and run.status != "completed"
+    return "empty" if asked and not not_reached else "not_asked"
 
 
 # --- table ---------------------------------------------------------------------------------------------------------

@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, tuple_
 
+from keepstep.core.archive import origin_of
 from keepstep.core.migration_counts import OPEN
 from keepstep.core.moving import Reason, decide
 from keepstep.core.selection import display
 from keepstep.core.structure import OptionSet
 from keepstep.core.text import text_in
 from keepstep.core.ways import Prepared
-from keepstep.db.tables import migration_items, migration_resolutions, wizard_runs
+from keepstep.db.tables import migration_items, migration_jobs, migration_resolutions, plans, run_revisions, wizard_runs
 from keepstep.db.transaction import Read
 from keepstep.errors import ConflictNotFound
 from keepstep.queries.migration_jobs import Job
@@ -104,9 +105,20 @@ def _open(job_id: str, *more: ColumnElement[bool]) -> Select[Any]:
     said = migration_resolutions.c
     of_item = and_(said.run_id == _OWN.run_id, said.job_id == _OWN.job_id, said.option_set_id == _OWN.option_set_id)
     columns = (_OWN.run_id, _OWN.option_set_id, _OWN.outcome, _OWN.code, _OWN.revision, _OWN.moved, said.resolution.label("chosen"))
-    joined = migration_items.outerjoin(migration_resolutions, of_item)
-    conditions = (_OWN.job_id == job_id, _OWN.outcome.in_(OPEN), _OWN.option_set_id.is_not(None), ~resolved)
+    joined = migration_items.outerjoin(migration_resolutions, of_item).join(wizard_runs, wizard_runs.c.id == _OWN.run_id)
+    conditions = (_OWN.job_id == job_id, _OWN.outcome.in_(OPEN), _OWN.option_set_id.is_not(None), ~resolved, _still_stands())
     return select(*columns).select_from(joined).where(*conditions, *more)
+
+
+def _still_stands() -> ColumnElement[bool]:
+    """Whether the run is where the job left it, so that there is something to decide: not taken back, moved on, trashed or erased since."""
+    run, jobs, then = wizard_runs.c, migration_jobs.c, run_revisions.c
+    counts = exists().where(jobs.id == _OWN.job_id, jobs.state.not_in(("reverting", "reverted")))
+    arrived = exists().where(jobs.id == _OWN.job_id, plans.c.id == jobs.plan_id, plans.c.target_id == run.wizard_version_id)
+    since = then.run_id == _OWN.run_id, then.revision == func.greatest(_OWN.revision, 1)
+    stayed = exists().where(*since, then.wizard_version_id == run.wizard_version_id)
+    is_there = or_(and_(_OWN.moved, arrived), and_(~_OWN.moved, or_(stayed, run.revision == 0)))
+    return and_(counts, is_there, run.trashed_at.is_(None), run.erased_at.is_(None))
 
 
 async def open_items(tx: Read, job_id: str, *, limit: int, after: Sequence[str] | None = None, which: Among = ANY) -> Sequence[OpenItem]:
@@ -160,7 +172,9 @@ def _question(state: RunState, option_set_id: str, prepared: Prepared) -> Option
 def _place(state: RunState, item: OpenItem, prepared: Prepared) -> OptionSet | None:
     if item.outcome == "needs-answer":
         return prepared.target.option_set_by_id.get(item.option_set_id)
-    ways = (way for each in prepared.ways.values() for way in each) if item.moved else prepared.ways.get(state.version.id, ())
+    # A parked answer is meant for where its own version leads: another one may lead elsewhere.
+    source = (origin_of(state.archive.get(item.option_set_id) or {}) or "") if item.moved else state.version.id
+    ways = prepared.ways.get(source, ())
     return next((way.target for way in ways if way.source.id == item.option_set_id and way.target is not None), None)
 
 

@@ -13,6 +13,7 @@ from keepstep.core.permissions import Actor, Permission, require
 from keepstep.db.tables import migration_chunks, migration_items, migration_jobs, migration_manifests
 from keepstep.db.transaction import Read
 from keepstep.errors import JobNotFound, ManifestNotFound
+from keepstep.queries.wizards import is_id
 
 Kind = Literal["preview", "apply", "undo"]
 State = Literal["queued", "running", "paused", "completed", "completed_with_conflicts", "failed", "cancelled", "reverting", "reverted"]
@@ -69,7 +70,7 @@ async def get_job(tx: Read, actor: Actor, job_id: str, permission: Permission = 
 
 async def load_job(tx: Read, job_id: str, lock: Lock | None = None) -> Job:
     """The job; the caller decides who may. Raises JobNotFound."""
-    row = await tx.one_or_none(_locked(select(migration_jobs).where(migration_jobs.c.id == job_id), lock))
+    row = await tx.one_or_none(_locked(select(migration_jobs).where(migration_jobs.c.id == job_id), lock)) if is_id(job_id) else None
     if row is None:
         raise JobNotFound("There is no migration job with this id.")
     return job_of_row(row)

@@ -23,6 +23,7 @@ from keepstep.db.transaction import Read
 from keepstep.errors import PlanNotFound
 from keepstep.queries.impact import stored_counts
 from keepstep.queries.versions import Version, versions_of
+from keepstep.queries.wizards import is_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ async def load_plan(tx: Read, plan_id: str, *, locked: bool = False) -> StoredPl
 
 async def find_plan(tx: Read, plan_id: str, *, locked: bool = False) -> StoredPlan | None:
     statement = select(plans).where(plans.c.id == plan_id)
-    row = await tx.one_or_none(statement.with_for_update() if locked else statement)
+    row = await tx.one_or_none(statement.with_for_update() if locked else statement) if is_id(plan_id) else None
     return None if row is None else _plan_of_row(row)
 
 

@@ -4,9 +4,10 @@ Works on values alone; the API, exports and pages show the same thing because th
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from keepstep.core.flow import ASKED, is_answered, reason_of
+from keepstep.core.archive import parked_in
+from keepstep.core.flow import ASKED, WAIVED, is_answered, is_waived, reason_of
 from keepstep.core.piping import Shown, shown_answers
 from keepstep.core.selection import display
 from keepstep.core.structure import OptionSet, Statement, Step, Structure, dump
@@ -58,14 +59,18 @@ def responses_of(state: RunState) -> list[dict[str, Any]]:
     structure = state.version.structure
     asked = iter(state.asked)
     shown = shown_answers(structure, state.answers, state.asked, state.language)
+    parked = {to: entry for to, _, entry in parked_in(state.archive)}
     return [
-        _response(state, shown, step, option_set, is_asked=next(asked) == ASKED)
+        _response(state, (shown, parked), step, option_set, is_asked=next(asked) == ASKED)
         for step in structure.steps
         for option_set in step.option_sets
     ]
 
 
-def _response(state: RunState, shown: Shown, step: Step, option_set: OptionSet, *, is_asked: bool) -> dict[str, Any]:
+def _response(
+    state: RunState, with_: tuple[Shown, Mapping[str, Any]], step: Step, option_set: OptionSet, *, is_asked: bool
+) -> dict[str, Any]:
+    shown, parked = with_
     structure, envelope = state.version.structure, state.answers.get(option_set.id)
     language, default = state.language, structure.default_language
     response = {
@@ -81,7 +86,20 @@ def _response(state: RunState, shown: Shown, step: Step, option_set: OptionSet, 
         "step_snapshot": {"id": step.id, "key": step.key, "name": step.name},
         "option_set_snapshot": _snapshot(option_set),
     }
+    if option_set.id in parked and response["state"] in ("empty", "not_asked"):
+        response |= _waiting(parked[option_set.id], option_set, (language, default))
     return response | {name: envelope[name] for name in ("rule", "params") if envelope and name in envelope}
+
+
+def _waiting(entry: Mapping[str, Any], option_set: OptionSet, languages: tuple[str, str]) -> dict[str, Any]:
+    """What a question says whose answer no rule converted: it lies in the archive, and waits for a person."""
+    original = {"response_value": response_value(entry), "display": display(entry, option_set, *languages)}
+    return {"state": "conflict", "conflict": conflict_in(entry), "original": original}
+
+
+def conflict_in(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Why an entry of the archive waits: `{code, detail}`."""
+    return {name: entry["conflict"][name] for name in ("code", "detail")}
 
 
 def _snapshot(option_set: OptionSet) -> Mapping[str, Any]:
@@ -101,20 +119,17 @@ def response_value(envelope: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {name: envelope[name] for name in ("value", "other") if name in envelope}
 
 
-WAIVED: Final = "waived"
-
-
 def state_of(state: RunState, structure: Structure, option_set: OptionSet, *, is_asked: bool) -> dict[str, Any]:
     """`{state, asked, reason?}` of one option set: answered, empty, not_asked or erased; with the reason if not asked (semantics 2)."""
     envelope = state.answers.get(option_set.id)
     kind = "erased" if option_set.id in state.erased else "answered" if is_answered(envelope) else None
+    if not is_asked and kind is None and is_waived(envelope):
+        return {"state": "not_asked", "asked": False, "reason": {"kind": WAIVED, "by": []}}
     if not is_asked:
         reason = reason_of(structure, option_set)
         return {"state": kind or "not_asked", "asked": False, "reason": {"kind": reason.kind, "by": list(reason.by)}}
     if kind is not None:
         return {"state": kind, "asked": True}
-    if any(flag["code"] == WAIVED for flag in (envelope or {}).get("flags", ())):
-        return {"state": "not_asked", "asked": False, "reason": {"kind": WAIVED, "by": []}}
     if envelope is None and state.status != "completed" and not isinstance(option_set, Statement):
         return {"state": "not_asked", "asked": False, "reason": {"kind": "not_reached", "by": []}}
     return {"state": "empty", "asked": True}
@@ -129,6 +144,7 @@ def archive_of(state: RunState) -> list[dict[str, Any]]:
             "response_value": response_value(envelope),
             "source": envelope.get("source"),
             "flags": envelope.get("flags", []),
+            **({"conflict": conflict_in(envelope)} if "conflict" in envelope else {}),
         }
         for name, envelope in sorted(state.archive.items())
     ] + [{"name": name, "state": "erased", "response_value": None} for name in sorted(_erased_archive(state))]

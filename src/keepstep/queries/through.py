@@ -110,7 +110,7 @@ def _response(shown: dict[str, Any], given: Mapping[str, dict[str, Any]], of: tu
     state, view = of
     name = shown["option_set_id"]
     own = [given[each] for each in view.origins.get(name, ())]
-    response = {member: value for member, value in shown.items() if member not in {"state", "asked", "reason"}}
+    response = {member: value for member, value in shown.items() if member not in _OF_STATE}
     if name in view.held:
         return response | _conflict(name, given, view)
     response |= _state(name, own, (state, view))
@@ -129,12 +129,13 @@ def _state(name: str, own: Sequence[Mapping[str, Any]], of: tuple[RunState, View
     if not own:
         return {"state": "answered" if is_there else _elsewhere(name, state, view), "asked": False}
     says_most = min(own, key=lambda each: (_SAYS.get(each["state"], len(_SAYS)), not each["asked"]))
-    found = {member: says_most[member] for member in ("state", "asked", "reason") if member in says_most}
+    found = {member: says_most[member] for member in _OF_STATE if member in says_most}
     # An answer that the plan puts away has left its question.
     return found if is_there or found["state"] != "answered" else {"state": "archived", "asked": found["asked"]}
 
 
-_SAYS: Final = {"answered": 0, "erased": 1, "empty": 2}
+_OF_STATE: Final = ("state", "asked", "reason", "conflict", "original")
+_SAYS: Final = {"answered": 0, "conflict": 1, "erased": 2, "empty": 3}
 
 
 def _elsewhere(name: str, state: RunState, view: View) -> str:

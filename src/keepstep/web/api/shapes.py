@@ -537,6 +537,7 @@ class ArchivedAnswer(BaseModel):
     response_value: Answered | None
     source: str | None = _MAY
     flags: list[Flag] = _MAY
+    conflict: Conflict = _MAY
 
 
 class Through(BaseModel):

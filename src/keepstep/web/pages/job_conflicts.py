@@ -37,7 +37,7 @@ async def _conflict(tx: Read, job: Job, conflict_id: str) -> Conflict:
     found = await list_conflicts(tx, job, limit=1_000, which=Among(run_id=run_id))
     conflict = next((each for each in found if each.item.option_set_id == option_set_id), None)
     if conflict is None:
-        raise ConflictNotFound("This conflict is resolved already, or was none of this job.")
+        raise ConflictNotFound("This conflict is resolved already, its run was moved or taken back since, or it was none of this job.")
     return conflict
 
 

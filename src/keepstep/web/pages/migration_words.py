@@ -32,6 +32,7 @@ _OUTCOMES: Final[Mapping[str, OutcomeWords]] = {
     "trashed": OutcomeWords(message("In the trash"), message("in the trash"), "delete", "lossy"),
     "erased": OutcomeWords(message("Erased"), message("erased"), "erase", "lossy"),
     "moved_on": OutcomeWords(message("Moved by another job since"), message("moved by another job since"), "history", "lossy"),
+    "taken_back": OutcomeWords(message("Taken back already"), message("taken back already"), "undo", "safe"),
     "failed": OutcomeWords(message("Failed"), message("failed"), "error", "blocking"),
 }
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from keepstep.core.answer_changes import AnswerChange, answer_changes, archive_changes
 from keepstep.core.archive import origin_of
-from keepstep.core.flow import is_answered
+from keepstep.core.flow import WAIVED, is_answered
 from keepstep.core.logic_words import condition_words
 from keepstep.core.structure import OptionSet, Statement, Step, Structure
 from keepstep.core.text import text_in, without_pipes
@@ -101,7 +101,8 @@ def _line(response: Mapping[str, Any], option_set: OptionSet, step: Step, of: tu
         text=text,
         parts=_parts(value, option_set, situation),
         reasons=tuple(_reasons(reason, option_set, step, of)),
-        flags=tuple(response["flags"]),
+        # What was waived is said as the reason why nobody was asked.
+        flags=tuple(flag for flag in response["flags"] if flag["code"] != WAIVED),
         files=tuple(each for each in value if isinstance(each, dict) and "file_id" in each) if isinstance(value, list) else (),
         source=str(response.get("source") or ""),
         original=_as_it_was(response, option_set, text, of),
