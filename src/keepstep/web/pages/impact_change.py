@@ -16,7 +16,7 @@ from keepstep.actions.stored_options import STORED, with_stored_options
 from keepstep.core.clock import Clock
 from keepstep.core.confirm import needs_confirmation
 from keepstep.core.conversion import Conversion, Tried
-from keepstep.core.convert_parameters import faults_in_parameters, lasting
+from keepstep.core.convert_parameters import faults_in_parameters
 from keepstep.core.impact import Reported, stored_under
 from keepstep.core.jsonvalue import dumps, loads
 from keepstep.core.keys import free_key
@@ -301,16 +301,24 @@ def _values_of_change(pending: Pending, about: About, clock: Clock, kept: Tried)
     faults = faults_in_parameters(conversion, given, clock) if pending.tried is not None else ()
     if not faults:
         retyped = retyped.tried_with(given, clock)
+    groups = _groups(retyped, given)
     return {
         "retyped": retyped,
         "values": values_of(retyped.impact, owner, language, retyped),
-        "parameters": _groups(retyped, given),
+        "parameters": groups,
         "faults": faults,
         "fields": dumps(pending.fields),
         "going": going(owner, conversion.target, language),
         "conversion": dumps(given) if given and not faults_in_parameters(conversion, given, clock) else "",
-        "is_written": lasting(conversion, {"values": {}}) == {},
+        "is_written": _asks_of_texts(groups, conversion),
     }
+
+
+def _asks_of_texts(groups: Sequence[Group], conversion: Conversion) -> bool:
+    """Whether a table of the form is about what respondents wrote, which is kept nowhere else."""
+    tables = {group.name for group in groups}
+    by_code = conversion.source.selection_type in (*CHOICE_TYPES, "boolean")
+    return "others" in tables or (not by_code and bool(tables & {"options", "values"}))
 
 
 def _groups(retyped: Reported, given: Mapping[str, Any]) -> Sequence[Group]:
