@@ -27,6 +27,7 @@ from keepstep.core.audit_words import SUBJECTS, deed_of, known_actions
         ),
         ("user.changed", {"changed": ["role"], "role": "editor"}, "Changed Ann: role, now editor."),
         ("session.opened", {}, "Ann signed in."),
+        ("wizard.created", {"name": "\u202eevil"}, "Created the wizard “\u2068\u202eevil\u2069”."),
     ],
 )  # fmt: skip
 def test_a_deed_is_told_in_a_sentence(action: str, details: dict[str, object], sentence: str) -> None:

@@ -105,3 +105,15 @@ def test_a_condition_on_a_question_that_is_gone_names_it_as_the_other_side_or_th
     after = beside(old, new, pid(1), shelf).after
     assert after is not None
     assert after.questions[0].facts[0].text == "Shown if “First” (deleted) is answered and “Ninth” (deleted) is answered"
+
+
+def test_a_wording_in_another_language_is_told_with_its_language_where_it_differs() -> None:
+    def asked(french: str) -> Structure:
+        options = [{"value": "yes", "label": {"en": "Yes", "fr": french}}, {"value": "no", "label": {"en": "No", "fr": "Non"}}]
+        texts = {"name": {"en": "Well?", "fr": "Alors ?"}, "help": {"en": "Say it", "fr": french}}
+        return one_page(choice(1, options=options, **texts), languages=["en", "fr"])
+
+    before, after = only(asked("Oui"), asked("Si"))
+    assert (before.is_touched, before.facts) == (True, (Piece("Help text (fr): Oui", "removed"),))
+    assert after.facts == (Piece("Help text (fr): Si", "added"),)
+    assert [each.notes for each in after.choices] == [(Piece("Label (fr): Si", "added"),), ()]

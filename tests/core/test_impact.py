@@ -17,6 +17,7 @@ from keepstep.core.structure import Structure, parse
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 CLOCK = Clock(NOW)
 NAME, EMAIL, COLOR, AGE = (f"018f0000-0000-7000-9000-00000000000{number}" for number in range(4))
+TABLE = {"values": {"blue": 1}}
 INFO, PREFERENCES = (f"018f0000-0000-7000-8000-00000000000{number}" for number in range(2))
 
 
@@ -105,13 +106,13 @@ def test_another_type_shows_what_becomes_of_each_stored_value() -> None:
     whole, fraction, word = shown["impact"]["distinct_values"]
     assert whole == {"value": "12", "count": 3, "becomes": 12}
     assert [each["value"] for each in (fraction, word) if set(each["conflict"]) == {"code", "detail"}] == ["3.4", "abc"]
-    assert shown["conversion"] == {"rule": "C6/1", "kind": "C", "needs": [], "converted": 3, "conflicts": 3}
+    assert shown["conversion"] == {"rule": "C6/1", "kind": "C", "needs": [], "tried": False, "converted": 3, "conflicts": 3}
 
 
 def test_one_choice_becomes_a_list_of_one() -> None:
     shown = report(changing(COLOR, selection_type="multiple_select")).to_json()["changes"][0]
     assert shown["impact"]["distinct_values"] == [{"value": "blue", "count": 1, "becomes": ["blue"]}]
-    assert shown["conversion"] == {"rule": "L13/1", "kind": "L", "needs": [], "converted": 1, "conflicts": 0}
+    assert shown["conversion"] == {"rule": "L13/1", "kind": "L", "needs": [], "tried": False, "converted": 1, "conflicts": 0}
 
 
 def test_values_that_are_not_shown_are_converted_and_counted_too() -> None:
@@ -126,8 +127,24 @@ def test_a_type_without_a_conversion_and_one_that_needs_a_table_say_so() -> None
     assert (none["conversion"]["rule"], none["conversion"]["kind"], none["conversion"]["conflicts"]) == (None, "-", 1)
     assert none["impact"]["distinct_values"][0]["conflict"]["code"] == "no-conversion"
     table = report(changing(COLOR, selection_type="number")).to_json()["changes"][0]
-    assert table["conversion"] == {"rule": "M15/1", "kind": "M", "needs": [["values"]], "converted": 0, "conflicts": 1}
+    assert table["conversion"] == {"rule": "M15/1", "kind": "M", "needs": [["values"]], "tried": False, "converted": 0, "conflicts": 1}
     assert table["impact"]["distinct_values"][0]["conflict"]["code"] == "parameter-missing"
+
+
+def test_what_was_tried_at_a_change_of_type_is_what_its_answers_are_counted_with() -> None:
+    stored = replace(counts({COLOR: [tally("blue", 3), tally("red", 2)]}, runs=5), tried={(COLOR, "single_select", "number"): TABLE})
+    shown = report(changing(COLOR, selection_type="number"), stored)
+    assert classes(shown) == [("Q10", "blocking", "convertible")]
+    (change,) = shown.to_json()["changes"]
+    assert (change["conversion"]["tried"], change["conversion"]["converted"], change["conversion"]["conflicts"]) == (True, 3, 2)
+    assert [(each["value"], each.get("becomes")) for each in change["impact"]["distinct_values"]] == [("blue", 1), ("red", None)]
+
+
+def test_what_was_tried_for_other_types_counts_for_nothing() -> None:
+    stored = replace(RUN_123, tried={(COLOR, "single_select", "integer"): TABLE, (EMAIL, "single_select", "number"): TABLE})
+    (change,) = report(changing(COLOR, selection_type="number"), stored).changes
+    assert change.preview is not None
+    assert (change.effective, change.preview.is_tried, change.preview.conflicts) == ("blocking", False, 1)
 
 
 def test_only_another_type_is_a_conversion() -> None:

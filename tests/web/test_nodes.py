@@ -79,7 +79,7 @@ async def test_scenario_d_another_type_shows_what_becomes_of_each_stored_value_a
     (change,) = report["changes"]
     found = {each["value"]: each.get("becomes", "conflict" in each) for each in change["impact"]["distinct_values"]}
     assert found == {"12": 12, "3.4": True, "abc": True}
-    assert change["conversion"] == {"rule": "C6/1", "kind": "C", "needs": [], "converted": 1, "conflicts": 2}
+    assert change["conversion"] == {"rule": "C6/1", "kind": "C", "needs": [], "tried": False, "converted": 1, "conflicts": 2}
     assert (await survey.send("PUT", url, json=body, params={"confirm": report["confirm"]})).status_code == 200
     (shown,) = (await editor.get(f"{survey.url}/changes")).json()["changes"]
     assert (shown["impact"]["distinct_values"], shown["conversion"]) == (change["impact"]["distinct_values"], change["conversion"])

@@ -18,6 +18,7 @@ from keepstep.core.structure import Structure
 from keepstep.core.tokens import keyed, sign, verified
 from keepstep.db.transaction import Read
 from keepstep.errors import ImpactUnconfirmed
+from keepstep.queries.drafts import tried_conversions
 from keepstep.queries.impact import count_answers, count_run_tallies, stored_counts
 from keepstep.queries.versions import versions_of
 from keepstep.queries.wizards import Wizard
@@ -113,12 +114,16 @@ def _unconfirmed(now: Confirmable, detail: str) -> ImpactUnconfirmed:
 
 
 async def counted_report(ctx: Context, tx: Read, wizard_id: str, *, old: Structure, new: Structure) -> Report:
-    """What going from `old` to `new` means for everything that is stored under the wizard, counted now."""
+    """What going from `old` to `new` means for everything that is stored under the wizard, counted now. Answers of another type are
+    converted with what was tried, as in a plan that moves them.
+    """
     changes = diff(old, new)
     option_sets, groups = option_sets_to_count(changes, new), groups_to_count(changes, new)
     counts = await stored_counts(tx, wizard_id, option_sets, groups, as_of=ctx.now)
     # Of another type every distinct answer is converted; a hundred thousand take seconds: not in the event loop.
-    counts = replace(counts, versions=await _answered_in(tx, wizard_id, changes, counts))
+    versions = await _answered_in(tx, wizard_id, changes, counts)
+    tried = await tried_conversions(tx, wizard_id) if versions else {}
+    counts = replace(counts, versions=versions, tried=tried)
     return await asyncio.to_thread(report_on, changes, counts, old=old, new=new, clock=ctx.clock)
 
 

@@ -96,9 +96,11 @@ async def policied(ctx: Context, tx: Read, wizard: Wizard, policy: Policy, of: t
     Every run in progress is decided about, as the job will.
     """
     structure, said = of
+    if policy == "finish":
+        return await _unplanned(tx, wizard)
     made = await planned(ctx, tx, wizard, structure)
-    if policy == "finish" or made.plan is None:
-        return replace(made, policy="finish", plan=None)
+    if made.plan is None:
+        return made
     versions = made.versions
     plan = understood(made.plan, said, versions)
     faults = await faults_among(tx, wizard.id, plan, (versions, ctx.clock), unsent=True)
@@ -110,17 +112,23 @@ async def planned(ctx: Context, tx: Read, wizard: Wizard, structure: Structure) 
     """The plan as ids make it, with what was tried at changes of type, before anything is said of it; nothing is decided yet. No plan
     before the first version.
     """
+    found = await _unplanned(tx, wizard)
+    if wizard.active_version_id is None:
+        return found
+    draft = await asyncio.to_thread(_as_version, wizard, structure, ctx)
+    # The active one in any case: somebody may be beginning on it at this moment.
+    sources = [each for each in found.versions.values() if each.number in found.runs or each.id == wizard.active_version_id]
+    tried = await tried_conversions(tx, wizard.id)
+    plan = made_plan({each.id: each.structure for each in sources}, draft.id, structure, tried)
+    return replace(found, plan=plan, versions={**found.versions, draft.id: draft})
+
+
+async def _unplanned(tx: Read, wizard: Wizard) -> Policied:
+    """The runs that are on their way, and nothing said of them."""
     counted = await count_runs_by_version(tx, wizard.id)
     versions = await versions_by_id(tx, wizard.id)
     runs = {versions[version_id].number: counts for version_id, counts in counted.items() if _has_unsent(counts)}
-    if wizard.active_version_id is None:
-        return Policied(policy="finish", runs=runs, versions=versions)
-    draft = await asyncio.to_thread(_as_version, wizard, structure, ctx)
-    # The active one in any case: somebody may be beginning on it at this moment.
-    sources = [each for each in versions.values() if each.number in runs or each.id == wizard.active_version_id]
-    tried = await tried_conversions(tx, wizard.id)
-    plan = made_plan({each.id: each.structure for each in sources}, draft.id, structure, tried)
-    return Policied(policy="finish", runs=runs, plan=plan, versions={**versions, draft.id: draft})
+    return Policied(policy="finish", runs=runs, versions=versions)
 
 
 def _has_unsent(counts: RunCounts) -> bool:

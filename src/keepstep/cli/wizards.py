@@ -19,6 +19,7 @@ from keepstep.cli.opening import operator, with_resources
 from keepstep.cli.plan_words import Words, said_in
 from keepstep.cli.printing import AsJson, print_json, print_lines, print_table
 from keepstep.config import Resources
+from keepstep.core.conversion_preview import Preview
 from keepstep.core.faults import problems_in
 from keepstep.core.impact import Impact
 from keepstep.core.issue import to_errors
@@ -251,13 +252,16 @@ async def impact_of_draft(
 
 def report_lines(report: Confirmable) -> list[str]:
     """A line for each change: its class here, what it is, and what it touches."""
-    return [f"  {reported.effective:<11} {reported.sentence}{_touched(reported.impact)}" for reported in report.report.changes]
+    return [f"  {each.effective:<11} {each.sentence}{_touched(each.impact, each.preview)}" for each in report.report.changes]
 
 
-def _touched(impact: Impact) -> str:
+def _touched(impact: Impact, preview: Preview | None) -> str:
     if impact.is_nothing:
         return ""
     runs = counted(sum(run.count for run in impact.runs if not run.trashed), "run")
+    if preview is not None:
+        runs += f"; {preview.converted:,} would convert, {preview.conflicts:,} would wait"
+        runs += ", with what was tried" if preview.is_tried else ""
     return f" [{counted(impact.answers, 'answer')} in {runs}]" if impact.answers else f" [{runs}]"
 
 

@@ -6,6 +6,8 @@ Details never hold answers; a detail that is not named here is not shown. Must n
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, get_args
 
+from keepstep.core.bidi import isolated
+
 Deed = Mapping[str, Any]
 """The details of an entry, with `about`: the name of the person or run that it is about, where there is one."""
 
@@ -19,7 +21,16 @@ SUBJECTS: Final[tuple[Subject, ...]] = get_args(Subject)
 def deed_of(action: str, details: Mapping[str, Any], about: str | None = None) -> str:
     """The sentence; of an action that is not known here, its name."""
     words = _WORDS.get(action)
-    return action if words is None else words({**details, "about": about or "somebody who is gone"})
+    return action if words is None else words({**_apart(details), "about": isolated(about or "somebody who is gone")})
+
+
+def _apart(value: Any) -> Any:
+    """What somebody is called or has called something turns nothing of the sentence around it."""
+    if isinstance(value, Mapping):
+        return {name: _apart(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_apart(each) for each in value]
+    return isolated(value) if isinstance(value, str) else value
 
 
 def known_actions() -> frozenset[str]:

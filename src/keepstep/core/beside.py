@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from keepstep.core import piping
 from keepstep.core.jsonvalue import dumps
+from keepstep.core.languages import by_language
 from keepstep.core.logic_words import condition_words, words_of
 from keepstep.core.order import displaced
 from keepstep.core.shelf import Shelved, shelf_after
@@ -156,7 +157,10 @@ def _side(step: Step, told: _Told, other: _Against) -> Side:
     return Side(
         name=_words(piping.told(step.name, told.structure), piping.told(name, other.structure), other.mark),
         help=_words(piping.told(step.help, told.structure), piping.told(note, other.structure), other.mark),
-        facts=_facts(_of_step(step, told), [] if theirs is None else _of_step(theirs, other.told), other.mark),
+        facts=(
+            *_facts(_of_step(step, told), [] if theirs is None else _of_step(theirs, other.told), other.mark),
+            *_translated(_TEXTS_OF_STEP, (step, told), (theirs, other)),
+        ),
         questions=tuple(_questions(step, told, other)),
     )
 
@@ -191,7 +195,10 @@ def _question(mine: OptionSet, theirs: OptionSet | None, told: _Told, other: _Ag
         name=_words(piping.told(mine.name, told.structure), None if theirs is None else piping.told(theirs.name, other.structure), mark),
         type_name=Piece(how_answered(mine), "" if theirs is None or how_answered(theirs) == how_answered(mine) else mark),
         help=_words(_said(mine, told.structure), None if theirs is None else _said(theirs, other.structure), mark),
-        facts=_facts([*_facts_of(mine, told), *own_key], known, mark if theirs is not None else ""),
+        facts=(
+            *_facts([*_facts_of(mine, told), *own_key], known, mark if theirs is not None else ""),
+            *_translated(_TEXTS, (mine, told), (theirs, other)),
+        ),
         choices=tuple(_choices(mine, theirs, told, other)),
         retired=mine.retired,
         moved=moved and mark != "",
@@ -288,7 +295,8 @@ def _choices(mine: OptionSet, theirs: OptionSet | None, told: _Told, other: _Aga
             continue
         theirs_now = known[option.value]
         words = _words(label, piping.told(theirs_now.label, other.structure), other.mark)
-        yield Choice(words, _facts(_notes(option, told), _notes(theirs_now, other.told), other.mark), option.value in moved)
+        notes = _facts(_notes(option, told), _notes(theirs_now, other.told), other.mark)
+        yield Choice(words, (*notes, *_translated(_LABEL, (option, told), (theirs_now, other))), option.value in moved)
     if isinstance(mine, ChoiceFields) and mine.allow_other:
         both = theirs is None or (isinstance(theirs, ChoiceFields) and theirs.allow_other)
         yield Choice((Piece("Other, please say", "" if both else other.mark),))
@@ -305,6 +313,31 @@ def _notes(option: Option, told: _Told) -> list[str]:
 def _facts(mine: Sequence[str], theirs: Sequence[str], mark: Mark) -> Pieces:
     known = set(theirs)
     return tuple(Piece(fact, "" if fact in known else mark) for fact in mine)
+
+
+_TEXTS_OF_STEP: Final = {"name": "Title", "help": "Introduction"}
+_TEXTS: Final = {"name": "Wording", "text": "Text", "help": "Help text"}
+_LABEL: Final = {"label": "Label"}
+
+
+def _translated(members: Mapping[str, str], mine: tuple[Any, _Told], theirs: tuple[Any, _Against]) -> Pieces:
+    """The wordings in languages besides the default that the other side does not have so: those that nobody compares with their eyes."""
+    (node, told), (known, other) = mine, theirs
+    if known is None or not other.mark:
+        return ()
+    default = told.structure.default_language
+    found = []
+    for member, name in members.items():
+        own, before = _wordings(node, member, told.structure), _wordings(known, member, other.structure)
+        changed = [code for code in told.structure.languages if code != default and code in own and own[code] != before.get(code)]
+        found += [Piece(f"{name} ({code}): {own[code]}", other.mark) for code in changed]
+    return tuple(found)
+
+
+def _wordings(node: Any, member: str, structure: Structure) -> Mapping[str, str]:
+    text = getattr(node, member, None)
+    given = {} if text is None else by_language(text, structure.default_language)
+    return {code: piping.told(text, structure, code) for code, wording in given.items() if wording}
 
 
 def _words(mine: str, theirs: str | None, mark: Mark) -> Pieces:

@@ -17,6 +17,8 @@ from keepstep.core.text import text_in, texts_of
 Params = Mapping[str, Any]
 Envelope = Mapping[str, Any]
 NOTHING: Final[Params] = {}
+Tried = Mapping[tuple[str, str, str], Params]
+"""What was tried when a question got another type: by its id, the former type and the new one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +93,11 @@ class Conversion:
     def needs_met(self, params: Params) -> bool:
         """Whether the parameters that the rule cannot do without are given."""
         return not self.needs or any(all(name in params for name in group) for group in self.needs)
+
+    def taken_up(self, tried: Tried) -> dict[str, Any]:
+        """The parameters that were tried for this pair of types, as far as they mean anything here."""
+        known = tried.get((self.source.id, self.source.selection_type, self.target.selection_type), NOTHING)
+        return {name: value for name, value in known.items() if name in self.accepts}
 
 
 def _limits(option_set: OptionSet) -> tuple[Any, ...]:

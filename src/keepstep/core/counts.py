@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
+from keepstep.core.conversion import Tried
 from keepstep.core.jsonvalue import canonical_bytes
 from keepstep.core.structure import Structure
 
@@ -49,7 +50,8 @@ class Counts:
 
     `answers`: every tally of each option set asked for, by its id. `runs`: all runs of the wizard. `together`: for groups
     of option sets (see `impact.groups_to_count`), the runs that answered at least one of the group. `versions`: by number, the
-    structures that answers of another type were given in; a version that is missing is taken for the one that changes.
+    structures that answers of another type were given in; a version that is missing is taken for the one that changes. `tried`: the
+    parameters that are kept with changes of type, which the answers are converted with.
     """
 
     as_of: datetime
@@ -57,6 +59,7 @@ class Counts:
     runs: tuple[RunTally, ...] = ()
     together: Mapping[frozenset[str], tuple[RunTally, ...]] = field(default_factory=dict)
     versions: Mapping[int, Structure] = field(default_factory=dict)
+    tried: Tried = field(default_factory=dict)
 
 
 def total(tallies: Iterable[Tally | RunTally]) -> int:

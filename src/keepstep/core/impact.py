@@ -5,15 +5,15 @@ know how the counts were queried.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from keepstep.core import change as c
 from keepstep.core.change import Change
 from keepstep.core.clock import Clock, utc_text
-from keepstep.core.conversion import Conversion
-from keepstep.core.conversion_preview import Distinct, Preview, preview_by_lots
+from keepstep.core.conversion import Params
+from keepstep.core.conversion_preview import Distinct, Lot, Preview, preview_by_lots, preview_with
 from keepstep.core.convert import rule_for
 from keepstep.core.counts import STATUSES, Counts, RunTally, Tally, distinct_values, total
 from keepstep.core.logic import Reference, references
@@ -91,6 +91,12 @@ class Reported:
     meaning: str
     preview: Preview | None = None
 
+    def tried_with(self, params: Params, clock: Clock) -> Self:
+        """The same with these parameters for the answers of the type that changes."""
+        assert self.preview is not None
+        preview = preview_with(self.preview, params, self.impact.distinct, shown=SHOWN_VALUES, clock=clock)
+        return replace(self, preview=preview, effective=_effective(self.impact, self.rule, preview))
+
     def to_json(self) -> dict[str, Any]:
         """`{id, kind, code, class, effective_class, concerns, path, old, new, summary, meaning, impact, conversion?}`."""
         change, impact, preview = self.change, self.impact.to_json(), self.preview
@@ -165,28 +171,34 @@ class _Stored:
             return 0
         return sum(total(self.counts.answers.get(item, ())) for item in option_sets_of(change, new) | _demanded(change))
 
-    def lots(self, option_set_id: str, old: Structure, target: OptionSet) -> list[tuple[tuple[Distinct, ...], Conversion]]:
-        """The distinct answers to this option set by what they were given under, each with its conversion."""
+    def lots(self, option_set_id: str, old: Structure, target: OptionSet) -> list[Lot]:
+        """The distinct answers to this option set by what they were given under."""
         live = old.option_set_by_id[option_set_id]
         tallies: dict[int | None, list[Tally]] = {}
         for tally in self.counts.answers.get(option_set_id, ()):
             own = self.counts.versions.get(tally.version_number, old).option_set_by_id.get(option_set_id, live)
             tallies.setdefault(None if own == live else tally.version_number, []).append(tally)
-        return [(distinct_values(given), self.conversion(number, option_set_id, old, target)) for number, given in tallies.items()]
+        structures = {number: old if number is None else self.counts.versions[number] for number in tallies}
+        return [self.lot(distinct_values(given), structures[number], option_set_id, target) for number, given in tallies.items()]
 
-    def conversion(self, number: int | None, option_set_id: str, old: Structure, target: OptionSet) -> Conversion:
-        structure = old if number is None else self.counts.versions[number]
-        return rule_for(structure.option_set_by_id[option_set_id], target, language=structure.default_language)
+    def lot(self, values: Sequence[Distinct], structure: Structure, option_set_id: str, target: OptionSet) -> Lot:
+        """With the parameters that a plan takes up, too."""
+        conversion = rule_for(structure.option_set_by_id[option_set_id], target, language=structure.default_language)
+        return Lot(values, conversion, conversion.taken_up(self.counts.tried))
 
 
 def _reported(change: Change, impact: Impact, structures: tuple[Structure, Structure], stored: _Stored) -> Reported:
     rule = rule_of(change, *structures)
     preview = _preview(change, impact, structures, stored) if isinstance(change, c.TypeChanged) else None
-    by_values = None if preview is None else preview.severity
-    effective: Severity = "safe" if impact.is_nothing else by_values or rule.severity
+    effective = _effective(impact, rule, preview)
     back = stored.answers_that_come_back(change, structures[1])
     meaning = coming_back(back) if back else _meaning(change, impact, rule)
     return Reported(change, rule, effective, impact, sentence_of(change, *structures), meaning, preview)
+
+
+def _effective(impact: Impact, rule: Rule, preview: Preview | None) -> Severity:
+    by_values = None if preview is None else preview.severity
+    return "safe" if impact.is_nothing else by_values or rule.severity
 
 
 def _meaning(change: Change, impact: Impact, rule: Rule) -> str:

@@ -95,12 +95,12 @@ def as_lines(lines: Sequence[Line]) -> str:
 
 
 def left_out_of(text: str) -> tuple[tuple[int, str], ...]:
-    """What no line has a place for: further columns, each cell with the number of its row."""
+    """What no line has a place for: further columns, each cell with the number of its row. The names of columns are none of it."""
     rows = _rows(text)
     columns = _columns(rows[0]) if rows else None
     if columns is None:
         return tuple((number, cell) for number, row in enumerate(rows, 1) for cell in _filled(row)[2:])
-    return tuple((number, cell) for number, row in enumerate(rows, 1) for at, cell in enumerate(row) if cell and at not in columns)
+    return tuple((number, cell) for number, row in enumerate(rows[1:], 2) for at, cell in enumerate(row) if cell and at not in columns)
 
 
 def _rows(text: str) -> list[list[str]]:

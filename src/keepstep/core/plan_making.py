@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping
 
-from keepstep.core.conversion import NOTHING, Params
+from keepstep.core.conversion import Tried
 from keepstep.core.convert import rule_for
 from keepstep.core.plan import Archive, Carry, Plan, Route
 from keepstep.core.structure import Calculated, OptionSet, Statement, Structure
-
-Tried = Mapping[tuple[str, str, str], Params]
-"""What was tried when a question got another type: by its id, the former type and the new one."""
 
 
 def made_plan(sources: Mapping[str, Structure], target_id: str, target: Structure, tried: Tried | None = None) -> Plan:
@@ -27,9 +24,9 @@ def _route(option_set: OptionSet, source: Structure, target: Structure, tried: T
     other = target.option_set_by_id.get(option_set.id)
     if other is None or not is_possible(option_set, other):
         return Archive()
-    params = tried.get((option_set.id, option_set.selection_type, other.selection_type), NOTHING)
-    accepted = rule_for(option_set, other, language=source.default_language).accepts if params else ()
-    return Carry(to=option_set.id, params={name: value for name, value in params.items() if name in accepted})
+    if (option_set.id, option_set.selection_type, other.selection_type) not in tried:
+        return Carry(to=option_set.id)
+    return Carry(to=option_set.id, params=rule_for(option_set, other, language=source.default_language).taken_up(tried))
 
 
 def is_possible(source: OptionSet, target: OptionSet) -> bool:

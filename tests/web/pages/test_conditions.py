@@ -304,7 +304,16 @@ async def test_of_many_questions_some_are_found_and_each_says_its_key(admin_brow
     slug = await made(editor, items)
     page = await admin_browser.open(f"/wizards/{slug}/conditions?node={items[0]['id']}")
     assert page.labelled("Find a question")["data-filters"] == page.one("select[name=question]")["id"]
-    # Without a script nothing says that it would find something.
-    assert page.one(".ks-filter").has_attr("hidden")
+    # Without a script a button finds, as Enter does, and what was typed elsewhere stays.
+    for act in ("find", "enter"):
+        found = await pressed(admin_browser, page, act, find="DAYS fever-1")
+        assert [each.get_text()[-9:] for each in found.tree.select("select[name=question] option")] == [
+            f"(fever-{n})"[-9:] for n in (1, 10, 11, 12, 13)
+        ]
+        assert found.text("#question-found") == "5 of 13 questions"
+    none = await pressed(admin_browser, found, "find", find="nowhere")
+    assert (none.text("#question-found"), len(none.tree.select("select[name=question] option"))) == ("No question has these words.", 13)
+    added = await pressed(admin_browser, found, "add", question=items[11]["id"])
+    assert (added.one("input[name=find]")["value"], len(added.tree.select("select[name=question] option"))) == ("", 13)
     named = [each.get_text() for each in page.tree.select("select[name=question] option")]
     assert (len(set(named)), named[4].endswith("5 days? (fever-5)"), "…" in named[4]) == (13, True, True)

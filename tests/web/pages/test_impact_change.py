@@ -144,12 +144,45 @@ async def test_where_answers_would_wait_a_type_that_keeps_them_is_offered_and_a_
     assert page.text(".ks-instead").startswith(
         "Short text instead 2 stored answers are kept as text. Make it Short text A question of its own"
     )
-    as_text = Page(await editor_browser.press(page, "Make it Short text"))
-    # Nothing of it waits, so that it is asked about once, or not at all.
-    if as_text.answer.status_code == 409:
-        assert as_text.tree.select(".ks-instead") == []
-        assert (await editor_browser.press(as_text, "Change “Favorite Color”")).status_code == 303
+    # It was counted in this dialog, and nothing of it waits: nothing more is asked.
+    assert (await editor_browser.press(page, "Make it Short text")).status_code == 303
     assert (await option_set(survey, survey.color))["selection_type"] == "text_input"
+
+
+async def test_written_answers_become_options_of_their_own_in_one_edit(editor_browser: Browser, survey: WebSurvey) -> None:
+    await survey.answer(full_name=" ann ")
+    await survey.answer(full_name="Bob Other")
+    page = await changed(editor_browser, survey, survey.full_name, {"selection_type": "dropdown"})
+    assert page.tree.select("#parameters") == []
+    before = (await survey.draft())["structure"]
+    assert (await editor_browser.press(page, "Change it and make 3 options")).status_code == 303
+    made = await option_set(survey, survey.full_name)
+    assert sorted(option["label"] for option in made["options"]) == ["Bob Other", "John Doe", "ann"]
+    (retyped,) = [each for each in (await survey.client.get(f"{survey.url}/changes")).json()["changes"] if "conversion" in each]
+    assert (retyped["conversion"]["converted"], retyped["conversion"]["conflicts"]) == (3, 0)
+    revision = int((await survey.etag()).strip('"'))
+    assert (await survey.send("POST", f"{survey.url}/draft/undo", json={"revision": revision})).status_code == 200
+    assert (await survey.draft())["structure"] == before
+
+
+async def test_answers_that_are_no_list_are_told_what_to_do_first(editor_browser: Browser, survey: WebSurvey) -> None:
+    await survey.answer(full_name="x" * 201)
+    page = await changed(editor_browser, survey, survey.full_name, {"selection_type": "single_select"})
+    assert "Change the type first and write the options in its properties" in page.text(".ks-dialog-body")
+    assert page.tree.select("#parameters") == []
+
+
+@pytest.mark.parametrize(("stored", "asks"), [("12", False), ("13", True)])
+async def test_ranges_of_numbers_are_asked_for_only_where_a_number_has_no_option(
+    editor_browser: Browser, survey: WebSurvey, stored: str, asks: bool
+) -> None:
+    await change(editor_browser, survey, survey.full_name, {"selection_type": "integer", "name": "Age"}, meaning="different")
+    age = (await survey.draft())["structure"]["steps"][0]["option_sets"][1]["id"]
+    assert (await survey.publish()).status_code == 201
+    await survey.client.post(f"{survey.url}/runs", json={"answers": {"age": int(stored)}})
+    options = [{"value": "12", "label": "Twelve"}]
+    page = await changed(editor_browser, survey, age, {"selection_type": "single_select", "options": options})
+    assert ("Ranges of numbers" in page.text("#parameters")) is asks
 
 
 async def test_a_question_of_its_own_keeps_the_old_one_retired_with_its_answers(editor_browser: Browser, survey: WebSurvey) -> None:

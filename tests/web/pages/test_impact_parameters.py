@@ -115,6 +115,25 @@ async def test_a_plan_that_is_made_after_publishing_takes_up_what_was_tried(edit
     assert line["route"]["params"] == {"values": {"blue": 7, "red": 8}}
 
 
+async def test_a_report_counts_with_what_was_tried_and_a_plan_then_does_exactly_that(editor_browser: Browser, survey: WebSurvey) -> None:
+    for color in ("blue", "blue", "red"):
+        await survey.answer(favorite_color=color)
+    page = await changed(editor_browser, survey, survey.color, {"selection_type": "integer"})
+    assert "Blocking until mapped" in page.text(".ks-changes")
+    page = await tried(editor_browser, page, {"p-values-value-0": "7"})
+    assert "Convertible, 1 conflict" in page.text(".ks-changes")
+    await editor_browser.press(page, "Change “Favorite Color”")
+    review = (await editor_browser.open(f"/wizards/{survey.wizard}/review")).text("#changes")
+    assert "2 stored answers convert; 1 would wait for a person. Counted with the values that were tried" in review
+    assert "Blocking until mapped" not in review
+    assert (await survey.publish()).status_code == 201
+    (told,) = (await survey.client.get(f"{survey.url}/diff?from=1&to=2")).json()["changes"]
+    assert (told["class"], told["effective_class"], told["conversion"]["tried"]) == ("blocking", "convertible", True)
+    plan = (await survey.send("POST", f"{survey.url}/plans", json={})).json()
+    groups = {each["outcome"]: each["runs"] for each in (await survey.send("POST", f"/api/v1/plans/{plan['id']}/preview")).json()["groups"]}
+    assert (groups["carries"], groups["conflicts"]) == (told["conversion"]["converted"], told["conversion"]["conflicts"]) == (2, 1)
+
+
 async def test_a_publish_that_moves_runs_in_progress_takes_up_what_was_tried(editor_browser: Browser, survey: WebSurvey) -> None:
     await survey.answer(favorite_color="blue")
     page = await changed(editor_browser, survey, survey.color, {"selection_type": "integer"})

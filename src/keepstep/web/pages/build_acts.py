@@ -22,6 +22,7 @@ from keepstep.actions.nodes import (
     with_tried,
 )
 from keepstep.actions.option_lines import Lines, Meanings, replacing_options
+from keepstep.actions.stored_options import with_stored_options
 from keepstep.core import edits as e
 from keepstep.core.edits import Edit
 from keepstep.core.jsonvalue import dumps, loads
@@ -292,6 +293,7 @@ def _change_option_set(sent: Sent) -> Plan:
         structure = known.state.draft.structure
         fields = members_of(sent, option_set_in(structure, sent.option_set_id), structure)
         changing = with_following_key(changing_option_set(sent.option_set_id, fields, sent.meaning))
+        changing = with_stored_options(changing, sent.text("options_of"))
         return await with_tried(changing, sent.tried)(ctx, tx, known)
 
     return plan

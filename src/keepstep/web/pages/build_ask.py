@@ -79,6 +79,7 @@ def _pending(wizard_ref: str, act: str, sent: Sent, structure: Structure) -> Pen
         new_value=sent.text("new_value"),
         counted=sent.text("counted"),
         planned=plan_of(act, sent),
+        replanned=lambda more: plan_of(act, Sent({**sent.given, "conversion": "", **more})),
         conversion=sent.tried,
         way=Way(f"/wizards/{quote(wizard_ref)}/build/edit/{act}", held, _MARKS),
     )

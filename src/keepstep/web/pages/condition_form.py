@@ -288,6 +288,13 @@ def questions_for(readable: Readable, node_id: str, *, is_option: bool) -> list[
     return own + [(name, questions) for name, questions in found if questions]
 
 
+def with_words(questions: Sequence[tuple[str, list[tuple[str, str]]]], words: str) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Those whose name, key or step has all of these words, in any order."""
+    wanted = words.lower().split()
+    found = [(step, [each for each in items if all(word in f"{step} {each[1]}".lower() for word in wanted)]) for step, items in questions]
+    return [(step, items) for step, items in found if items]
+
+
 # --- from the form -------------------------------------------------------------------------------------------------
 
 

@@ -41,6 +41,7 @@ from keepstep.web.pages.condition_form import (
     questions_for,
     rule_views,
     rules_in,
+    with_words,
 )
 from keepstep.web.pages.expression_text import expression_of, text_of
 from keepstep.web.pages.frame import frame_values
@@ -70,6 +71,7 @@ class Editor:
     base: int
     focus: str = ""
     message: str | None = None
+    find: str = ""
 
     @property
     def structure(self) -> Structure:
@@ -113,7 +115,7 @@ async def condition(request: Request, visitor: CurrentVisitor, tx: PageWrite, wi
     editor = _sent(draft, form)
     if editor.of.rule is not None:
         rule_in(option_set_in(editor.structure, editor.of.node_id), editor.of.rule)
-    act = _one(form, "do") or ("save-text" if editor.as_text else "save")
+    act = _act(form, editor)
     try:
         if act not in ("save", "save-text", "drop"):
             return _shown(request, visitor, _rebuilt(editor, act, form), **frame)
@@ -136,6 +138,14 @@ async def condition(request: Request, visitor: CurrentVisitor, tx: PageWrite, wi
     if editor.of.rule is not None and expression is None:
         return see_other(request, f"/wizards/{wizard_ref}/build?{urlencode({'node': editor.of.node_id})}")
     return see_other(request, f"/wizards/{wizard_ref}/conditions?{urlencode(_address(editor.of) | {'saved': 'true'})}")
+
+
+def _act(form: Mapping[str, Sequence[str]], editor: Editor) -> str:
+    """What is asked for. Enter in the search of questions finds; anywhere else it saves."""
+    act = _one(form, "do") or ("save-text" if editor.as_text else "save")
+    if act != "enter":
+        return act
+    return "find" if editor.find != _one(form, "found") else "save"
 
 
 # --- the editor ----------------------------------------------------------------------------------------------------
@@ -175,7 +185,11 @@ def _sent(draft: WizardDraft, form: Mapping[str, Sequence[str]]) -> Editor:
         was=_one(form, "was"),
         base=int(base) if base.isascii() and base.isdigit() and len(base) < 19 else 0,
         message=None if of.rule is None else _one(form, "message"),
+        find=_one(form, "find")[:_LONGEST_FIND],
     )
+
+
+_LONGEST_FIND: Final = 200
 
 
 def _of(form: Mapping[str, Sequence[str]]) -> Conditioned:
@@ -206,7 +220,9 @@ def _rebuilt(editor: Editor, act: str, form: Mapping[str, Sequence[str]]) -> Edi
             like = next((rule for rule in reversed(editor.rules) if rule.block == at), None)
             return _with_rule(editor, replace(like, texts=(), other="")) if like else editor
         case "add":
-            return _with_question(editor, form)
+            return replace(_with_question(editor, form), find="")
+        case "find":
+            return replace(editor, focus="question" if editor.find else "find")
         case _:
             return editor
 
@@ -272,6 +288,7 @@ def _json(text: str) -> Any:
 def _shown(request: Request, visitor: Visitor, editor: Editor, *, status: int = 200, **more: Any) -> Response:
     structure, of, readable = editor.structure, editor.of, editor.readable
     present = of.condition(structure)
+    questions = questions_for(readable, of.node_id, is_option=of.value is not None)
     values: dict[str, Any] = {"report": None, "stale": None, "error": "", "errors": (), "is_saved": False, "act": "save"} | more
     return page(
         request,
@@ -280,7 +297,8 @@ def _shown(request: Request, visitor: Visitor, editor: Editor, *, status: int = 
         status=status,
         editor=editor,
         rules=rule_views(editor.rules, readable),
-        questions=questions_for(readable, of.node_id, is_option=of.value is not None),
+        questions=questions,
+        found_questions=with_words(questions, editor.find),
         kind=_kind(of, structure),
         name=_name(of, readable),
         owner=_owner(of, structure),

@@ -2,7 +2,7 @@
 it is made. What was typed is kept in the dialogs until it is saved or given up.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -12,17 +12,17 @@ from starlette.responses import Response
 from keepstep.actions.builder_edits import edit_rebased
 from keepstep.actions.confirm import Confirmable, numbers_in
 from keepstep.actions.nodes import Meaning, Plan, report_of_edit, with_tried
+from keepstep.actions.stored_options import STORED, with_stored_options
 from keepstep.core.clock import Clock
 from keepstep.core.confirm import needs_confirmation
-from keepstep.core.conversion import Conversion
-from keepstep.core.conversion_preview import preview_of
-from keepstep.core.convert_parameters import faults_in_parameters, lasting
-from keepstep.core.impact import SHOWN_VALUES, stored_under
+from keepstep.core.conversion import Conversion, Tried
+from keepstep.core.convert_parameters import faults_in_parameters
+from keepstep.core.impact import Reported, stored_under
 from keepstep.core.jsonvalue import dumps, loads
 from keepstep.core.keys import free_key
 from keepstep.core.piping import told
-from keepstep.core.plan_making import Tried
-from keepstep.core.structure import OptionSet, choices_of
+from keepstep.core.stored_options import options_of
+from keepstep.core.structure import CHOICE_TYPES, OptionSet, choices_of
 from keepstep.core.text import normal_text, text_in
 from keepstep.db.transaction import Read
 from keepstep.errors import (
@@ -40,7 +40,7 @@ from keepstep.web.pages.build_view import TYPE_NAMES
 from keepstep.web.pages.frame import frame_around
 from keepstep.web.pages.impact import PREFIX, Asked, Way, asked_in, dialog, given_in, gone_on
 from keepstep.web.pages.impact_node import Pointed, pointed_in
-from keepstep.web.pages.impact_parameters import groups_of, params_in
+from keepstep.web.pages.impact_parameters import Group, groups_of, params_in
 from keepstep.web.pages.impact_view import going, numbers_of, places_of, values_of
 from keepstep.web.pages.route import page_router
 from keepstep.web.rendering import is_htmx, page
@@ -50,6 +50,8 @@ router = page_router()
 
 _PATH: Final = f"{PREFIX}/change"
 _MEANINGS: Final[Mapping[str, Meaning]] = {"same": "same", "different": "different"}
+# Members that a question keeps whatever its type is.
+_OF_ANY_TYPE: Final = frozenset({"name", "help", "key", "visible_if", "personal_data", "hidden", "retired"})
 # What can be wrong with the value that a new option is to get.
 _ABOUT_VALUE: Final = (OptionValueReserved, RequestInvalid, StructureInvalid)
 
@@ -58,7 +60,8 @@ _ABOUT_VALUE: Final = (OptionValueReserved, RequestInvalid, StructureInvalid)
 class Pending:
     """A change that is not made yet: of which node, which members, and what was said of it so far.
 
-    `planned` and `way` are of a page that plans its edit itself and makes it when it is answered; else the members are merged here.
+    `planned` and `way` are of a page that plans its edit itself and makes it when it is answered, `replanned` with other fields; else
+    the members are merged here. `options_of`: what a question that has none gets its options from.
     `tried`: a form with parameters of a conversion to be tried on the stored values; `conversion`: those that were tried already.
     """
 
@@ -68,6 +71,8 @@ class Pending:
     new_value: str = ""
     counted: str = ""
     planned: Plan | None = None
+    replanned: Callable[[Mapping[str, str]], Plan] | None = None
+    options_of: str = ""
     way: Way | None = None
     tried: Mapping[str, str] | None = None
     conversion: Mapping[str, Any] | None = None
@@ -76,12 +81,25 @@ class Pending:
         if self.planned is not None:
             return self.planned
         brings = {"value": self.new_value} if self.meaning == "different" and self.new_value else {}
-        return with_tried(pointed.change({**self.fields, **brings}, self.meaning), self.conversion)
+        changing = with_stored_options(pointed.change({**self.fields, **brings}, self.meaning), self.options_of)
+        return with_tried(changing, self.conversion)
+
+    def plan_with(self, pointed: Pointed, more: Mapping[str, str]) -> Plan:
+        """What the same form would do with these fields besides; `selection_type` and `options_of` are the ones that there are."""
+        if self.replanned is not None:
+            return self.replanned(more)
+        return replace(self, fields=self.fields_with(more), options_of=more.get("options_of", ""), conversion=None).plan(pointed)
+
+    def fields_with(self, more: Mapping[str, str]) -> Mapping[str, Any]:
+        """What another type has no place for is left out."""
+        kept = self.fields if "selection_type" not in more else {name: each for name, each in self.fields.items() if name in _OF_ANY_TYPE}
+        return {**kept, **{name: each for name, each in more.items() if name == "selection_type"}}
 
     @property
     def onward(self) -> Way:
         """Where the answers go, with everything that was typed."""
-        return self.way or self.asked.way_to("change").with_more(fields=dumps(self.fields))
+        said = {"options_of": self.options_of} if self.options_of else {}
+        return self.way or self.asked.way_to("change").with_more(fields=dumps(self.fields), **said)
 
 
 def pending_in(wizard_ref: str, given: Mapping[str, str]) -> Pending:
@@ -96,6 +114,7 @@ def pending_in(wizard_ref: str, given: Mapping[str, str]) -> Pending:
         new_value=given.get("new_value", ""),
         counted=given.get("counted", ""),
         conversion=_object(given.get("conversion")),
+        options_of=given.get("options_of", ""),
     )
 
 
@@ -172,13 +191,17 @@ async def _report(request: Request, visitor: Visitor, tx: Read, pending: Pending
     about = await _reported(visitor, tx, pending)
     kept = await tried_conversions(tx, about[0].wizard.id) if "selection_type" in pending.fields else {}
     found = _values_of_change(pending, about, visitor.ctx.clock, kept)
-    instead = await _instead(visitor, tx, pending, about) if found["retyped"] is not None else None
-    return _shown(request, pending, about, {**found, "instead": instead, **await frame_around(request, tx, about[0])}, **why)
+    if found["retyped"] is not None:
+        found["instead"] = await _instead(visitor, tx, pending, about, found["retyped"])
+        found["lists"] = await _lists(visitor, tx, pending, about, found["retyped"])
+    return _shown(request, pending, about, {**found, **await frame_around(request, tx, about[0])}, **why)
 
 
 @dataclass(frozen=True, slots=True)
 class Instead:
-    """A type that the answers can be kept in: its name, what becomes of them by the same count, and what the form that takes it holds."""
+    """A type that the answers can be kept in: its name, what becomes of them by the same count, and what the form that takes it holds.
+    Where that leaves nothing open, the form confirms it as well: it was counted here.
+    """
 
     type_name: str
     converted: int
@@ -190,31 +213,71 @@ class Instead:
 _KEEPING: Final = ("text_input", "textarea")
 
 
-async def _instead(visitor: Visitor, tx: Read, pending: Pending, about: About) -> Sequence[Instead] | None:
+async def _instead(visitor: Visitor, tx: Read, pending: Pending, about: About, retyped: Reported) -> Sequence[Instead] | None:
     """Where answers would wait for a person: the types of text that keep more of them, the shorter one alone where it keeps all. None
     where the change as it is leaves none behind.
     """
-    state, pointed, now = about
-    preview = next(each.preview for each in now.report.changes if each.preview is not None)
-    if not preview.conflicts or not isinstance(pointed.owner, OptionSet):
+    state, pointed, _ = about
+    preview = retyped.preview
+    if preview is None or not preview.conflicts or not isinstance(pointed.owner, OptionSet):
         return None
     found: list[Instead] = []
     for wanted in _KEEPING:
         if wanted in (pointed.owner.selection_type, pending.fields["selection_type"]) or (found and not found[0].conflicts):
             continue
-        plan = pointed.change({"selection_type": wanted}, None)
-        reported = (await report_of_edit(visitor.ctx, tx, state.wizard.id, plan)).report.changes
-        kept = next((each.preview for each in reported if each.preview is not None), None)
+        more = {"selection_type": wanted}
+        told = await report_of_edit(visitor.ctx, tx, state.wizard.id, pending.plan_with(pointed, more))
+        kept = next((each.preview for each in told.report.changes if each.preview is not None), None)
         if kept is not None and (kept.conversion.needs or kept.conflicts < preview.conflicts):
-            held = _held_with(pending, wanted, state.wizard.draft_revision)
+            settles = not kept.conversion.needs and not kept.conflicts
+            held = _held_with(pending, more, state.wizard.draft_revision, told if settles else None)
             found.append(Instead(TYPE_NAMES[wanted], kept.converted, kept.conflicts, bool(kept.conversion.needs), held))
     return found
 
 
-def _held_with(pending: Pending, selection_type: str, base: int) -> Sequence[tuple[str, str]]:
-    """What the same form would have held with this type."""
-    given = {"selection_type": selection_type, "fields": dumps({**pending.fields, "selection_type": selection_type})}
-    return [*((name, given.get(name, value)) for name, value in pending.onward.held), ("base", str(base))]
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """A question that is to be chosen from and has no options. `options`: how many its stored answers would make, by the form that holds
+    `held`; 0 where they make no list.
+    """
+
+    options: int = 0
+    held: Sequence[tuple[str, str]] = ()
+
+
+async def _lists(visitor: Visitor, tx: Read, pending: Pending, about: About, retyped: Reported) -> Lists | None:
+    """None where the new type has options already, or none at all."""
+    state, pointed, _ = about
+    preview = retyped.preview
+    if preview is None or preview.conversion.target.selection_type not in CHOICE_TYPES or choices_of(preview.conversion.target):
+        return None
+    structure = state.draft.structure
+    used = (await reserved_of(tx, state.wizard.id)).values.get(pointed.id, frozenset())
+    made = options_of(retyped.impact.distinct, structure.languages, structure.default_language, used)
+    if made is None or preview.conversion.rule not in _BY_LABEL or preview.conversion.source.personal_data:
+        return Lists()
+    more = {"options_of": STORED}
+    told = await report_of_edit(visitor.ctx, tx, state.wizard.id, pending.plan_with(pointed, more))
+    kept = next((each.preview for each in told.report.changes if each.preview is not None), None)
+    if kept is None or kept.conflicts:
+        return Lists()
+    return Lists(len(made), _held_with(pending, more, state.wizard.draft_revision, told))
+
+
+# The rules by which a text names the option that is labelled so.
+_BY_LABEL: Final = (3, 4)
+
+
+def _held_with(pending: Pending, more: Mapping[str, str], base: int, told: Confirmable | None) -> Sequence[tuple[str, str]]:
+    """What the same form would have held with these fields. `told`: what was counted of it, to be confirmed along with it."""
+    held = {**dict(pending.onward.held), **more, "base": str(base)}
+    if "fields" in held:
+        held["fields"] = dumps(pending.fields_with(more))
+    if pending.meaning:
+        held["meaning"] = pending.meaning
+    if told is not None:
+        held |= {"confirm": told.token, "counted": numbers_in(told.report.impact)}
+    return list(held.items())
 
 
 async def _reported(visitor: Visitor, tx: Read, pending: Pending) -> About:
@@ -233,22 +296,39 @@ def _values_of_change(pending: Pending, about: About, clock: Clock, kept: Tried)
     if retyped is None or retyped.preview is None or owner is None:
         values = values_of(now.report.impact, owner, language) if owner else None
         return {"retyped": None, "values": values, "parameters": (), "faults": ()}
-    conversion, distinct = retyped.preview.conversion, retyped.impact.distinct
+    conversion = retyped.preview.conversion
     given = _given(pending, conversion, kept)
     faults = faults_in_parameters(conversion, given, clock) if pending.tried is not None else ()
-    if given and not faults:
-        preview = preview_of(distinct, conversion, given, shown=SHOWN_VALUES, clock=clock)
-        retyped = replace(retyped, preview=preview)
+    if not faults:
+        retyped = retyped.tried_with(given, clock)
+    groups = _groups(retyped, given)
     return {
         "retyped": retyped,
         "values": values_of(retyped.impact, owner, language, retyped),
-        "parameters": groups_of(conversion, given, distinct),
+        "parameters": groups,
         "faults": faults,
         "fields": dumps(pending.fields),
         "going": going(owner, conversion.target, language),
         "conversion": dumps(given) if given and not faults_in_parameters(conversion, given, clock) else "",
-        "is_written": lasting(conversion, {"values": {}}) == {},
+        "is_written": _asks_of_texts(groups, conversion),
     }
+
+
+def _asks_of_texts(groups: Sequence[Group], conversion: Conversion) -> bool:
+    """Whether a table of the form is about what respondents wrote, which is kept nowhere else."""
+    tables = {group.name for group in groups}
+    by_code = conversion.source.selection_type in (*CHOICE_TYPES, "boolean")
+    return "others" in tables or (not by_code and bool(tables & {"options", "values"}))
+
+
+def _groups(retyped: Reported, given: Mapping[str, Any]) -> Sequence[Group]:
+    """The form of parameters. Ranges are asked for only where a number has no option: how answers are read may be wrong of any of them."""
+    preview = retyped.preview
+    if preview is None:
+        return ()
+    groups = groups_of(preview.conversion, given, retyped.impact.distinct)
+    spares = not preview.conflicts and "buckets" not in given
+    return [group for group in groups if not (spares and group.name == "buckets")]
 
 
 def _given(pending: Pending, conversion: Conversion, kept: Tried) -> Mapping[str, Any]:
@@ -256,10 +336,10 @@ def _given(pending: Pending, conversion: Conversion, kept: Tried) -> Mapping[str
     if pending.tried is not None:
         return params_in(pending.tried, conversion)
     source, target = conversion.source, conversion.target
-    known = pending.conversion or kept.get((source.id, source.selection_type, target.selection_type))
-    if known:
-        return {name: value for name, value in known.items() if name in conversion.accepts}
-    return conversion.suggestions if conversion.needs else {}
+    known: Tried = kept
+    if pending.conversion:
+        known = {(source.id, source.selection_type, target.selection_type): pending.conversion}
+    return conversion.taken_up(known) or (conversion.suggestions if conversion.needs else {})
 
 
 async def _pointed(visitor: Visitor, tx: Read, asked: Asked) -> tuple[WizardDraft, Pointed]:

@@ -76,6 +76,8 @@ MOST_ROWS: Final = 1_000
 _BUCKETS: Final = 4
 _TEXTS: Final = ("delimiter", "epoch", "file_as", "link_prefix", "local_time", "pattern", "pick", "region", "unit", "zone")
 _CHECKS: Final = ("accept_loss", "rescale")
+# What chooses among the options of the target: where there are none, there is nothing to choose.
+_INTO_OPTIONS: Final = ("options", "others", "values", "buckets")
 _NONE: Final = ("", message("(none)"))
 _UNIT_WORDS: Final[Mapping[str, str]] = {
     "days": message("days"),
@@ -112,6 +114,8 @@ def groups_of(conversion: Conversion, params: Params, distinct: Sequence[Distinc
 
 def _inputs(name: str, conversion: Conversion, params: Params, distinct: Sequence[Distinct], rows: int) -> Iterator[Input]:
     given = params.get(name)
+    if name in _INTO_OPTIONS and conversion.target.selection_type in CHOICE_TYPES and not choices_of(conversion.target):
+        return
     if name in _TEXTS:
         choices = _CHOICES[name]() if name in _CHOICES else ()
         is_worded = name in ("file_as", "pick", "unit")

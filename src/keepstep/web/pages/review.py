@@ -160,6 +160,10 @@ async def _shown(
 ) -> dict[str, Any]:
     wizard, active = state.wizard, await active_version(tx, state.wizard)
     old, new = _structures(active, state)
+    may_publish = visitor.may("edit", wizard.id) and wizard.trashed_at is None
+    if active is not None and old == new:
+        # Nothing is shown of it, so nothing is counted.
+        return {**await frame_values(tx, wizard, state.draft), **_links(state, by), **_NOTHING, "may_publish": may_publish}
     counted = await whole_report(visitor.ctx, tx, wizard, (active, new), publishing or Publishing())
     problems = problems_of(state.draft, wizard.slug or wizard.id)
     values = await frame_values(tx, wizard, state.draft) | _links(state, by) | _listed(counted, by, old, new)
@@ -174,14 +178,17 @@ async def _shown(
         "differs": active is None or old != new,
         "steps": len(new.steps),
         "questions": len(new.option_sets),
-        "backs": _backs(counted, state) if visitor.may("edit", wizard.id) and wizard.trashed_at is None else {},
-        "may_publish": visitor.may("edit", wizard.id) and wizard.trashed_at is None,
+        "backs": _backs(counted, state) if may_publish else {},
+        "may_publish": may_publish,
         "policy": await policy_view(visitor.ctx, tx, wizard.id, counted.policy),
         "seen": state.etag,
         "problem": None,
         "fields": {},
         "longest_summary": LONGEST_SUMMARY,
     }
+
+
+_NOTHING: Final[Mapping[str, Any]] = {"differs": False, "problem": None, "fields": {}}
 
 
 def _listed(counted: PublishReport, by: Layout, old: Structure, new: Structure) -> dict[str, Any]:

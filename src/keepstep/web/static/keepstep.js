@@ -237,7 +237,7 @@
     const told = document.getElementById(input.getAttribute("aria-describedby"));
     const groups = [...select.children].map((group) => [group, group.matches("optgroup") ? [...group.children] : [group]]);
     const all = groups.reduce((sum, [, options]) => sum + options.length, 0);
-    input.closest("[hidden]").hidden = false;
+    input.form.querySelector("[data-without-script]")?.remove();
     input.addEventListener("input", () => {
       const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
       const chosen = select.value;
