@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.builder import builder
+from bench.during import during
 from bench.imports import imported
 from bench.measure import Measured
 from bench.moves import moves
@@ -27,6 +28,7 @@ BENCHES: Mapping[str, Callable[[World], list[Measured]]] = {
     "builder": builder,
     "player": player,
     "moves": moves,
+    "during": during,
 }
 NEED_INPUTS = {"import", "evaluate"}
 

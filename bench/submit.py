@@ -26,7 +26,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 def submit(world: World) -> list[Measured]:
     wizard_id, token = made_wizard(world, ten_questions()), made_token(world)
     path = f"/api/v1/wizards/{wizard_id}/runs"
-    with _served(world) as (port, process), tempfile.TemporaryDirectory() as folder:
+    with served(world) as (port, process), tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "request")
         file.write_bytes(_request(path, token, port))
         _sent(port, file, 200)
@@ -52,7 +52,7 @@ def submit(world: World) -> list[Measured]:
 
 
 @contextmanager
-def _served(world: World) -> Iterator[tuple[int, int]]:
+def served(world: World) -> Iterator[tuple[int, int]]:
     """The port and the process id of `keepstep serve` over this home."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -77,7 +77,7 @@ async def save_late(ctx: Context, tx: Write, passage: Passage, old: RunState, gi
     """The passage with what a form of `old`'s version says: converted as the move did where the question is still there and nobody
     answered it since; else kept in the run's archive. The caller holds the lock of the run, which is in progress.
     """
-    prepared = await _way(tx, passage.state, old)
+    prepared = await way_of_move(tx, passage.state, old)
     envelopes = {name: {**envelope, "source": "respondent"} for name, envelope in given.items()}
     was, now = (_moved(each, prepared) for each in (subject_of(old), _with(old, envelopes)))
     found = tuple(_late(old, passage.state, each, (prepared, was, now)) for each in envelopes.items())
@@ -92,7 +92,7 @@ def _said(envelope: Mapping[str, Any]) -> dict[str, Any]:
     return {name: envelope[name] for name in ("value", "other") if name in envelope}
 
 
-async def _way(tx: Write, state: RunState, old: RunState) -> Prepared:
+async def way_of_move(tx: Write, state: RunState, old: RunState) -> Prepared:
     """From the former version to the present one: by the plan of the job that moved the run last, else as ids make it."""
     versions = await versions_by_id(tx, state.origin_wizard_id)
     job_id = await last_job(tx, state.id)

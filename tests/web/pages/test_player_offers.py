@@ -131,6 +131,42 @@ async def test_accepting_twice_or_in_two_windows_is_one_move(stranger: Browser, 
     assert sorted(each["cause"] for each in revisions) == ["checkpoint", "migration"]
 
 
+async def test_what_only_stood_in_the_form_of_the_newer_version_overwrites_nothing_when_it_is_declined(
+    stranger: Browser, resources: Resources, case: Case
+) -> None:
+    page = await half_way(stranger)
+    run_id, folder = run_id_of(page), path_of(page).rsplit("/step/", 1)[0]
+    await sent(stranger, page, {"Red": "red"})
+    kept = [{"value": "blue", "label": "Blue"}]
+    mapping = {"favorite-color": {"to": "favorite-color", "params": {"options": {"red": "blue"}}}}
+    await case.publish(both(put("favorite-color", options=kept), put("full-name", name="Your name")), mapping=mapping)
+    page = await stranger.open(folder)
+    assert asked_in(page)[:2] == ["Your name", "Favorite Color"]
+    await sent(stranger, page, {"Your name": "Anna"}, go="decline")
+    stored = await stored_run(resources, run_id)
+    assert (stored["version"], stored["answers"]["favorite-color"], stored["answers"]["full-name"]) == (1, "red", "Anna")
+
+
+async def test_what_a_second_window_says_otherwise_is_asked_about_and_never_dropped(
+    stranger: Browser, resources: Resources, case: Case
+) -> None:
+    page = await half_way(stranger)
+    run_id, folder = run_id_of(page), path_of(page).rsplit("/step/", 1)[0]
+    await case.publish(both(added("town"), put("full-name", name="Your name")))
+    first, second, third = [await stranger.open(folder) for _ in range(3)]
+    assert (await send_raw(stranger, first, {"Town": "Rome"})).status_code == 303
+    page = await sent(stranger, second, {"Town": "Paris", "Your name": "Anna"})
+    assert (page.answer.status_code, page.labelled("Town (optional)")["value"]) == (409, "Paris")
+    assert page.text(".pl-summary li") == "Town : Rome"
+    assert (await stored_run(resources, run_id))["answers"] | {"town": "Rome", "full-name": "Anna"} == (
+        await stored_run(resources, run_id)
+    )["answers"]
+    await sent(stranger, page)
+    assert (await stored_run(resources, run_id))["answers"]["town"] == "Paris"
+    declined = await sent(stranger, third, {"Town": "Bern"}, go="decline")
+    assert (declined.answer.status_code, declined.labelled("Town (optional)")["value"]) == (409, "Bern")
+
+
 async def test_published_again_before_it_was_answered_the_newest_is_offered_with_what_was_typed(
     stranger: Browser, resources: Resources, case: Case
 ) -> None:

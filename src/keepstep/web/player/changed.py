@@ -3,7 +3,7 @@
 Sent, the run is on the new version with these answers, in one transaction; or it stays as it is, by the respondent's own choice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -11,17 +11,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from keepstep.actions.context import Context
-from keepstep.actions.offers import accept_offer, decline_offer
+from keepstep.actions.offers import accept_offer, decline_offer, way_of_move
 from keepstep.actions.passages import PageSaved, save_page
 from keepstep.core.offered import Changed, Kind, added_options, changes_seen, side_of
+from keepstep.core.selection import check_value
 from keepstep.core.structure import OptionSet
 from keepstep.db.transaction import Write
 from keepstep.queries.movable import subject_of
-from keepstep.queries.offers import Offer, find_offer
+from keepstep.queries.offers import Offer, find_offer, last_on
 from keepstep.queries.passages import Passage
 from keepstep.queries.runs import RunState
 from keepstep.web.pages.route import page_router, see_other
-from keepstep.web.player.colliding import fingerprints, merged_given
+from keepstep.web.player.colliding import fingerprint, fingerprints, merged_given
 from keepstep.web.player.held import VERSION_FIELD, as_shown, held_page
 from keepstep.web.player.respondent import context_of, opened_with_offer, way_of
 from keepstep.web.player.route import PlayerUploadRoute
@@ -205,7 +206,7 @@ async def _answer_to(request: Request, way: Way, posted: Posted, tx: Write, pass
         return held_page(request, way, posted, None, await as_shown(tx, passage.state, posted))
     offer, number = await find_offer(tx, passage), text_of(posted, VERSION_FIELD)
     if offer is None:
-        return await _saved(ctx, tx, (showing(request, way, passage, ctx.clock), None, number), posted)
+        return await _gone_on(ctx, tx, showing(request, way, passage, ctx.clock), posted)
     change = change_of(request, way, passage, offer, ctx)
     if text_of(posted, "go") == "decline":
         return await _declined(ctx, tx, change, offer, posted)
@@ -214,33 +215,69 @@ async def _answer_to(request: Request, way: Way, posted: Posted, tx: Write, pass
         given = given_in(posted, change.questions, change.after.where.situation, change.after.where.answers)
         return _page(change, offer.target.number, _Sent(given, {}, status=409, again=True))
     moved = await accept_offer(ctx, tx, passage, offer)
-    return await _saved(ctx, tx, (showing(request, way, moved, ctx.clock), change, number), posted)
+    return await _saved(ctx, tx, replace(change, after=showing(request, way, moved, ctx.clock)), number, posted)
 
 
 async def _declined(ctx: Context, tx: Write, change: Change, offer: Offer, posted: Posted) -> Response:
-    """On as it was; what was typed in the meantime to a question that was there before is kept there."""
-    passage, where = await decline_offer(ctx, tx, change.before.passage, offer), change.before.where
-    same = [
-        each.old
-        for each in change.asked
-        if each.old is not None and each.new is not None and each.old.selection_type == each.new.selection_type
-    ]
-    own = [each for each in same if each.selection_type != "file"]
-    given = given_in(posted, own, where.situation, where.answers)
-    wrong = issues_by_option_set(given.issues, where.structure)
-    answers = {name: each for name, each in given.answers.items() if name not in wrong and each.get("value") not in (None, "", [])}
+    """On as it was. What was typed in the meantime to a question that was there before is kept there; what only stood in the form as the
+    newer version would have it was nobody's answer, and the former one stays.
+    """
+    passage = await decline_offer(ctx, tx, change.before.passage, offer)
+    typed = _touched(change.after, change.questions, posted)
+    answers = {old.id: typed[new.id] for old, new in _pairs(change) if new.id in typed and _fits(typed[new.id], old, new, ctx)}
     saved = await save_page(ctx, tx, passage, PageSaved(answers=answers))
     shown = showing(change.before.request, change.before.way, saved, ctx.clock)
     return see_other(shown.request, resume_point(shown))
 
 
-async def _saved(ctx: Context, tx: Write, at: tuple[Showing, Change | None, str], posted: Posted) -> Response:
-    """The answers to what changed, in the run as it is now. `at`: with the change that this very form brought; None where the run had
-    gone on before.
+def _touched(shown: Showing, questions: Sequence[OptionSet], posted: Posted) -> Mapping[str, Mapping[str, Any]]:
+    """What a form says otherwise than it was shown, and not by leaving it empty."""
+    bases = dict(str(each).split(":", 1) for each in posted.get(BASE_FIELD, ()) if ":" in str(each))
+    by_id, where = {each.id: each for each in questions}, shown.where
+    given = given_in(posted, questions, where.situation, where.answers)
+    wrong = issues_by_option_set(given.issues, where.structure)
+    return {
+        name: each
+        for name, each in given.answers.items()
+        if name not in wrong and each.get("value") not in (None, "", []) and fingerprint(each, by_id[name]) != bases.get(name)
+    }
+
+
+def _pairs(change: Change) -> Iterator[tuple[OptionSet, OptionSet]]:
+    """The questions that are asked again, as they were and as they are now."""
+    for each in change.asked:
+        if each.old is not None and each.new is not None:
+            yield each.old, each.new
+
+
+def _fits(envelope: Mapping[str, Any], old: OptionSet, new: OptionSet, ctx: Context) -> bool:
+    """Whether what was typed in the newer question can stand in the former one. Files are in their place already."""
+    if old.selection_type != new.selection_type or old.selection_type == "file":
+        return False
+    return not check_value(envelope.get("value"), old, ctx.clock)
+
+
+async def _gone_on(ctx: Context, tx: Write, shown: Showing, posted: Posted) -> Response:
+    """The form of a window that was overtaken: the run is on the newer version already. What it says on top is taken, and what another
+    window answered otherwise is asked about.
     """
-    shown, change, number = at
-    if change is None and (number != str(shown.passage.state.version.number) or text_of(posted, "go") == "decline"):
+    state, number = shown.passage.state, text_of(posted, VERSION_FIELD)
+    old = await last_on(tx, state)
+    is_this = number == str(state.version.number)
+    questions = [each for each in shown.structure.option_sets if each.id in posted.get("shown", ()) and is_answered_by_hand(each)]
+    has_said = text_of(posted, "go") != "decline" or _touched(shown, questions, posted)
+    if old is None or not is_this or not has_said:
         return see_other(shown.request, resume_point(shown))
+    before = showing(shown.request, shown.way, replace(shown.passage, state=old), ctx.clock)
+    sides = side_of(subject_of(old), old.version.structure), side_of(subject_of(state), state.version.structure)
+    changes = changes_seen(*sides, await way_of_move(tx, state, old), old.version.id)
+    asked = tuple(each for each in changes if each.new is not None and each.new in questions)
+    return await _saved(ctx, tx, Change(before, shown, changes, asked, 0), number, posted)
+
+
+async def _saved(ctx: Context, tx: Write, change: Change, number: str, posted: Posted) -> Response:
+    """The answers to what changed, in the run as it is now: on the newer version."""
+    shown = change.after
     questions = [each for each in shown.structure.option_sets if each.id in posted.get("shown", ()) and is_answered_by_hand(each)]
     given = given_in(posted, [each for each in questions if not each.hidden], shown.where.situation, shown.where.answers)
     given = await with_uploads(ctx, tx, shown, given, shown.request)
@@ -249,7 +286,7 @@ async def _saved(ctx: Context, tx: Write, at: tuple[Showing, Change | None, str]
     after = showing(shown.request, shown.way, saved, ctx.clock)
     wrong = {**issues_by_option_set(issues_of(after.where), after.structure), **issues_by_option_set(given.issues, after.structure)}
     wrong = {name: each for name, each in wrong.items() if name in merged.given.typed}
-    if change is None or not (wrong or merged.colliding):
+    if not (wrong or merged.colliding):
         return see_other(shown.request, resume_point(after))
     by_id, situation = after.structure.option_set_by_id, after.where.situation
     others = [
