@@ -1,5 +1,7 @@
 """Two forms of a step side by side: every change can be seen, what did not change is not marked, and the texts are whole."""
 
+from typing import Any
+
 import pytest
 from tests.change_examples import example
 from tests.small_structures import choice, one_page, page, pid, qid, question, var, wizard
@@ -110,7 +112,7 @@ def test_a_condition_on_a_question_that_is_gone_names_it_as_the_other_side_or_th
 def test_a_wording_in_another_language_is_told_with_its_language_where_it_differs() -> None:
     def asked(french: str) -> Structure:
         options = [{"value": "yes", "label": {"en": "Yes", "fr": french}}, {"value": "no", "label": {"en": "No", "fr": "Non"}}]
-        texts = {"name": {"en": "Well?", "fr": "Alors ?"}, "help": {"en": "Say it", "fr": french}}
+        texts: dict[str, Any] = {"name": {"en": "Well?", "fr": "Alors ?"}, "help": {"en": "Say it", "fr": french}}
         return one_page(choice(1, options=options, **texts), languages=["en", "fr"])
 
     before, after = only(asked("Oui"), asked("Si"))

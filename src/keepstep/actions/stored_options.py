@@ -6,6 +6,7 @@ from keepstep.core import edits as e
 from keepstep.core.counts import distinct_values
 from keepstep.core.edits import Edit
 from keepstep.core.issue import Issue, to_errors
+from keepstep.core.nodes import option_set_in
 from keepstep.core.stored_options import options_of
 from keepstep.db.transaction import Read
 from keepstep.errors import RequestInvalid
@@ -23,6 +24,9 @@ def with_stored_options(plan: Plan, said: str) -> Plan:
         if said != STORED or not isinstance(edit, e.ChangeOptionSet):
             return edit
         structure, wanted = known.state.draft.structure, edit.option_set_id
+        if edit.fields.get("selection_type") in (None, option_set_in(structure, wanted).selection_type):
+            # Pressed again after Back: it has them.
+            return edit
         counts = await stored_counts(tx, known.state.wizard.id, {wanted}, as_of=ctx.now)
         distinct = distinct_values(counts.answers.get(wanted, ()))
         used = known.reserved.values.get(wanted, frozenset())

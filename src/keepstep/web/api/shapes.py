@@ -199,11 +199,14 @@ class ImpactAnswer(BaseModel):
 
 
 class ConversionAnswer(BaseModel):
-    """How stored answers become answers of another type, and how many do. `needs`: alternatives of parameters."""
+    """How stored answers become answers of another type, and how many do. `needs`: alternatives of parameters; `tried`: whether those
+    that were tried take part. Versions of before this was counted do not say it.
+    """
 
     rule: str | None
     kind: str
     needs: list[list[str]]
+    tried: bool = False
     converted: int
     conflicts: int
 
