@@ -662,6 +662,9 @@ class Machine(RuleBasedStateMachine):
         touched = {run.id for run in self.runs.values() if run.trashed or run.erased or run.id not in untouched}
         undo = self.do(undo_job, job_id)
         self.jobs.append(self.worked(undo.id).id)
+        if self.run(self.desk.read(load_job, job_id)).state != "reverted":
+            # Runs that another job moved on since, or that are in the trash, go back once they can.
+            self.moves.append((job_id, before))
         after = self.heads()
         moved = {row.run_id for row in self.run(self.desk.read(lambda tx: tx.rows(text(_MOVED_BY), {"job": job_id})))}
         for name in moved - touched:
@@ -694,7 +697,7 @@ class Machine(RuleBasedStateMachine):
     def waiting(self) -> list[tuple[str, Conflict]]:
         """What waits for a person, of runs that are there."""
         there = {run.id for run in self.of()}
-        jobs = [job for job in self.stored_jobs() if job.state == "completed_with_conflicts"]
+        jobs = [job for job in self.stored_jobs() if job.state in ("completed", "completed_with_conflicts")]
         found = [(job.id, each) for job in jobs for each in self.run(self.desk.read(partial(list_conflicts, job=job, limit=99)))]
         return [(job_id, each) for job_id, each in found if each.item.run_id in there]
 
@@ -965,7 +968,8 @@ class Machine(RuleBasedStateMachine):
                 assert (state, row[key]) == ("answered", _cell(run.answers[name]))
             elif entry is not None and entry["value"] is not None:
                 # Several choices of a question that takes one by now are written as they lie there.
-                assert state == "archived"
+                waits = "conflict" in entry and not run.answered(entry["conflict"]["to"])
+                assert state == ("conflict" if waits else "archived")
                 assert row[key] in (_cell(entry["value"]), json.dumps(entry["value"], separators=(",", ":"), ensure_ascii=False))
             elif name in run.erased:
                 # Where it came from asked it, and the version that the run was moved to does not.
