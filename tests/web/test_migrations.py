@@ -93,6 +93,11 @@ async def test_a_plan_lists_every_fault_until_it_is_completed(moving: Moving) ->
     assert {error["pointer"] for error in wrong.json()["errors"]} == {"/mapping/color", "/mapping/size"}
 
 
+async def test_a_question_that_goes_nowhere_said_is_not_put_away_in_silence(moving: Moving) -> None:
+    answer = await moving.post("plans", 422, json={"mapping": {"age": {}}})
+    assert (answer["errors"][0]["pointer"], answer["errors"][0]["detail"]) == ("/mapping/age", "carry.to: Field required")
+
+
 async def test_the_same_request_makes_one_plan(moving: Moving) -> None:
     body = {"id": new_id(), "mapping": MAPPED}
     made = await moving.post("plans", 201, json=body)

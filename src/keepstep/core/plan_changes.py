@@ -153,7 +153,7 @@ class _Change:
         to = given.get("to")
         place = find_option_set(self.between.target, to) if isinstance(to, str) else None
         named = {"to": place.id} if place is not None else {}
-        return {"kind": "carry" if "to" in given else "archive", **given, **named}
+        return {"kind": "carry", **given, **named}
 
     def parsed(self, form: TypeAdapter[Any], value: Any, at: str) -> Any:
         try:

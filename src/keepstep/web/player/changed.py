@@ -13,17 +13,20 @@ from starlette.responses import HTMLResponse, Response
 from keepstep.actions.context import Context
 from keepstep.actions.offers import accept_offer, decline_offer, way_of_move
 from keepstep.actions.passages import PageSaved, save_page
+from keepstep.core.moving import decide
 from keepstep.core.offered import Changed, Kind, added_options, changes_seen, side_of
 from keepstep.core.selection import check_value
-from keepstep.core.structure import OptionSet
+from keepstep.core.structure import OptionSet, Structure
 from keepstep.db.transaction import Write
 from keepstep.queries.movable import subject_of
 from keepstep.queries.offers import Offer, find_offer, last_on
 from keepstep.queries.passages import Passage
+from keepstep.queries.plans import prepared_by_ids, versions_by_id
 from keepstep.queries.runs import RunState
 from keepstep.web.pages.route import page_router, see_other
 from keepstep.web.player.colliding import fingerprint, fingerprints, merged_given
-from keepstep.web.player.held import VERSION_FIELD, as_shown, held_page
+from keepstep.web.player.held import VERSION_FIELD, as_shown, held_page, shown_version
+from keepstep.web.player.late import told_late
 from keepstep.web.player.respondent import context_of, opened_with_offer, way_of
 from keepstep.web.player.route import PlayerUploadRoute
 from keepstep.web.player.showing import Showing, resume_point, showing
@@ -206,7 +209,7 @@ async def _answer_to(request: Request, way: Way, posted: Posted, tx: Write, pass
         return held_page(request, way, posted, None, await as_shown(tx, passage.state, posted))
     offer, number = await find_offer(tx, passage), text_of(posted, VERSION_FIELD)
     if offer is None:
-        return await _gone_on(ctx, tx, showing(request, way, passage, ctx.clock), posted)
+        return await _overtaken(ctx, tx, showing(request, way, passage, ctx.clock), posted)
     change = change_of(request, way, passage, offer, ctx)
     if text_of(posted, "go") == "decline":
         return await _declined(ctx, tx, change, offer, posted)
@@ -257,29 +260,48 @@ def _fits(envelope: Mapping[str, Any], old: OptionSet, new: OptionSet, ctx: Cont
     return not check_value(envelope.get("value"), old, ctx.clock)
 
 
-async def _gone_on(ctx: Context, tx: Write, shown: Showing, posted: Posted) -> Response:
-    """The form of a window that was overtaken: the run is on the newer version already. What it says on top is taken, and what another
-    window answered otherwise is asked about.
+async def _overtaken(ctx: Context, tx: Write, shown: Showing, posted: Posted) -> Response:
+    """The form of a window that was overtaken: there is no offer any more, since the run is on the newer version already, or since that
+    was withdrawn by a later publish. What the form says on top is taken, and what another window answered otherwise is asked about.
     """
-    state, number = shown.passage.state, text_of(posted, VERSION_FIELD)
+    state, number = shown.passage.state, shown_version(posted)
+    if number != state.version.number:
+        return await _withdrawn(tx, shown, posted, number)
     old = await last_on(tx, state)
-    is_this = number == str(state.version.number)
-    questions = [each for each in shown.structure.option_sets if each.id in posted.get("shown", ()) and is_answered_by_hand(each)]
+    questions = _asked_in(shown.structure, posted)
     has_said = text_of(posted, "go") != "decline" or _touched(shown, questions, posted)
-    if old is None or not is_this or not has_said:
+    if old is None or not has_said:
         return see_other(shown.request, resume_point(shown))
     before = showing(shown.request, shown.way, replace(shown.passage, state=old), ctx.clock)
     sides = side_of(subject_of(old), old.version.structure), side_of(subject_of(state), state.version.structure)
     changes = changes_seen(*sides, await way_of_move(tx, state, old), old.version.id)
     asked = tuple(each for each in changes if each.new is not None and each.new in questions)
-    return await _saved(ctx, tx, Change(before, shown, changes, asked, 0), number, posted)
+    return await _saved(ctx, tx, Change(before, shown, changes, asked, 0), str(number), posted)
+
+
+async def _withdrawn(tx: Write, shown: Showing, posted: Posted, number: int | None) -> Response:
+    """What was typed in the questions of a version that the run never came to: taken over where it has a place, kept where it has none."""
+    state = shown.passage.state
+    versions = await versions_by_id(tx, state.origin_wizard_id)
+    target = next((version for version in versions.values() if version.number == number), None)
+    there = None if target is None else decide(subject_of(state), prepared_by_ids(state.version, target, versions)).moved
+    if target is None or there is None:
+        return see_other(shown.request, resume_point(shown))
+    then = replace(state, version=target, answers=there.answers, archive=there.archive, asked=there.asked)
+    before = showing(shown.request, shown.way, replace(shown.passage, state=then), context_of(shown.request, state.origin_wizard_id).clock)
+    questions = [each for each in _asked_in(target.structure, posted) if each.selection_type != "file"]
+    return await told_late(tx, shown.passage, (before, posted), _touched(before, questions, posted))
+
+
+def _asked_in(structure: Structure, posted: Posted) -> list[OptionSet]:
+    """The questions that a form showed, and that anybody may answer."""
+    return [each for each in structure.option_sets if each.id in posted.get("shown", ()) and is_answered_by_hand(each) and not each.hidden]
 
 
 async def _saved(ctx: Context, tx: Write, change: Change, number: str, posted: Posted) -> Response:
     """The answers to what changed, in the run as it is now: on the newer version."""
     shown = change.after
-    questions = [each for each in shown.structure.option_sets if each.id in posted.get("shown", ()) and is_answered_by_hand(each)]
-    given = given_in(posted, [each for each in questions if not each.hidden], shown.where.situation, shown.where.answers)
+    given = given_in(posted, _asked_in(shown.structure, posted), shown.where.situation, shown.where.answers)
     given = await with_uploads(ctx, tx, shown, given, shown.request)
     merged = merged_given(given, shown.where, [str(each) for each in posted.get(BASE_FIELD, ())])
     saved = await save_page(ctx, tx, shown.passage, PageSaved(answers=merged.given.answers))

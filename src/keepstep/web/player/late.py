@@ -47,7 +47,17 @@ async def late_answer(request: Request, tx: Write, passage: Passage, sent: tuple
     given = sent_step(before.where, step, posted)
     by_id = before.structure.option_set_by_id
     answers = {name: each for name, each in given.answers.items() if by_id[name].selection_type != "file" and _was_typed(each, old, name)}
-    saved = await save_late(ctx, tx, passage, old, answers)
+    return await told_late(tx, passage, (before, posted), answers)
+
+
+async def told_late(tx: Write, passage: Passage, sent: tuple[Showing, Posted], answers: Mapping[str, Mapping[str, Any]]) -> Response:
+    """These answers of a form, taken over or kept, and told where that is not simply what the form asked. `sent`: as the form showed the
+    run, and what came of it.
+    """
+    before, posted = sent
+    request, way = before.request, before.way
+    ctx = context_of(request, passage.state.origin_wizard_id)
+    saved = await save_late(ctx, tx, passage, before.passage.state, answers)
     had_files = any(not isinstance(each, str) and each.filename for values in posted.values() for each in values)
     shown = showing(request, way, saved.passage, ctx.clock)
     if not had_files and all(_is_plain(each) for each in saved.answers):
