@@ -468,3 +468,21 @@ async def test_the_pdf_of_a_run_is_one_whatever_it_is_written_in(admin_browser: 
     run = await survey[0].answer(full_name="שלום 😀 漢字 " + "x" * 9_000)
     answer = await admin_browser.client.get(runs_path(survey[0], f"/{run}/run.pdf"))
     assert (answer.status_code, answer.headers["content-type"], answer.content[:5]) == (200, "application/pdf", b"%PDF-")
+
+
+async def test_what_was_typed_to_a_question_that_a_move_took_away_is_shown_and_not_dropped_in_silence(
+    editor_browser: Browser, editor: httpx.AsyncClient, survey: Survey
+) -> None:
+    kit, john = survey[0], survey[1]["john"]
+    page = await editor_browser.open(path(survey, rest="/edit"))
+    await send_step(editor_browser, page, "Keep this step", {f"q-{kit.email}": "new@example.com", f"q-{kit.full_name}": "Johnny"})
+    url, tag = f"/api/v1/runs/{john}/migrate", {"If-Match": "*"}
+    shown = await editor.post(url, json={"dry_run": True})
+    moved = await editor.post(url, json={"confirm": shown.json()["confirm"]}, headers=tag)
+    assert moved.status_code == 200, moved.text
+    page = await editor_browser.open(path(survey, rest="/edit"))
+    rebased = await send_step(editor_browser, page, "Put it on revision 2")
+    page = await editor_browser.open(rebased.headers["location"])
+    told = next(each for each in page.tree.select("[role=alert]") if "was moved to v2" in each.get_text())
+    assert squeezed(told.select("ul")[0]) == "Email: new@example.com"
+    assert page.labelled("Full Name")["value"] == "Johnny"

@@ -31,6 +31,7 @@ from keepstep.web.pages.run_view import Difference, differences
 from keepstep.web.problems import status_of
 from keepstep.web.questions.passage import Standing, StepView, Turn, is_answered_by_hand, sent_step, step_view, with_files
 from keepstep.web.questions.posted import Given
+from keepstep.web.questions.shown import shown_answer
 from keepstep.web.questions.situation import situation_of
 from keepstep.web.questions.view import issues_by_option_set
 from keepstep.web.rendering import page, path_to
@@ -119,6 +120,7 @@ async def _shown(request: Request, visitor: Visitor, tx: Read, at: _Turning) -> 
         "steps": [(each.id, found.where.situation.text(each.name), _mark(found, each)) for each in found.open_to.steps],
         "step_id": None if step is None else step.id,
         "differing": _differing(at),
+        "homeless": _homeless(at),
         "problem": at.problem,
         "opened": at.turn is not None and bool(at.turn.opened),
         "direction": found.where.situation.direction,
@@ -140,6 +142,22 @@ def _view(at: _Turning) -> StepView:
 
 def _differing(at: _Turning) -> list[Difference]:
     return differences(at.found.edit.on, at.found.after, at.shown.questions)
+
+
+def _homeless(at: _Turning) -> list[tuple[str, str]]:
+    """What was typed to questions that the run's version does not have, since the run was moved while the edit was open."""
+    known = at.found.edit.on.version.structure.option_set_by_id
+    left = [(name, each) for name, each in at.found.edit.typed.items() if name not in known and is_answered(each)]
+    situation = at.found.where.situation
+    return [
+        (_label(at, name), shown_answer(each, at.shown.questions[name].latest, situation))
+        for name, each in left
+        if name in at.shown.questions
+    ]
+
+
+def _label(at: _Turning, name: str) -> str:
+    return at.found.where.situation.text(at.shown.questions[name].latest.name)
 
 
 def _mark(found: Editing, step: Step) -> str:
