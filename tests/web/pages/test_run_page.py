@@ -485,4 +485,4 @@ async def test_what_was_typed_to_a_question_that_a_move_took_away_is_shown_and_n
     page = await editor_browser.open(rebased.headers["location"])
     told = next(each for each in page.tree.select("[role=alert]") if "was moved to v2" in each.get_text())
     assert squeezed(told.select("ul")[0]) == "Email : new@example.com"
-    assert page.labelled("Full Name")["value"] == "Johnny"
+    assert page.one(f'[name="q-{kit.full_name}"]')["value"] == "Johnny"

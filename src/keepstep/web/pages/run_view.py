@@ -130,7 +130,8 @@ def _as_it_was(response: Mapping[str, Any], option_set: OptionSet, text: str, of
     state, _, situation = of
     original, own = response.get("original"), state.version.structure.option_set_by_id.get(option_set.id)
     if original is not None:
-        return str(original["display"]) if own is None else shown_answer(original["response_value"], own, situation)
+        said = str(original["display"]) if own is None else shown_answer(original["response_value"], own, situation)
+        return None if said == text else said
     if own is None or own == option_set or response["response_value"] is None:
         return None
     words = shown_answer(response["response_value"], own, situation)
