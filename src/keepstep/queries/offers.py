@@ -51,6 +51,9 @@ async def find_offer(tx: Read, passage: Passage) -> Offer | None:
     if after is None:
         return None
     target = await version_by_id(tx, row.target_id)
+    if target.digest == state.version.digest:
+        # Rolled back to the very questions that the run has: there is nothing to tell, and nothing to decide.
+        return None
     declined = passage.declined_version_id == target.id
     return Offer(target=target, stored=stored, prepared=prepared, before=before, after=after, declined=declined)
 

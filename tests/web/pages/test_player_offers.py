@@ -211,6 +211,14 @@ async def test_published_again_to_finish_there_is_no_offer_any_more(stranger: Br
     assert (await stored_run(resources, run_id))["version"] == 1
 
 
+async def test_the_very_questions_that_a_run_has_are_no_offer(stranger: Browser, case: Case) -> None:
+    page = await half_way(stranger)
+    await case.publish(put("full-name", name="Your name"), "finish")
+    await case.publish(put("full-name", name="Full Name"))
+    page = await stranger.open(path_of(page).rsplit("/step/", 1)[0])
+    assert asked_in(page)[0] == "Favorite Color"
+
+
 async def test_a_run_with_an_answer_that_does_not_fit_finishes_where_it_is(stranger: Browser, resources: Resources, case: Case) -> None:
     page = await half_way(stranger)
     run_id, folder = run_id_of(page), path_of(page).rsplit("/step/", 1)[0]
