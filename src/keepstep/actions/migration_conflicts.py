@@ -73,7 +73,7 @@ async def resolve_conflict(ctx: Context, tx: Write, job_id: str, conflict_id: st
     else:
         await _keep(ctx, tx, job, item, (resolution.choice, envelope))
         state = await _moved_if_settled(ctx, tx, job, [each for each in items if not each.moved])
-    await _close_job(ctx, tx, job)
+    await close_job(ctx, tx, job)
     left = await open_items(tx, job_id, limit=MAX_VALUES, which=Among(run_id=run_id))
     return Resolved(state, state.version.id != conflict.state.version.id, len(left), await count_open(tx, job_id))
 
@@ -164,7 +164,7 @@ async def _close(ctx: Context, tx: Write, job: Job, items: Sequence[tuple[OpenIt
         await tx.execute(insert(migration_items).values(**row, actor=ctx.actor.id, at=ctx.now))
 
 
-async def _close_job(ctx: Context, tx: Write, job: Job) -> None:
+async def close_job(ctx: Context, tx: Write, job: Job) -> None:
     """A job whose last open question was answered is completed."""
     present = await load_job(tx, job.id)
     if present.state == "completed_with_conflicts" and await count_open(tx, job.id) == 0:

@@ -25,7 +25,7 @@ from keepstep.db.transaction import Read, Write
 from keepstep.errors import ImpactUnconfirmed, JobState, RequestInvalid
 from keepstep.queries.migration_jobs import ACTIVE, Job, Kind, counted_so_far, get_job, job_of_preview, last_preview, load_job, undo_of
 from keepstep.queries.migration_ranges import cut, filter_in, reach_of
-from keepstep.queries.plans import StoredPlan, get_plan, load_plan
+from keepstep.queries.plans import StoredPlan, get_plan, load_plan, lock_plan
 from keepstep.queries.run_lists import conditions_of
 from keepstep.queries.wizards import get_wizard
 
@@ -71,6 +71,13 @@ async def preview_plan(ctx: Context, tx: Write, plan_id: str, which: Which = ALL
         await defer(tx, TASK, {"job_id": job.id})
         return job
     return await run_now(ctx, tx, job)
+
+
+async def give_up_preview(ctx: Context, tx: Write, plan_id: str) -> None:
+    """A preview of the plan that still counts is over."""
+    running = await last_preview(tx, plan_id)
+    if running is not None and running.is_active:
+        await cancel_job(ctx, tx, running.id)
 
 
 async def _require_scope(tx: Read, stored: StoredPlan, which: Which) -> None:
@@ -131,8 +138,7 @@ async def apply_plan(ctx: Context, tx: Write, plan_id: str, confirm: str | None,
 
     Raises ImpactUnconfirmed unless `confirm` is the token of the newest preview of exactly this plan, and no version was published since.
     """
-    await get_plan(tx, ctx.actor, plan_id, "edit")
-    stored = await load_plan(tx, plan_id, locked=True)
+    stored = await lock_plan(tx, ctx.actor, plan_id)
     preview = await _confirmed(ctx, tx, stored, confirm)
     await _require_scope(tx, stored, which)
     scope = _narrowed(preview.scope, which.scope())

@@ -15,7 +15,7 @@ from keepstep.db.tables import plans
 from keepstep.db.transaction import Read, Write
 from keepstep.errors import IdConflict, NothingPublished, PlanApproved, PlanInvalid, RequestInvalid, Stale
 from keepstep.queries.drafts import tried_conversions
-from keepstep.queries.plans import StoredPlan, Versions, faults_of, find_plan, get_plan, load_plan, versions_by_id
+from keepstep.queries.plans import StoredPlan, Versions, faults_of, find_plan, lock_plan, versions_by_id
 from keepstep.queries.versions import Version
 from keepstep.queries.wizards import Wizard, count_runs_by_version, get_wizard
 
@@ -59,6 +59,8 @@ async def plan_migration(ctx: Context, tx: Write, wizard_ref: str, request: Plan
     if known is not None:
         if known.origin_wizard_id != wizard.id or known.digest != plan_digest(plan):
             raise IdConflict("Another plan has this id, or this one was changed since.")
+        if known.discarded_at is not None:
+            raise IdConflict("The plan with this id was discarded. Make another one.")
         return MadePlan(known, created=False)
     return MadePlan(await store_plan(ctx, tx, wizard.id, plan, plan_id=request.id))
 
@@ -82,6 +84,9 @@ async def _sources(tx: Read, wizard: Wizard, versions: Versions, target: Version
     for index, number in enumerate(numbers):
         if number not in by_number:
             raise _unknown(f"/source/{index}", number)
+        if by_number[number].id == target.id:
+            detail = f"v{number} is where the runs would go: its runs are there already. Leave it out, or choose another target."
+            raise RequestInvalid(detail, errors=[{"pointer": f"/source/{index}", "code": "version-is-target", "detail": detail}])
     return [by_number[number] for number in dict.fromkeys(numbers)]
 
 
@@ -123,8 +128,7 @@ async def store_plan(ctx: Context, tx: Write, wizard_id: str, plan: Plan, plan_i
 
 async def change_plan(ctx: Context, tx: Write, plan_id: str, said: Said, seen: str | None = None) -> StoredPlan:
     """The plan, completed by what is said. Raises PlanApproved, Stale, RequestInvalid."""
-    stored = await load_plan(tx, plan_id, locked=True)
-    await get_plan(tx, ctx.actor, plan_id, "edit")
+    stored = await lock_plan(tx, ctx.actor, plan_id)
     if seen not in (None, "*", str(stored.revision)):
         changed = {"by": stored.created_by, "updated_at": stored.updated_at.isoformat()}
         raise Stale("Somebody changed this plan since you read it.", etag=str(stored.revision), changed=changed)
@@ -136,6 +140,16 @@ async def change_plan(ctx: Context, tx: Write, plan_id: str, said: Said, seen: s
     await tx.execute(update(plans).where(plans.c.id == plan_id).values(**values))
     await audit_plan(ctx, tx, "plan.changed", plan_id, stored.origin_wizard_id, revision=changed_plan.revision)
     return changed_plan
+
+
+async def discard_plan(ctx: Context, tx: Write, plan_id: str) -> None:
+    """The plan, gone from every list; it moved nothing, and its number is given to no other. Raises PlanNotFound, PlanApproved."""
+    stored = await lock_plan(tx, ctx.actor, plan_id)
+    if stored.approved_at is not None:
+        raise PlanApproved("This plan is approved: what was approved is kept. Undo what it moved instead.")
+    values = {"discarded_at": ctx.now, "discarded_by": ctx.actor.id}
+    await tx.execute(update(plans).where(plans.c.id == plan_id).values(**values))
+    await audit_plan(ctx, tx, "plan.discarded", plan_id, stored.origin_wizard_id, revision=stored.revision)
 
 
 async def approve_plan(ctx: Context, tx: Write, stored: StoredPlan) -> StoredPlan:

@@ -22,6 +22,7 @@ from keepstep.jobs.migrations import Pace, work_on
 from keepstep.queries.job_shapes import job_json
 from keepstep.queries.migration_jobs import Job, get_job, last_preview, load_job, progress_of
 from keepstep.queries.migration_reports import preview_report, report_json
+from keepstep.queries.migration_since import told_of
 from keepstep.queries.plan_shapes import plan_json, plan_line
 from keepstep.queries.plans import StoredPlan, faults_of, get_plan, list_plans, versions_by_id
 from keepstep.queries.wizards import get_wizard
@@ -174,7 +175,7 @@ def status(job_id: JobRef, as_json: AsJson = False) -> None:
     async def work(resources: Resources) -> dict[str, Any]:
         async with open_read(resources.engine) as tx:
             job = await get_job(tx, operator(resources).actor, job_id)
-            return job_json(job, await progress_of(tx, job))
+            return job_json(job, await told_of(tx, job))
 
     _print_job(with_resources(work, as_json=as_json), as_json=as_json)
 

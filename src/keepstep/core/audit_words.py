@@ -199,6 +199,7 @@ _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     "session.ended_everywhere": lambda deed: f"{deed['about']} signed out everywhere ({_count(deed.get('sessions'), 'session')}).",
     "plan.made": lambda deed: f"Made a plan to move runs from {_count(deed.get('sources'), 'version')}.",
     "plan.changed": lambda deed: f"Changed a plan to move runs (now at its revision {deed.get('revision')}).",
+    "plan.discarded": lambda _: "Discarded a plan to move runs that nobody had approved.",
     "plan.approved": lambda deed: f"Approved a plan to move runs (revision {deed.get('revision')}); it never changes now.",
     "job.previewed": lambda _: "Previewed a plan: counted what would become of every run.",
     "job.started": lambda deed: f"Began to move {_count(deed.get('runs'), 'run')} to another version.",
@@ -208,6 +209,9 @@ _WORDS: Final[Mapping[str, Callable[[Deed], str]]] = {
     "job.stopped": lambda deed: f"A migration stopped by itself: {str(deed.get('reason', '')).replace('-', ' ')}.",
     "job.undone": lambda _: "Began to take a migration back.",
     "job.finished": _finished,
+    "job.conflicts_resolved": lambda deed: (
+        f"Decided about {_count(deed.get('runs'), 'run')} that waited for the same answer ({deed.get('choice')})."
+    ),
     "job.conflict_resolved": lambda deed: f"Decided about an answer of a run that waited ({deed.get('choice')}).",
     "run.moved": lambda deed: f"Moved run {deed['about']} from version {deed.get('from_version')} to version {deed.get('to_version')}.",
     "run.offer_accepted": lambda deed: (

@@ -476,11 +476,15 @@ plans: Final = Table(
     _at("updated_at"),
     _at("approved_at", nullable=True),
     _id("approved_by", nullable=True),
+    # Of one that nobody approved and nobody wants: its row stays, so that the numbers of the others do.
+    _at("discarded_at", nullable=True),
+    _id("discarded_by", nullable=True),
     # Of the plan that a version was published with, for the runs in progress at that time; at most one for each version.
     Column("policy", Text),
     _is_object("content"),
     _is_digest("digest"),
     CheckConstraint("revision >= 1", name="revision"),
+    CheckConstraint("discarded_at IS NULL OR approved_at IS NULL", name="discarded"),
     _one_of("policy", "offer", "migrate"),
     Index(None, "origin_wizard_id", "id"),
     Index("uq_plans_target_id_policy", "target_id", unique=True, postgresql_where=text("policy IS NOT NULL")),

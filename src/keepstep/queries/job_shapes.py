@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from keepstep.core.migration_counts import groups_of
-from keepstep.queries.migration_jobs import Job, Progress
+from keepstep.queries.migration_jobs import Job, Progress, Since
 
 _OWN: Final = (
     "id",
@@ -31,8 +31,11 @@ def job_json(job: Job, progress: Progress, *, undo: Job | None = None) -> dict[s
 
 
 def progress_json(job: Job, progress: Progress) -> dict[str, Any]:
-    """`total` is what the preview counted, None without one; `seconds_left` None where nobody can tell."""
+    """`total` is what the preview counted, None without one; `seconds_left` None where nobody can tell. `moved` is what the job itself
+    moved, `decided` what decisions made of the runs that it left to people, and `open` how many of them wait now.
+    """
     tallies = progress.tallies
+    since = progress.since or Since(waiting=tallies.open)
     total = sum(job.expected.values()) or None
     rate = progress.rate * max(progress.working, 1)
     waiting = max(total - tallies.runs, 0) if total is not None and job.is_active else None
@@ -40,7 +43,8 @@ def progress_json(job: Job, progress: Progress) -> dict[str, Any]:
         "runs": tallies.runs,
         "total": total,
         "moved": tallies.moving,
-        "open": tallies.open,
+        "open": since.waiting,
+        "decided": {"moved": since.moved, "stayed": since.stayed},
         "groups": groups_of(tallies),
         "pieces": progress.pieces,
         "working": progress.working,

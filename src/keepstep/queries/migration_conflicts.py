@@ -65,6 +65,11 @@ class Conflict:
     choices: tuple[str, ...]
 
     @property
+    def holds(self) -> bool:
+        """Whether what it was about still holds the run up; an answer that was changed since may go along."""
+        return bool(self.detail) or self.item.moved
+
+    @property
     def envelope(self) -> Mapping[str, Any] | None:
         """The stored answer; a parked one lies in the archive."""
         name = self.item.option_set_id
@@ -74,14 +79,18 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Among:
-    """Which of a job's open items: of one run, of some outcomes."""
+    """Which of a job's open items: of one run, of several, of one question, of some outcomes."""
 
     run_id: str | None = None
+    run_ids: Sequence[str] | None = None
+    option_set_id: str | None = None
     outcomes: Sequence[str] = OPEN
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        of_run = [] if self.run_id is None else [_OWN.run_id == self.run_id]
-        return of_run + ([] if self.outcomes is OPEN else [_OWN.outcome.in_(self.outcomes)])
+        found = [] if self.run_id is None else [_OWN.run_id == self.run_id]
+        found += [] if self.run_ids is None else [_OWN.run_id.in_(self.run_ids)]
+        found += [] if self.option_set_id is None else [_OWN.option_set_id == self.option_set_id]
+        return found + ([] if self.outcomes is OPEN else [_OWN.outcome.in_(self.outcomes)])
 
 
 ANY: Final = Among()
@@ -98,15 +107,16 @@ def conflict_ids(conflict_id: str) -> tuple[str, str]:
 _OWN: Final = migration_items.c
 
 
-def _open(job_id: str, *more: ColumnElement[bool]) -> Select[Any]:
+def _open(job_ids: Sequence[str], *more: ColumnElement[bool]) -> Select[Any]:
     done = migration_items.alias("done")
     same = and_(done.c.run_id == _OWN.run_id, done.c.job_id == _OWN.job_id, done.c.option_set_id == _OWN.option_set_id)
     resolved = exists().where(same, done.c.outcome == RESOLVED)
     said = migration_resolutions.c
     of_item = and_(said.run_id == _OWN.run_id, said.job_id == _OWN.job_id, said.option_set_id == _OWN.option_set_id)
-    columns = (_OWN.run_id, _OWN.option_set_id, _OWN.outcome, _OWN.code, _OWN.revision, _OWN.moved, said.resolution.label("chosen"))
+    own = (_OWN.job_id, _OWN.run_id, _OWN.option_set_id, _OWN.outcome, _OWN.code, _OWN.revision, _OWN.moved)
+    columns = (*own, said.resolution.label("chosen"))
     joined = migration_items.outerjoin(migration_resolutions, of_item).join(wizard_runs, wizard_runs.c.id == _OWN.run_id)
-    conditions = (_OWN.job_id == job_id, _OWN.outcome.in_(OPEN), _OWN.option_set_id.is_not(None), ~resolved, _still_stands())
+    conditions = (_OWN.job_id.in_(job_ids), _OWN.outcome.in_(OPEN), _OWN.option_set_id.is_not(None), ~resolved, _still_stands())
     return select(*columns).select_from(joined).where(*conditions, *more)
 
 
@@ -125,21 +135,36 @@ async def open_items(tx: Read, job_id: str, *, limit: int, after: Sequence[str] 
     """In the order of runs; `after` is (run id, option set id) of the last one seen."""
     more = [] if after is None else [tuple_(_OWN.run_id, _OWN.option_set_id) > tuple_(*(literal(each, _OWN.run_id.type) for each in after))]
     more += which.conditions()
-    rows = await tx.rows(_open(job_id, *more).order_by(_OWN.run_id, _OWN.option_set_id).limit(limit))
+    rows = await tx.rows(_open([job_id], *more).order_by(_OWN.run_id, _OWN.option_set_id).limit(limit))
     names = OpenItem.__dataclass_fields__
     return [OpenItem(**{name: getattr(row, name) for name in names}) for row in rows]
 
 
 async def count_open(tx: Read, job_id: str) -> int:
     """How many reasons wait for a person; not how many runs."""
-    return int(await tx.scalar(select(func.count()).select_from(_open(job_id).subquery())))
+    return int(await tx.scalar(select(func.count()).select_from(_open([job_id]).subquery())))
 
 
 async def count_open_by_outcome(tx: Read, job_id: str) -> Mapping[str, int]:
     """The same, by outcome."""
-    waiting = _open(job_id).subquery()
+    waiting = _open([job_id]).subquery()
     rows = await tx.rows(select(waiting.c.outcome, func.count().label("reasons")).group_by(waiting.c.outcome))
     return {row.outcome: int(row.reasons) for row in rows}
+
+
+async def count_waiting(tx: Read, job_ids: Sequence[str]) -> Mapping[str, int]:
+    """How many runs of each of these jobs wait for a person."""
+    waiting = _open(job_ids).subquery()
+    counted = select(waiting.c.job_id, func.count(waiting.c.run_id.distinct()).label("runs")).group_by(waiting.c.job_id)
+    return {row.job_id: int(row.runs) for row in await tx.rows(counted)}
+
+
+async def count_waivable(tx: Read, job_id: str) -> Mapping[str, int]:
+    """By question the runs that lack its answer, about which nobody has said yet that they may do without."""
+    waiting = _open([job_id], _OWN.outcome == "needs-answer", ~_OWN.moved).subquery()
+    unsaid = waiting.c.chosen.is_distinct_from("waive")
+    rows = await tx.rows(select(waiting.c.option_set_id, func.count().label("runs")).where(unsaid).group_by(waiting.c.option_set_id))
+    return {row.option_set_id: int(row.runs) for row in rows}
 
 
 async def list_conflicts(tx: Read, job: Job, *, limit: int, after: Sequence[str] | None = None, which: Among = ANY) -> Sequence[Conflict]:

@@ -124,13 +124,26 @@ async def job_of_preview(tx: Read, preview_id: str, scope: Mapping[str, Any]) ->
 
 
 @dataclass(frozen=True, slots=True)
+class Since:
+    """What became of the runs that a job left to a person: `moved` by a decision, left by one where they are, and those that still wait."""
+
+    moved: int = 0
+    stayed: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
-    """What the pieces of a job that are done come to. `milliseconds`: worked on, by all workers together. `working`: claimed pieces."""
+    """What the pieces of a job that are done come to. `milliseconds`: worked on, by all workers together. `working`: claimed pieces.
+
+    `since`: what decisions have made of it; None where nobody looked.
+    """
 
     tallies: Tallies
     pieces: int
     working: int
     milliseconds: int
+    since: Since | None = None
 
     @property
     def rate(self) -> int:

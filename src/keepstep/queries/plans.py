@@ -40,6 +40,8 @@ class StoredPlan:
     updated_at: datetime
     approved_at: datetime | None
     approved_by: str | None
+    discarded_at: datetime | None = None
+    discarded_by: str | None = None
 
 
 Versions = Mapping[str, Version]
@@ -48,14 +50,27 @@ Versions = Mapping[str, Version]
 
 async def get_plan(tx: Read, actor: Actor, plan_id: str, permission: Permission = "view") -> StoredPlan:
     """The plan, for somebody with this permission on its wizard. Raises PlanNotFound, Forbidden."""
-    stored = await load_plan(tx, plan_id)
+    return _there_for(actor, permission, await load_plan(tx, plan_id))
+
+
+async def lock_plan(tx: Read, actor: Actor, plan_id: str) -> StoredPlan:
+    """The same for who edits it: nobody else changes, approves or discards it before this transaction is over."""
+    await get_plan(tx, actor, plan_id, "edit")
+    stored = await find_plan(tx, plan_id, locked=True)
+    assert stored is not None  # no plan is ever deleted
+    return _there_for(actor, "edit", stored)
+
+
+def _there_for(actor: Actor, permission: Permission, stored: StoredPlan) -> StoredPlan:
     require(actor, permission, stored.origin_wizard_id)
+    if stored.discarded_at is not None:
+        raise PlanNotFound("This plan was discarded. Make another one.")
     return stored
 
 
-async def load_plan(tx: Read, plan_id: str, *, locked: bool = False) -> StoredPlan:
-    """The plan; the caller decides who may. Raises PlanNotFound."""
-    stored = await find_plan(tx, plan_id, locked=locked)
+async def load_plan(tx: Read, plan_id: str) -> StoredPlan:
+    """The plan, discarded or not; the caller decides who may. Raises PlanNotFound."""
+    stored = await find_plan(tx, plan_id)
     if stored is None:
         raise PlanNotFound("There is no plan with this id.")
     return stored
@@ -68,8 +83,8 @@ async def find_plan(tx: Read, plan_id: str, *, locked: bool = False) -> StoredPl
 
 
 async def list_plans(tx: Read, wizard_id: str, *, limit: int, before: str | None = None, only_open: bool = False) -> Sequence[StoredPlan]:
-    """The plans of a wizard, the newest first; with `only_open` those that nobody has approved."""
-    statement = select(plans).where(plans.c.origin_wizard_id == wizard_id)
+    """The plans of a wizard, the newest first, without the discarded; with `only_open` those that nobody has approved."""
+    statement = select(plans).where(plans.c.origin_wizard_id == wizard_id, plans.c.discarded_at.is_(None))
     if only_open:
         statement = statement.where(plans.c.approved_at.is_(None))
     if before is not None:
@@ -96,7 +111,9 @@ class Hop:
 async def approved_hops(tx: Read, wizard_id: str) -> Sequence[Hop]:
     """The plans that somebody approved for all runs of their versions, the newest first: not those that moved a single run."""
     own, jobs = plans.c, migration_jobs.c
-    single = exists().where(jobs.plan_id == own.id, jobs.scope.has_key("single"))
+    # Decisions on a work list, and single runs that went back, are moves of one run as well, but by a plan for all.
+    alone = (jobs.scope.has_key("single"), jobs.continues.is_(None), jobs.kind == "apply")
+    single = exists().where(jobs.plan_id == own.id, *alone)
     columns = (own.id, own.target_id, own.content["sources"].label("sources"), own.content["rule_set"].label("rule_set"))
     approved = select(*columns).where(own.origin_wizard_id == wizard_id, own.approved_at.is_not(None), ~single)
     rows = await tx.rows(approved.order_by(own.approved_at.desc(), own.id.desc()).limit(_MOST_HOPS))

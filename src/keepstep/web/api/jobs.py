@@ -12,7 +12,8 @@ from keepstep.core.structure import ID_PATTERN
 from keepstep.db.transaction import Read
 from keepstep.queries.job_shapes import job_json
 from keepstep.queries.migration_conflicts import conflict_json, list_conflicts
-from keepstep.queries.migration_jobs import Job, get_job, get_manifest, list_jobs, progress_of, progress_of_each, undo_of
+from keepstep.queries.migration_jobs import Job, get_job, get_manifest, list_jobs, undo_of
+from keepstep.queries.migration_since import told_of, told_of_each
 from keepstep.queries.responses import run_summary
 from keepstep.queries.runs import RunState, wizard_of
 from keepstep.queries.wizards import get_wizard
@@ -68,7 +69,7 @@ class MoveBack(RequestBody):
 
 
 async def _answer(tx: Read, job: Job) -> ExactJson:
-    return ExactJson(job_json(job, await progress_of(tx, job), undo=await undo_of(tx, job.id)))
+    return ExactJson(job_json(job, await told_of(tx, job), undo=await undo_of(tx, job.id)))
 
 
 @router.get("/api/v1/wizards/{wizard_ref}/jobs", summary="List migration jobs", responses=shapes.answers(shapes_migrations.JobPage))
@@ -81,7 +82,7 @@ async def list_(
     after = listing.after(cursor)
     found = await list_jobs(tx, wizard.id, limit=limit + 1, before=None if after is None else str(after[0]))
     shown, following = listing.page(found, limit, position=lambda job: [job.id])
-    progress = await progress_of_each(tx, shown)
+    progress = await told_of_each(tx, shown)
     return ExactJson({"items": [job_json(job, progress[job.id]) for job in shown], "next": following})
 
 
@@ -115,7 +116,7 @@ async def cancel(ctx: CurrentContext, tx: WriteTx, job_id: JobId) -> ExactJson:
 async def undo(ctx: CurrentContext, tx: WriteTx, job_id: JobId) -> ExactJson:
     """A new job that takes this one back, at any time and after edits, too; this one is stopped first where it still runs."""
     job = await undo_job(ctx, tx, job_id)
-    return with_headers(job_json(job, await progress_of(tx, job)), status=202, headers={"Location": f"/api/v1/jobs/{job.id}"})
+    return with_headers(job_json(job, await told_of(tx, job)), status=202, headers={"Location": f"/api/v1/jobs/{job.id}"})
 
 
 @router.get("/api/v1/jobs/{job_id}/conflicts", summary="What waits for a person", responses=shapes.answers(shapes_migrations.ConflictPage))

@@ -5,10 +5,11 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import Path
 from pydantic import Field
+from starlette.responses import Response
 
 from keepstep.actions.context import Context
-from keepstep.actions.migration_jobs import Which, apply_plan, confirm_token, preview_plan
-from keepstep.actions.plans import PlanRequest, change_plan, plan_migration
+from keepstep.actions.migration_jobs import Which, apply_plan, confirm_token, give_up_preview, preview_plan
+from keepstep.actions.plans import PlanRequest, change_plan, discard_plan, plan_migration
 from keepstep.core.plan_changes import Said
 from keepstep.core.structure import ID_PATTERN
 from keepstep.db.transaction import Read
@@ -16,6 +17,7 @@ from keepstep.errors import PlanNotFound
 from keepstep.queries.job_shapes import job_json
 from keepstep.queries.migration_jobs import Job, last_preview, progress_of
 from keepstep.queries.migration_reports import preview_report, report_json
+from keepstep.queries.migration_since import told_of
 from keepstep.queries.plan_shapes import plan_json, plan_line
 from keepstep.queries.plans import StoredPlan, faults_of, get_plan, list_plans, versions_by_id
 from keepstep.queries.wizards import get_wizard
@@ -142,6 +144,14 @@ async def change(ctx: CurrentContext, tx: WriteTx, plan_id: PlanId, body: PlanWo
     return await _answer(ctx, tx, await change_plan(ctx, tx, plan_id, body.said(), seen))
 
 
+@router.delete("/api/v1/plans/{plan_id}", status_code=204, summary="Discard a plan")
+async def discard(ctx: CurrentContext, tx: WriteTx, plan_id: PlanId) -> Response:
+    """Only one that nobody approved: it moved nothing. A preview of it that still counts is given up."""
+    await give_up_preview(ctx, tx, plan_id)
+    await discard_plan(ctx, tx, plan_id)
+    return Response(status_code=204)
+
+
 async def _answer(ctx: Context, tx: Read, stored: StoredPlan, *, status: int = 200) -> ExactJson:
     versions = await versions_by_id(tx, stored.origin_wizard_id)
     faults = await faults_of(tx, stored.origin_wizard_id, stored.plan, ctx.clock)
@@ -199,4 +209,4 @@ async def _preview(ctx: Context, tx: Read, stored: StoredPlan, job: Job) -> Exac
 async def apply(ctx: CurrentContext, tx: WriteTx, plan_id: PlanId, body: ApplyPlan) -> ExactJson:
     """Approves the plan and has a worker move the previewed runs, or those of them that are named. Sent again it answers the same job."""
     job = await apply_plan(ctx, tx, plan_id, body.confirm, body.which())
-    return with_headers(job_json(job, await progress_of(tx, job)), status=202, headers={"Location": f"/api/v1/jobs/{job.id}"})
+    return with_headers(job_json(job, await told_of(tx, job)), status=202, headers={"Location": f"/api/v1/jobs/{job.id}"})

@@ -216,13 +216,21 @@ class PreviewAnswer(BaseModel):
     confirm: str | None
 
 
+class DecidedRuns(BaseModel):
+    """Runs that a job left to people: moved by their decisions, or left where they are."""
+
+    moved: int
+    stayed: int
+
+
 class ProgressAnswer(BaseModel):
-    """How far a job is."""
+    """How far a job is. `moved`: by the job itself; `open`: runs that wait for a person now."""
 
     runs: int
     total: int | None
     moved: int
     open: int
+    decided: DecidedRuns
     groups: list[Group]
     pieces: int
     working: int

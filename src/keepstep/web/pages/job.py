@@ -16,12 +16,13 @@ from keepstep.db.transaction import Read, Write
 from keepstep.errors import JobNotFound, JobState, Problem
 from keepstep.queries.job_shapes import progress_json
 from keepstep.queries.migration_conflicts import list_left
-from keepstep.queries.migration_jobs import Job, find_manifest, get_job, get_manifest, progress_of, undo_of
+from keepstep.queries.migration_jobs import Job, find_manifest, get_job, get_manifest, undo_of
 from keepstep.queries.migration_overview import numbers_of_plans
+from keepstep.queries.migration_since import told_of
 from keepstep.queries.plans import load_plan, versions_by_id
 from keepstep.queries.run_history import names_of
 from keepstep.queries.wizards import Wizard, get_wizard
-from keepstep.web.pages.job_list import worklist
+from keepstep.web.pages.job_list import behind, worklist
 from keepstep.web.pages.migration_frame import JOB_WORDS, framed
 from keepstep.web.pages.migration_words import outcome_words, progress_parts
 from keepstep.web.pages.route import page_router, see_other
@@ -63,8 +64,11 @@ async def job_page(
     only: Annotated[str, Query(max_length=20)] = "",
     after: Annotated[str, Query(max_length=100)] = "",
     focus: Annotated[str, Query(max_length=100)] = "",
+    going: Annotated[str, Query(max_length=2_000)] = "",
 ) -> Response:
-    """`only`: conflicts or needs-answer of the work list; `after`: the last one of the page before; `focus`: the row that comes next."""
+    """`only`: conflicts or needs-answer of the work list; `after`: the last one of the page before; `focus`: the row that comes next;
+    `going`: where a decision for many goes on.
+    """
     wizard, job = await job_of(visitor, tx, wizard_ref, job_id)
     if _asks_for_progress(request):
         if not job.is_active:
@@ -72,7 +76,9 @@ async def job_page(
         values = await _progress(tx, job) | {"wizard": wizard, "ref": wizard_ref, "may_edit": visitor.may("edit", wizard.id)}
         values |= await _named(tx, job) | {"job_words": JOB_WORDS, "active": wizard.active_version_number}
         return page(request, "migrations/job.html", block="progress_part", **values)
-    return await shown_job(request, visitor, tx, (wizard, job), only=only, after=after, focus=focus)
+    last = behind(visitor, job_id, going) if visitor.may("edit", wizard.id) else None
+    listed: dict[str, Any] = {"only": only, "after": after, "focus": focus, "going": "" if last is None else last[0]}
+    return await shown_job(request, visitor, tx, (wizard, job), **listed)
 
 
 def _asks_for_progress(request: Request) -> bool:
@@ -100,12 +106,13 @@ async def shown_job(
         "manifest": await find_manifest(tx, job.id),
         "left_names": LEFT,
         "done": request.query_params.get("done", ""),
+        "going": request.query_params.get("going", ""),
     }
     return page(request, "migrations/job.html", block="job", status=status_of(problem) if problem else 200, **values)
 
 
 async def _progress(tx: Read, job: Job) -> dict[str, Any]:
-    found = await progress_of(tx, job)
+    found = await told_of(tx, job)
     told = progress_json(job, found)
     outcomes = dict(found.tallies.outcomes)
     total = told["total"] or found.tallies.runs

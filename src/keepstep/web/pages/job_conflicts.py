@@ -8,13 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keepstep.actions.migration_conflicts import Resolution, resolve_conflict
+from keepstep.actions.migration_several import waive_several
 from keepstep.db.transaction import Read
 from keepstep.errors import ConflictNotFound, Problem, ResolutionInvalid, RunErased, RunStays, RunTrashed
 from keepstep.queries.migration_conflicts import Among, Conflict, conflict_ids, list_conflicts, open_items
 from keepstep.queries.migration_jobs import Job
-from keepstep.queries.wizards import Wizard
+from keepstep.queries.wizards import Wizard, is_id
 from keepstep.web.pages.job import JobId, job_of, shown_job
-from keepstep.web.pages.job_list import item_of
+from keepstep.web.pages.job_list import behind, going_on, item_of
 from keepstep.web.pages.migration_words import CHOICES
 from keepstep.web.pages.route import fields_of, page_router, see_other
 from keepstep.web.problems import status_of
@@ -28,7 +29,8 @@ router = page_router()
 
 ConflictId = Annotated[str, Path(max_length=100)]
 _PATH: Final = "/wizards/{wizard_ref}/migrations/jobs/{job_id}/conflicts"
-_AT_ONCE: Final = 100
+# So many transactions in one request: about two seconds of work, then the page says how many are left.
+_BATCHES: Final = 3
 _REFUSED: Final = (ConflictNotFound, ResolutionInvalid, RunStays, RunTrashed, RunErased)
 
 
@@ -83,6 +85,8 @@ async def resolve(request: Request, visitor: CurrentVisitor, wizard_ref: str, jo
     ref, next_id = wizard.slug or wizard.id, following[0].id if following else ""
     path = path_to(request, "job", wizard_ref=ref, job_id=job_id)
     done = "moved" if resolved.moved else "stays" if resolution.choice == "stay" else "decided"
+    if resolved.moved and not conflict.holds and resolution.choice in ("archive", "park", "waive"):
+        done = "carried"
     # A browser that is sent to a place on the page gives the focus to nothing else; what has it is scrolled to anyway.
     anchor = "" if next_id else "#worklist"
     return see_other(request, f"{path}?done={done}&focus={next_id}{anchor}")
@@ -123,25 +127,21 @@ async def _refused(
 
 @router.post(_PATH, name="page:resolve-alike")
 async def resolve_alike(request: Request, visitor: CurrentVisitor, wizard_ref: str, job_id: JobId) -> Response:
-    """The same decision for all that wait for one question, some hundred at a time; what cannot be decided so waits on."""
+    """All that wait for one answer do without it: as many as one request has time for, and the page that follows goes on behind them."""
     fields = await fields_of(request)
-    choice = fields.get("choice", "")
-    if choice not in ("waive", "stay", "archive"):
-        raise ResolutionInvalid("Waive, archive or leave: nothing else is decided for several at once.")
-    async with writing(request) as tx:
-        wizard, _ = await job_of(visitor, tx, wizard_ref, job_id, "edit")
-        waiting = await open_items(tx, job_id, limit=10_000)
-        wanted = [item for item in waiting if item.option_set_id == fields.get("question", "")][:_AT_ONCE]
-    for item in wanted:
-        await _one_of_many(request, visitor, job_id, item.id, choice)
-    path = path_to(request, "job", wizard_ref=wizard.slug or wizard.id, job_id=job_id)
-    return see_other(request, f"{path}?done=several#worklist")
-
-
-async def _one_of_many(request: Request, visitor: Visitor, job_id: str, conflict_id: str, choice: str) -> None:
-    try:
+    question = fields.get("question", "")
+    if fields.get("choice") != "waive" or not is_id(question):
+        raise ResolutionInvalid("Waive: nothing else is decided for several at once.")
+    last = behind(visitor, job_id, fields.get("going", ""))
+    at = None if last is None else last[1:]
+    for _ in range(_BATCHES):
         async with writing(request) as tx:
-            await resolve_conflict(visitor.ctx, tx, job_id, conflict_id, Resolution(choice=choice))
-    except _REFUSED:
-        # Decided by somebody else, or it needs another decision: it is in the list that follows, or gone from it.
-        return
+            wizard, _job = await job_of(visitor, tx, wizard_ref, job_id, "edit")
+            waived = await waive_several(visitor.ctx, tx, job_id, question, at)
+        at = waived.last
+        if at is None:
+            break
+    path = path_to(request, "job", wizard_ref=wizard.slug or wizard.id, job_id=job_id)
+    if at is None:
+        return see_other(request, f"{path}?done=several#worklist")
+    return see_other(request, f"{path}?going={going_on(visitor, job_id, question, at)}#job")

@@ -8,10 +8,13 @@ from keepstep.core.migration_counts import OPEN
 from keepstep.core.selection import display
 from keepstep.core.structure import OptionSet, choices_of
 from keepstep.core.text import text_in, without_pipes
+from keepstep.core.tokens import sign, verified
 from keepstep.db.transaction import Read
-from keepstep.queries.migration_conflicts import Among, Conflict, conflict_ids, count_open_by_outcome, list_conflicts
+from keepstep.queries.migration_conflicts import Among, Conflict, conflict_ids, count_open_by_outcome, count_waivable, list_conflicts
 from keepstep.queries.migration_jobs import Job
+from keepstep.queries.plans import load_plan, prepared_plan
 from keepstep.web.pages.migration_words import CHOICES
+from keepstep.web.visitor import Visitor
 
 _PAGE: Final = 25
 _ONLY: Final[Mapping[str, Sequence[str]]] = {"conflicts": ("conflicts", "blocked"), "needs-answer": ("needs-answer",)}
@@ -51,8 +54,8 @@ class Item:
         return self.conflict.item.run_id
 
 
-async def worklist(tx: Read, job: Job, *, only: str = "", after: str = "", focus: str = "") -> dict[str, Any]:
-    """What the list shows. `focus`: the row that has the keyboard when it comes."""
+async def worklist(tx: Read, job: Job, *, only: str = "", after: str = "", focus: str = "", going: str = "") -> dict[str, Any]:
+    """What the list shows. `focus`: the row that has the keyboard when it comes; `going`: the question about which decisions go on."""
     outcomes = _ONLY.get(only, OPEN)
     found = await list_conflicts(tx, job, limit=_PAGE + 1, after=conflict_ids(after) if after else None, which=Among(outcomes=outcomes))
     counts = await count_open_by_outcome(tx, job.id)
@@ -64,17 +67,48 @@ async def worklist(tx: Read, job: Job, *, only: str = "", after: str = "", focus
         "only": only if only in _ONLY else "",
         "focus": focus,
         "choice_words": CHOICES,
-        "alike": _alike(items),
+        "alike": await _alike(tx, job, counts, going),
     }
 
 
-def _alike(items: Sequence[Item]) -> list[tuple[Item, int]]:
-    """Questions that several rows wait for, with how many of this page do: they may be waived together."""
-    found: dict[str, list[Item]] = {}
-    for item in items:
-        if "waive" in item.conflict.choices:
-            found.setdefault(item.conflict.item.option_set_id, []).append(item)
-    return [(group[0], len(group)) for group in found.values() if len(group) > 1]
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """A question whose answer so many runs wait for, and may do without together. `goes_on`: somebody said so, and it is being done."""
+
+    id: str
+    label: str
+    runs: int
+    goes_on: bool
+
+
+async def _alike(tx: Read, job: Job, counts: Mapping[str, int], going: str) -> Sequence[Alike]:
+    if job.kind == "undo" or not counts.get("needs-answer"):
+        return ()
+    found = await count_waivable(tx, job.id)
+    target = (await prepared_plan(tx, await load_plan(tx, job.plan_id))).target
+    default = target.default_language
+    return [
+        Alike(each.id, without_pipes(text_in(each.name, default, default)) or each.key, found[each.id], each.id == going)
+        for each in target.option_sets
+        if found.get(each.id, 0) > (each.id != going)
+    ]
+
+
+_GOING: Final = "waive-going-on"
+
+
+def going_on(visitor: Visitor, job_id: str, question: str, last: tuple[str, str]) -> str:
+    """What an address holds while a decision for many goes on: signed, so that no link of somebody else can begin one."""
+    return sign(visitor.ctx.secret, _GOING, [visitor.ctx.actor.id, job_id, question, *last])
+
+
+def behind(visitor: Visitor, job_id: str, going: str) -> tuple[str, str, str] | None:
+    """Question, run and option set behind which it goes on; None where it begins."""
+    found = verified(visitor.ctx.secret, _GOING, going) if going else None
+    if not isinstance(found, list) or found[:2] != [visitor.ctx.actor.id, job_id]:
+        return None
+    question, run_id, option_set_id = found[2:]
+    return question, run_id, option_set_id
 
 
 def item_of(conflict: Conflict) -> Item:

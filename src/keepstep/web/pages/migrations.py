@@ -12,8 +12,9 @@ from keepstep.actions.plans import PlanRequest, plan_migration
 from keepstep.core.permissions import require
 from keepstep.db.transaction import Read
 from keepstep.errors import IdConflict, RequestInvalid
-from keepstep.queries.migration_jobs import Job, Progress, list_jobs, progress_of_each
+from keepstep.queries.migration_jobs import Job, Progress, list_jobs
 from keepstep.queries.migration_overview import numbers_of_plans
+from keepstep.queries.migration_since import told_of_each
 from keepstep.queries.plans import StoredPlan, Versions, find_plan, list_plans, plans_by_id, versions_by_id
 from keepstep.queries.run_history import names_of
 from keepstep.queries.versions import Version
@@ -58,6 +59,16 @@ class JobLine:
     progress: Progress
     by: str | None
 
+    @property
+    def moved(self) -> int:
+        """By the job and by decisions since."""
+        return self.progress.tallies.moving + (self.progress.since.moved if self.progress.since else 0)
+
+    @property
+    def waiting(self) -> int:
+        """Runs that wait for a person now."""
+        return self.progress.since.waiting if self.progress.since else 0
+
 
 @router.get("/wizards/{wizard_ref}/migrations", name="page:migrate")
 async def migrations(
@@ -73,7 +84,7 @@ async def migrations(
     wizard = await get_wizard(tx, visitor.actor, wizard_ref, "view", removed=True)
     values = await _listed(visitor, tx, wizard, Listing("migrations", {"wizard": wizard.id}, resources.secret), cursor)
     values |= {"ticked": source, "new_id": resources.make_id(), "errors": {}, "target": None}
-    return page(request, "migrations/list.html", block="migrations", **values)
+    return page(request, "migrations/list.html", block="migrations", done=request.query_params.get("done", ""), **values)
 
 
 async def _listed(visitor: Visitor, tx: Read, wizard: Wizard, listing: Listing, cursor: str | None) -> dict[str, Any]:
@@ -105,7 +116,7 @@ def _sources(plan: StoredPlan, versions: Versions) -> list[Version]:
 async def _lines(tx: Read, wizard_id: str, jobs: Sequence[Job], versions: Versions) -> list[JobLine]:
     stored = await plans_by_id(tx, {job.plan_id for job in jobs})
     numbers = await numbers_of_plans(tx, wizard_id, stored.keys())
-    progress = await progress_of_each(tx, jobs)
+    progress = await told_of_each(tx, jobs)
     names = await names_of(tx, {job.created_by for job in jobs})
     lines = []
     for job in jobs:
@@ -166,5 +177,8 @@ async def _again(
         wizard = await get_wizard(tx, visitor.actor, wizard_ref, "edit", removed=True)
         require(visitor.actor, "edit", wizard.id)
         values = await _listed(visitor, tx, wizard, Listing("migrations", {"wizard": wizard.id}, resources.secret), None)
-    values |= {"ticked": sources, "new_id": resources.make_id(), "errors": by_field(problem, otherwise="source"), "target": target}
+    values |= {"ticked": sources, "new_id": resources.make_id(), "target": target, "done": ""}
+    errors = by_field(problem, otherwise="source")
+    # A version that cannot be one of them is named in the sentence; the field is that of all.
+    values["errors"] = {name.partition("/")[0]: detail for name, detail in errors.items()}
     return page(request, "migrations/list.html", block="migrations", status=status_of(problem), **values)

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keepstep.actions.context import Context
-from keepstep.actions.migration_jobs import apply_plan, cancel_job, preview_plan
-from keepstep.actions.plans import change_plan
+from keepstep.actions.migration_jobs import apply_plan, give_up_preview, preview_plan
+from keepstep.actions.plans import change_plan, discard_plan
 from keepstep.core.plan_changes import Said
 from keepstep.core.structure import OptionSet
 from keepstep.db.transaction import Write
@@ -39,9 +39,7 @@ Speak = Callable[[StoredPlan, Versions, Fields], Said]
 
 async def previewed_if_faultless(ctx: Context, tx: Write, stored: StoredPlan) -> None:
     """Counts what the plan would do now; a count of an earlier state of it that still runs is given up."""
-    running = await last_preview(tx, stored.id)
-    if running is not None and running.is_active:
-        await cancel_job(ctx, tx, running.id)
+    await give_up_preview(ctx, tx, stored.id)
     try:
         await preview_plan(ctx, tx, stored.id)
     except PlanInvalid:
@@ -181,3 +179,16 @@ async def apply(request: Request, visitor: CurrentVisitor, wizard_ref: str, plan
     except _REFUSED as problem:
         return await _refused(request, visitor, (wizard_ref, plan_id), problem, {})
     return see_other(request, path_to(request, "job", wizard_ref=wizard.slug or wizard.id, job_id=job.id))
+
+
+@router.post(f"{_PATH}/discard", name="page:plan-discard")
+async def discard(request: Request, visitor: CurrentVisitor, wizard_ref: str, plan_id: PlanId) -> Response:
+    """Gone from the plans that wait to be approved; sent twice, the second finds it gone."""
+    try:
+        async with writing(request) as tx:
+            wizard, _ = await plan_of(visitor, tx, wizard_ref, plan_id, "edit")
+            await give_up_preview(visitor.ctx, tx, plan_id)
+            await discard_plan(visitor.ctx, tx, plan_id)
+    except _REFUSED as problem:
+        return await _refused(request, visitor, (wizard_ref, plan_id), problem, {})
+    return see_other(request, path_to(request, "migrate", wizard_ref=wizard.slug or wizard.id) + "?done=discarded")

@@ -4,7 +4,7 @@ What a form sent is shown again in it, saved or not. Must not know storage.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from keepstep.core.clock import Clock
@@ -79,19 +79,28 @@ def card_of(line: MappingLine, tallies: Sequence[Tally], clock: Clock, typed: Ma
     faults = faults_in_parameters(line.conversion, params, clock) if typed is not None else ()
     shown = _Shown(line, line.conversion, {} if faults else params, clock)
     groups = groups_of(line.conversion, params, distinct, rows=MOST_ROWS)
-    tables = tuple(Table(group, tuple(shown.table(group, own, distinct))) for group in groups if any(each.key for each in group.inputs))
+    keyed = [replace(group, inputs=entries) for group in groups if (entries := tuple(each for each in group.inputs if each.key))]
+    tables = tuple(Table(group, tuple(shown.table(group, own, distinct))) for group in keyed)
     rows = () if any(table.group.name != "others" for table in tables) else tuple(shown.values(distinct[:_SHOWN]))
     return Card(
         line=line,
         answers=total(own),
         versions=versions,
         tables=tables,
-        groups=tuple(group for group in groups if not any(each.key for each in group.inputs)),
+        groups=tuple(_beside_tables(groups)),
         rows=rows,
         more=max(len(distinct) - _SHOWN, 0) if rows else 0,
         is_suggested=is_suggested,
         typed_faults=faults,
     )
+
+
+def _beside_tables(groups: Sequence[Group]) -> Iterator[Group]:
+    """What is said once for a conversion: whole groups, and of one with a table the inputs that are none of its rows, each by its name."""
+    for group in groups:
+        loose = tuple(each for each in group.inputs if not each.key)
+        if loose:
+            yield group if loose == group.inputs else replace(group, label=loose[0].label, inputs=loose)
 
 
 def _params(

@@ -34,6 +34,7 @@ ARCHIVE: Final = "archive"
 ROUTE: Final = "route."
 PARAMS: Final = "params."
 _WAS, _KEEPS, _LEGACY, _MERGE, _SIGN, _FILL = "was.", "keeps.", "legacy.", "merge.", "sign.", "fill."
+_ANSWER: Final = field_name("")
 DELIMITERS: Final[Mapping[str, str]] = {"comma": ", ", "semicolon": "; ", "space": " ", "line": "\n"}
 MERGES: Final = ("first", "union", "joined")
 _FILLS: Final[Mapping[str, str | None]] = {"none": None, "default": "default", "empty": "empty"}
@@ -43,12 +44,15 @@ Fields = Mapping[str, str]
 
 
 async def fields_with_signs(request: Request) -> dict[str, str]:
-    """As every form, but that a sign between parts may be a space."""
+    """As every form, but that a sign between parts may be a space, and that several choices of one question are a line each."""
     fields = await fields_of(request)
+    chosen: dict[str, list[str]] = {}
     for name, value in (await request.form()).multi_items():
+        if name.startswith(_ANSWER) and isinstance(value, str):
+            chosen.setdefault(name, []).append(value.strip())
         if name.endswith("p-delimiter") and isinstance(value, str) and value and not value.strip(" \t"):
             fields[name] = value
-    return fields
+    return fields | {name: "\n".join(values) for name, values in chosen.items() if len(values) > 1}
 
 
 # --- shown -----------------------------------------------------------------------------------------------------------
@@ -127,7 +131,7 @@ class FillForm:
 
 def fill_form(new: NewQuestion, language: str) -> FillForm:
     option_set, fill = new.option_set, new.fill
-    control, options = control_of(option_set, language, language)
+    control, options = _fill_control(option_set, language)
     return FillForm(
         id=option_set.id,
         label=without_pipes(text_in(option_set.name, language, language)) or option_set.key,
@@ -141,11 +145,20 @@ def fill_form(new: NewQuestion, language: str) -> FillForm:
     )
 
 
+def _fill_control(option_set: OptionSet, language: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    if option_set.selection_type != "multiple_select":
+        return control_of(option_set, language, language)
+    shown = [each for each in choices_of(option_set) if not each.retired]
+    return "checks", tuple((each.value, text_in(each.label, language, language) or each.value) for each in shown)
+
+
 def _typed(fill: Fill | None, option_set: OptionSet, of: tuple[str, str]) -> str:
     control, language = of
     value = getattr(fill, "value", None)
     if value is None:
         return ""
+    if control == "checks":
+        return "\n".join(value) if isinstance(value, list | tuple) else ""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if control == "select" else display({"value": value}, option_set, language, language)
@@ -209,6 +222,7 @@ def _fills(fields: Fields, target: Structure) -> Iterator[tuple[str, Any]]:
 def constant_in(fields: Fields, option_set: OptionSet, language: str) -> Any:
     """The answer as it was typed; as a text where it cannot be read, so that the plan is told to be at fault there."""
     name = field_name(option_set.id)
-    given = given_in({name: [fields.get(name, "")], SHOWN: [option_set.id]}, [option_set], Situation(language, language))
+    texts = fields.get(name, "").splitlines() if option_set.selection_type == "multiple_select" else [fields.get(name, "")]
+    given = given_in({name: texts, SHOWN: [option_set.id]}, [option_set], Situation(language, language))
     value = given.answers.get(option_set.id, {}).get("value")
     return fields.get(name, "") if given.issues or value is None else value

@@ -1,0 +1,161 @@
+"""One decision for all runs that wait for the same answer: some hundred at a time, those that then can move by one small job together.
+
+The same decision and the same proof as one by one (migration_conflicts.py). Must not know how often it is asked to go on.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from keepstep.actions.audit import audit_job
+from keepstep.actions.context import Context
+from keepstep.actions.migration_conflicts import close_job
+from keepstep.actions.migration_jobs import NewJob, run_now, store_job
+from keepstep.core.migration_counts import OPEN, tallies_of
+from keepstep.core.moving import decide
+from keepstep.db.tables import migration_items, migration_resolutions, wizard_runs
+from keepstep.db.transaction import Write
+from keepstep.errors import RunStays
+from keepstep.queries.migration_conflicts import RESOLVED, Among, OpenItem, open_items
+from keepstep.queries.migration_jobs import Job, get_job
+from keepstep.queries.movable import subject_of
+from keepstep.queries.plans import StoredPlan, load_plan, prepared_plan
+from keepstep.queries.run_lists import among
+from keepstep.queries.runs import RunState, runs_with_heads, state_of_row
+
+AT_ONCE: Final = 250
+"""So many runs in one transaction."""
+_WAIVE: Final = "waive"
+_MOST_ITEMS: Final = 100_000
+
+Decided = Mapping[str, Any]
+"""Of one run: by option set what a person decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waived:
+    """`moved` runs are in the target, `kept` wait for another answer as well. `last`: behind which the next ones are; None at the end."""
+
+    moved: int = 0
+    kept: int = 0
+    last: tuple[str, str] | None = None
+
+
+async def waive_several(ctx: Context, tx: Write, job_id: str, option_set_id: str, after: Sequence[str] | None = None) -> Waived:
+    """The next runs behind `after` that wait for this answer do without it; one that something else holds up now waits on as it was.
+
+    Raises JobNotFound, Forbidden.
+    """
+    job = await get_job(tx, ctx.actor, job_id, "edit")
+    which = Among(option_set_id=option_set_id, outcomes=("needs-answer",))
+    found = await open_items(tx, job_id, limit=AT_ONCE, after=after, which=which)
+    run_ids = [item.run_id for item in found if not item.moved and item.chosen != _WAIVE]
+    last = (found[-1].run_id, found[-1].option_set_id) if len(found) == AT_ONCE else None
+    if not run_ids:
+        return Waived(last=last)
+    await tx.scalars(select(wizard_runs.c.id).where(among(run_ids)).order_by(wizard_runs.c.id).with_for_update())
+    stored = await load_plan(tx, job.plan_id)
+    # Read again now that nobody else changes them.
+    waiting = _by_run(await open_items(tx, job_id, limit=_MOST_ITEMS, which=Among(run_ids=run_ids)), option_set_id)
+    ready, kept = await _sorted(tx, job, stored, waiting, option_set_id)
+    await _keep(ctx, tx, job, kept, option_set_id)
+    await _move(ctx, tx, (job, stored), ready, waiting)
+    decided = len(ready) + len(kept)
+    if decided:
+        details = {"choice": _WAIVE, "runs": decided}
+        await audit_job(ctx, tx, "job.conflicts_resolved", (job_id, job.origin_wizard_id), **details)
+    await close_job(ctx, tx, job)
+    return Waived(len(ready), len(kept), last)
+
+
+def _by_run(items: Sequence[OpenItem], option_set_id: str) -> Mapping[str, Sequence[OpenItem]]:
+    """What keeps each run where it is, of those that still wait for this answer."""
+    found: dict[str, list[OpenItem]] = {}
+    for item in items:
+        if not item.moved:
+            found.setdefault(item.run_id, []).append(item)
+    return {run_id: each for run_id, each in found.items() if any(item.option_set_id == option_set_id for item in each)}
+
+
+async def _sorted(
+    tx: Write, job: Job, stored: StoredPlan, waiting: Mapping[str, Sequence[OpenItem]], option_set_id: str
+) -> tuple[Mapping[str, Decided], Sequence[str]]:
+    """Runs that can move now, with everything that was decided about them; and those that wait for another answer, too."""
+    said = await _said(tx, job, list(waiting))
+    states = await _states(tx, list(waiting))
+    prepared = await prepared_plan(tx, stored)
+    ready: dict[str, Decided] = {}
+    kept: list[str] = []
+    for run_id, items in waiting.items():
+        settled = {**said.get(run_id, {}), option_set_id: _WAIVE}
+        if any(item.option_set_id not in settled for item in items):
+            kept.append(run_id)
+            continue
+        decision = decide(subject_of(states[run_id]), prepared, settled)
+        if decision.moved is not None and not any(reason.outcome in OPEN for reason in decision.reasons):
+            ready[run_id] = settled
+    return ready, kept
+
+
+async def _said(tx: Write, job: Job, run_ids: Sequence[str]) -> Mapping[str, Decided]:
+    own = migration_resolutions.c
+    statement = select(own.run_id, own.option_set_id, own.resolution, own.envelope).where(own.job_id == job.id, own.run_id.in_(run_ids))
+    found: dict[str, dict[str, Any]] = {}
+    for row in await tx.rows(statement):
+        found.setdefault(row.run_id, {})[row.option_set_id] = row.envelope if row.resolution == "value" else row.resolution
+    return found
+
+
+async def _states(tx: Write, run_ids: Sequence[str]) -> Mapping[str, RunState]:
+    rows = await tx.rows(runs_with_heads(wizard_runs).where(among(run_ids))) if run_ids else ()
+    return {row.id: await state_of_row(tx, row) for row in rows}
+
+
+async def _keep(ctx: Context, tx: Write, job: Job, run_ids: Sequence[str], option_set_id: str) -> None:
+    if not run_ids:
+        return
+    said = {"resolution": _WAIVE, "envelope": None, "actor": ctx.actor.id, "at": ctx.now}
+    own = migration_resolutions.c
+    rows = [{"run_id": run_id, "job_id": job.id, "option_set_id": option_set_id, **said} for run_id in run_ids]
+    statement = upsert(migration_resolutions).values(rows)
+    await tx.execute(statement.on_conflict_do_update(index_elements=[own.run_id, own.job_id, own.option_set_id], set_=said))
+
+
+async def _move(
+    ctx: Context, tx: Write, of: tuple[Job, StoredPlan], ready: Mapping[str, Decided], waiting: Mapping[str, Sequence[OpenItem]]
+) -> None:
+    """All of them by one small job. Raises RunStays, and nothing is kept, where one did not move after all."""
+    if not ready:
+        return
+    job, stored = of
+    new = NewJob(
+        stored=stored,
+        kind=job.kind,
+        scope={"run_ids": sorted(ready), "single": True},
+        frozen_at=max(job.frozen_at, ctx.now),
+        undoes=job.undoes,
+        continues=job.id,
+    )
+    small = await run_now(ctx, tx, await store_job(ctx, tx, new), ready)
+    if small.state != "completed" or tallies_of(small.counts).moving != len(ready):
+        raise RunStays("Some runs were changed at this moment, and nothing was decided about them. Try again.")
+    own = migration_resolutions.c
+    await tx.execute(delete(migration_resolutions).where(own.job_id == job.id, own.run_id.in_(list(ready))))
+    await _close(ctx, tx, job, [(item, ready[run_id][item.option_set_id]) for run_id in ready for item in waiting[run_id]])
+
+
+async def _close(ctx: Context, tx: Write, job: Job, items: Sequence[tuple[OpenItem, Any]]) -> None:
+    own = migration_items.c
+    numbers = select(own.run_id, func.max(own.number).label("last")).where(own.job_id == job.id)
+    rows = await tx.rows(numbers.where(own.run_id.in_(sorted({item.run_id for item, _ in items}))).group_by(own.run_id))
+    last = {row.run_id: int(row.last) for row in rows}
+    values = []
+    for item, settled in items:
+        last[item.run_id] += 1
+        row = {"run_id": item.run_id, "job_id": job.id, "number": last[item.run_id], "outcome": RESOLVED, "revision": item.revision}
+        row |= {"code": settled if isinstance(settled, str) else "value", "option_set_id": item.option_set_id, "moved": True}
+        values.append({**row, "actor": ctx.actor.id, "at": ctx.now})
+    await tx.execute(insert(migration_items), values)
