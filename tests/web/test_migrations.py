@@ -105,6 +105,21 @@ async def test_the_same_request_makes_one_plan(moving: Moving) -> None:
     assert (await moving.post("plans", 409, json={**body, "mapping": {}}))["code"] == "id-conflict"
 
 
+async def test_a_plan_that_nobody_approved_can_be_discarded_and_no_other_one(moving: Moving) -> None:
+    refused = await moving.post("plans", 422, json={"source": [1, 2], "target": 2})
+    assert (refused["errors"][0]["pointer"], refused["errors"][0]["code"]) == ("/source/1", "version-is-target")
+    made = await moving.post("plans", 201, json={"id": new_id(), "mapping": MAPPED})
+    url = f"/api/v1/plans/{made['id']}"
+    assert (await moving.client.delete(url)).status_code == 204
+    gone = [await moving.client.request(method, url, json={} if method == "PATCH" else None) for method in ("GET", "PATCH", "DELETE")]
+    assert {answer.json()["code"] for answer in gone} == {"plan-not-found"}
+    assert (await moving.get(f"{moving.url}/plans"))["items"] == []
+    assert (await moving.post("plans", 409, json={"id": made["id"], "mapping": MAPPED}))["code"] == "id-conflict"
+    approved = await moving.post("plans", 201, json={"mapping": MAPPED})
+    await moving.applied(approved["id"])
+    assert (await moving.client.delete(f"/api/v1/plans/{approved['id']}")).json()["code"] == "plan-approved"
+
+
 async def test_a_preview_shows_groups_samples_and_the_values_that_fail(moving: Moving) -> None:
     plan = await moving.post("plans", 201, json={"mapping": MAPPED})
     told = await moving.post(f"/api/v1/plans/{plan['id']}/preview")
@@ -254,6 +269,16 @@ async def test_the_plan_of_a_single_run_says_nothing_about_others(moving: Moving
     shown = await moving.post(url, json={**body, "dry_run": True})
     await moving.post(url, json={**body, "confirm": shown["confirm"]}, headers={"If-Match": "*"})
     assert (await seen(moving, other, 2))[0]["via"] == "direct"
+
+
+async def test_a_plan_whose_conflicts_were_decided_one_by_one_is_still_one_for_all(moving: Moving) -> None:
+    job = await moving.applied((await moving.post("plans", 201, json={"mapping": MAPPED}))["id"])
+    (conflict,) = (await moving.get(f"/api/v1/jobs/{job['id']}/conflicts"))["items"]
+    await moving.post(f"/api/v1/jobs/{job['id']}/conflicts/{conflict['id']}", json={"resolution": "archive"})
+    late = (await moving.post("runs", 201, json={"version_number": 1, "answers": {"color": "blue"}, "complete": True}))["id"]
+    assert (await seen(moving, late, 2))[0]["via"] == "plan"
+    told = (await moving.get(f"/api/v1/jobs/{job['id']}"))["progress"]
+    assert (told["moved"], told["open"], told["decided"]) == (2, 0, {"moved": 1, "stayed": 0})
 
 
 # --- what was decided, moved on or taken back meanwhile --------------------------------------------------------------

@@ -5,6 +5,7 @@ What moves then is a small job of its own, with a proof of its own, so that the 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
@@ -73,7 +74,7 @@ async def resolve_conflict(ctx: Context, tx: Write, job_id: str, conflict_id: st
     else:
         await _keep(ctx, tx, job, item, (resolution.choice, envelope))
         state = await _moved_if_settled(ctx, tx, job, [each for each in items if not each.moved])
-    await close_job(ctx, tx, job)
+    await close_job(tx, job, ctx.now)
     left = await open_items(tx, job_id, limit=MAX_VALUES, which=Among(run_id=run_id))
     return Resolved(state, state.version.id != conflict.state.version.id, len(left), await count_open(tx, job_id))
 
@@ -164,11 +165,11 @@ async def _close(ctx: Context, tx: Write, job: Job, items: Sequence[tuple[OpenIt
         await tx.execute(insert(migration_items).values(**row, actor=ctx.actor.id, at=ctx.now))
 
 
-async def close_job(ctx: Context, tx: Write, job: Job) -> None:
+async def close_job(tx: Write, job: Job, at: datetime) -> None:
     """A job whose last open question was answered is completed."""
     present = await load_job(tx, job.id)
     if present.state == "completed_with_conflicts" and await count_open(tx, job.id) == 0:
         own = migration_jobs.c
         await tx.execute(
-            update(migration_jobs).where(own.id == job.id, own.state == present.state).values(state="completed", updated_at=ctx.now)
+            update(migration_jobs).where(own.id == job.id, own.state == present.state).values(state="completed", updated_at=at)
         )

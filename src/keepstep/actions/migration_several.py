@@ -67,7 +67,7 @@ async def waive_several(ctx: Context, tx: Write, job_id: str, option_set_id: str
     if decided:
         details = {"choice": _WAIVE, "runs": decided}
         await audit_job(ctx, tx, "job.conflicts_resolved", (job_id, job.origin_wizard_id), **details)
-    await close_job(ctx, tx, job)
+    await close_job(tx, job, ctx.now)
     return Waived(len(ready), len(kept), last)
 
 

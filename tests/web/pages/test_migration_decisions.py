@@ -152,7 +152,7 @@ async def test_all_that_wait_for_one_question_are_waived_at_once(admin_browser: 
     page = await sent(admin_browser, page, "policy", on_need="stay", on_conflict="stay")
     job = await done(admin_browser, bench, resources, "Approve and move 1 run", page)
     assert job.text("#worklist-title").startswith("Waits for a person 3 decisions")
-    after = await press(admin_browser, job, "Waive Phone for all that wait")
+    after = await press(admin_browser, job, "Waive Phone for all 2")
     assert "Decided together." in after.text("#job > .ks-banner")
     assert await bench.on_versions() == {1: 1, 2: 3}
     await bench.proven()

@@ -139,6 +139,26 @@ async def test_a_new_question_is_filled_for_every_run_that_moves(
     assert {key: answers[key] for key in ("rounds", "town", "note")} == {"rounds": 7, "town": "Oslo", "note": None}
 
 
+async def test_a_new_multiple_choice_gets_the_same_options_in_every_run_that_moves(
+    stranger: Browser, admin_browser: Browser, resources: Resources, case: Case, clock: Clock
+) -> None:
+    page = await half_way(stranger)
+    await drafted(case, added("topics", "multiple_select", options=options("sun", "moon", "sea")))
+    review = await admin_browser.open("/wizards/taste/review")
+    review = await looked_at(admin_browser, review, "See what it means for them", in_progress="migrate")
+    topics = ids_of(review, "fill")["Topics"]
+    said = {"in_progress": "migrate", f"fill.{topics}": "constant"}
+    action, held = review.whole_form_of("Look again")
+    both_ticked = {**held, **said, f"q-{topics}": ["sun", "sea"], "go": "plan"}
+    again = Page(await admin_browser.client.post(action, data=both_ticked))
+    assert [each["value"] for each in again.tree.select(f"#fill-{topics} input[checked]")] == ["sun", "sea"]
+    action, held = again.whole_form_of("Publish version 2 and move 1 run")
+    answer = await admin_browser.client.post(action, data={**held, **said, f"q-{topics}": ["sun", "sea"]})
+    assert answer.status_code == 303, answer.text[-2000:]
+    await moved(resources, clock, {"job_id": (await last_job(case))["id"]})
+    assert (await stored_run(resources, run_id_of(page)))["answers"]["topics"] == ["sun", "sea"]
+
+
 # --- a page that a new version removed -------------------------------------------------------------------------------------
 
 

@@ -20,9 +20,11 @@ from keepstep.web.pages.impact_parameters import MOST_ROWS, Group, Input, groups
 from keepstep.web.pages.migration_words import RULE_WORDS
 from keepstep.web.pages.plan_form import suggestions_for
 from keepstep.web.pages.plan_lines import MappingLine
+from keepstep.web.texts import message
 
 _SHOWN: Final = 10
 _UNUSED: Final = 50
+_SCORES: Final = message("A score for each option")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def card_of(line: MappingLine, tallies: Sequence[Tally], clock: Clock, typed: Ma
     faults = faults_in_parameters(line.conversion, params, clock) if typed is not None else ()
     shown = _Shown(line, line.conversion, {} if faults else params, clock)
     groups = groups_of(line.conversion, params, distinct, rows=MOST_ROWS)
-    keyed = [replace(group, inputs=entries) for group in groups if (entries := tuple(each for each in group.inputs if each.key))]
+    keyed = list(_with_rows(groups))
     tables = tuple(Table(group, tuple(shown.table(group, own, distinct))) for group in keyed)
     rows = () if any(table.group.name != "others" for table in tables) else tuple(shown.values(distinct[:_SHOWN]))
     return Card(
@@ -93,6 +95,14 @@ def card_of(line: MappingLine, tallies: Sequence[Tally], clock: Clock, typed: Ma
         is_suggested=is_suggested,
         typed_faults=faults,
     )
+
+
+def _with_rows(groups: Sequence[Group]) -> Iterator[Group]:
+    """Of each group the inputs that are rows of a table. Scores, one of several ways to derive, go by their name."""
+    for group in groups:
+        rows = tuple(each for each in group.inputs if each.key)
+        if rows:
+            yield replace(group, label=_SCORES if group.name == "derive" else group.label, inputs=rows)
 
 
 def _beside_tables(groups: Sequence[Group]) -> Iterator[Group]:
