@@ -28,7 +28,8 @@ from keepstep.queries.runs import RunState, runs_with_heads, state_of_row
 
 AT_ONCE: Final = 250
 """So many runs in one transaction."""
-_WAIVE: Final = "waive"
+TOGETHER: Final[Mapping[str, Sequence[str]]] = {"waive": ("needs-answer",), "archive": ("conflicts", "blocked")}
+"""What can be decided for all, and about which outcomes."""
 _MOST_ITEMS: Final = 100_000
 
 Decided = Mapping[str, Any]
@@ -36,7 +37,7 @@ Decided = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Waived:
+class Several:
     """`moved` runs are in the target, `kept` wait for another answer as well. `last`: behind which the next ones are; None at the end."""
 
     moved: int = 0
@@ -44,31 +45,31 @@ class Waived:
     last: tuple[str, str] | None = None
 
 
-async def waive_several(ctx: Context, tx: Write, job_id: str, option_set_id: str, after: Sequence[str] | None = None) -> Waived:
-    """The next runs behind `after` that wait for this answer do without it; one that something else holds up now waits on as it was.
+async def decide_several(ctx: Context, tx: Write, job_id: str, what: tuple[str, str], after: Sequence[str] | None = None) -> Several:
+    """The same for the next runs behind `after`; one that something else holds up now waits on as it was.
 
-    Raises JobNotFound, Forbidden.
+    `what`: the question that they wait for and the choice, one of TOGETHER. Raises JobNotFound, Forbidden.
     """
+    option_set_id, choice = what
     job = await get_job(tx, ctx.actor, job_id, "edit")
-    which = Among(option_set_id=option_set_id, outcomes=("needs-answer",))
-    found = await open_items(tx, job_id, limit=AT_ONCE, after=after, which=which)
-    run_ids = [item.run_id for item in found if not item.moved and item.chosen != _WAIVE]
+    found = await open_items(tx, job_id, limit=AT_ONCE, after=after, which=Among(option_set_id=option_set_id, outcomes=TOGETHER[choice]))
+    run_ids = [item.run_id for item in found if not item.moved and item.chosen != choice]
     last = (found[-1].run_id, found[-1].option_set_id) if len(found) == AT_ONCE else None
     if not run_ids:
-        return Waived(last=last)
+        return Several(last=last)
     await tx.scalars(select(wizard_runs.c.id).where(among(run_ids)).order_by(wizard_runs.c.id).with_for_update())
     stored = await load_plan(tx, job.plan_id)
     # Read again now that nobody else changes them.
     waiting = _by_run(await open_items(tx, job_id, limit=_MOST_ITEMS, which=Among(run_ids=run_ids)), option_set_id)
-    ready, kept = await _sorted(tx, job, stored, waiting, option_set_id)
-    await _keep(ctx, tx, job, kept, option_set_id)
+    ready, kept = await _sorted(tx, job, stored, waiting, what)
+    await _keep(ctx, tx, job, kept, what)
     await _move(ctx, tx, (job, stored), ready, waiting)
     decided = len(ready) + len(kept)
     if decided:
-        details = {"choice": _WAIVE, "runs": decided}
+        details = {"choice": choice, "runs": decided}
         await audit_job(ctx, tx, "job.conflicts_resolved", (job_id, job.origin_wizard_id), **details)
     await close_job(tx, job, ctx.now)
-    return Waived(len(ready), len(kept), last)
+    return Several(len(ready), len(kept), last)
 
 
 def _by_run(items: Sequence[OpenItem], option_set_id: str) -> Mapping[str, Sequence[OpenItem]]:
@@ -81,16 +82,17 @@ def _by_run(items: Sequence[OpenItem], option_set_id: str) -> Mapping[str, Seque
 
 
 async def _sorted(
-    tx: Write, job: Job, stored: StoredPlan, waiting: Mapping[str, Sequence[OpenItem]], option_set_id: str
+    tx: Write, job: Job, stored: StoredPlan, waiting: Mapping[str, Sequence[OpenItem]], what: tuple[str, str]
 ) -> tuple[Mapping[str, Decided], Sequence[str]]:
     """Runs that can move now, with everything that was decided about them; and those that wait for another answer, too."""
+    option_set_id, choice = what
     said = await _said(tx, job, list(waiting))
     states = await _states(tx, list(waiting))
     prepared = await prepared_plan(tx, stored)
     ready: dict[str, Decided] = {}
     kept: list[str] = []
     for run_id, items in waiting.items():
-        settled = {**said.get(run_id, {}), option_set_id: _WAIVE}
+        settled = {**said.get(run_id, {}), option_set_id: choice}
         if any(item.option_set_id not in settled for item in items):
             kept.append(run_id)
             continue
@@ -114,10 +116,11 @@ async def _states(tx: Write, run_ids: Sequence[str]) -> Mapping[str, RunState]:
     return {row.id: await state_of_row(tx, row) for row in rows}
 
 
-async def _keep(ctx: Context, tx: Write, job: Job, run_ids: Sequence[str], option_set_id: str) -> None:
+async def _keep(ctx: Context, tx: Write, job: Job, run_ids: Sequence[str], what: tuple[str, str]) -> None:
     if not run_ids:
         return
-    said = {"resolution": _WAIVE, "envelope": None, "actor": ctx.actor.id, "at": ctx.now}
+    option_set_id, choice = what
+    said = {"resolution": choice, "envelope": None, "actor": ctx.actor.id, "at": ctx.now}
     own = migration_resolutions.c
     rows = [{"run_id": run_id, "job_id": job.id, "option_set_id": option_set_id, **said} for run_id in run_ids]
     statement = upsert(migration_resolutions).values(rows)

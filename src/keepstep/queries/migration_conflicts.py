@@ -159,12 +159,12 @@ async def count_waiting(tx: Read, job_ids: Sequence[str]) -> Mapping[str, int]:
     return {row.job_id: int(row.runs) for row in await tx.rows(counted)}
 
 
-async def count_waivable(tx: Read, job_id: str) -> Mapping[str, int]:
-    """By question the runs that lack its answer, about which nobody has said yet that they may do without."""
-    waiting = _open([job_id], _OWN.outcome == "needs-answer", ~_OWN.moved).subquery()
-    unsaid = waiting.c.chosen.is_distinct_from("waive")
-    rows = await tx.rows(select(waiting.c.option_set_id, func.count().label("runs")).where(unsaid).group_by(waiting.c.option_set_id))
-    return {row.option_set_id: int(row.runs) for row in rows}
+async def count_alike(tx: Read, job_id: str) -> Mapping[tuple[str, str], int]:
+    """Runs that wait on their version, by (question, outcome of it); without those about which a person has said something."""
+    waiting = _open([job_id], ~_OWN.moved).subquery()
+    own = waiting.c
+    unsaid = select(own.option_set_id, own.outcome, func.count().label("runs")).where(own.chosen.is_(None))
+    return {(row.option_set_id, row.outcome): int(row.runs) for row in await tx.rows(unsaid.group_by(own.option_set_id, own.outcome))}
 
 
 async def list_conflicts(tx: Read, job: Job, *, limit: int, after: Sequence[str] | None = None, which: Among = ANY) -> Sequence[Conflict]:

@@ -88,6 +88,19 @@ async def test_all_are_waived_in_shares_that_say_how_many_are_left(
     await bench.proven()
 
 
+async def test_all_answers_that_do_not_convert_go_to_the_archive_together(admin_browser: Browser, resources: Resources) -> None:
+    bench = await lacking(resources, 4, old=3)
+    job = await asked(admin_browser, bench, resources)
+    page = await press(admin_browser, job, "Age to the archive for all 3")
+    assert await bench.on_versions() == {1: 4}
+    page = await press(admin_browser, page, "Waive Phone for all 4")
+    assert page.text("#worklist") == "No run waits for a person."
+    assert page.text("#progress .ks-job-state") == "Completed"
+    assert await bench.on_versions() == {2: 4}
+    assert all("about forty" in head[3] for run, head in (await bench.heads()).items() if run in bench.runs[:3])
+    await bench.proven()
+
+
 async def test_no_link_begins_a_decision_for_many(admin_browser: Browser, editor_browser: Browser, resources: Resources) -> None:
     bench = await lacking(resources, 2)
     job = await asked(admin_browser, bench, resources)
@@ -96,7 +109,7 @@ async def test_no_link_begins_a_decision_for_many(admin_browser: Browser, editor
         assert (await browser.open(f"{path}?going=made-up")).tree.select("#going") == []
     phone = str(job.one(".ks-worklist-foot input[name=question]")["value"])
     token = str(job.one("meta[name=csrf-token]")["content"])
-    for fields in ({"question": phone, "choice": "archive"}, {"question": "x", "choice": "waive"}):
+    for fields in ({"question": phone, "choice": "stay"}, {"question": "x", "choice": "waive"}):
         answer = await admin_browser.client.post(f"{path}/conflicts", data={"csrf_token": token, **fields})
         assert answer.status_code == 422
     assert await bench.on_versions() == {1: 2}

@@ -77,7 +77,7 @@ async def job_page(
         values |= await _named(tx, job) | {"job_words": JOB_WORDS, "active": wizard.active_version_number}
         return page(request, "migrations/job.html", block="progress_part", **values)
     last = behind(visitor, job_id, going) if visitor.may("edit", wizard.id) else None
-    listed: dict[str, Any] = {"only": only, "after": after, "focus": focus, "going": "" if last is None else last[0]}
+    listed: dict[str, Any] = {"only": only, "after": after, "focus": focus, "going": ("", "") if last is None else last[0]}
     return await shown_job(request, visitor, tx, (wizard, job), **listed)
 
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keepstep.actions.migration_conflicts import Resolution, resolve_conflict
-from keepstep.actions.migration_several import waive_several
+from keepstep.actions.migration_several import TOGETHER, decide_several
 from keepstep.db.transaction import Read
 from keepstep.errors import ConflictNotFound, Problem, ResolutionInvalid, RunErased, RunStays, RunTrashed
 from keepstep.queries.migration_conflicts import Among, Conflict, conflict_ids, list_conflicts, open_items
@@ -127,21 +127,20 @@ async def _refused(
 
 @router.post(_PATH, name="page:resolve-alike")
 async def resolve_alike(request: Request, visitor: CurrentVisitor, wizard_ref: str, job_id: JobId) -> Response:
-    """All that wait for one answer do without it: as many as one request has time for, and the page that follows goes on behind them."""
+    """One choice for all that wait for one answer: as many as a request has time for, and the page that follows goes on behind them."""
     fields = await fields_of(request)
-    question = fields.get("question", "")
-    if fields.get("choice") != "waive" or not is_id(question):
-        raise ResolutionInvalid("Waive: nothing else is decided for several at once.")
+    what = fields.get("question", ""), fields.get("choice", "")
+    if what[1] not in TOGETHER or not is_id(what[0]):
+        raise ResolutionInvalid("Waive, or to the archive: nothing else is decided for several at once.")
     last = behind(visitor, job_id, fields.get("going", ""))
-    at = None if last is None else last[1:]
+    at = None if last is None else last[1]
     for _ in range(_BATCHES):
         async with writing(request) as tx:
             wizard, _job = await job_of(visitor, tx, wizard_ref, job_id, "edit")
-            waived = await waive_several(visitor.ctx, tx, job_id, question, at)
-        at = waived.last
+            at = (await decide_several(visitor.ctx, tx, job_id, what, at)).last
         if at is None:
             break
     path = path_to(request, "job", wizard_ref=wizard.slug or wizard.id, job_id=job_id)
     if at is None:
         return see_other(request, f"{path}?done=several#worklist")
-    return see_other(request, f"{path}?going={going_on(visitor, job_id, question, at)}#job")
+    return see_other(request, f"{path}?going={going_on(visitor, job_id, what, at)}#job")

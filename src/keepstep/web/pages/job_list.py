@@ -1,16 +1,17 @@
 """The work list of a migration as a page shows it: each thing that waits for a person, in words. Must not know requests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from keepstep.actions.migration_several import TOGETHER
 from keepstep.core.migration_counts import OPEN
 from keepstep.core.selection import display
 from keepstep.core.structure import OptionSet, choices_of
 from keepstep.core.text import text_in, without_pipes
 from keepstep.core.tokens import sign, verified
 from keepstep.db.transaction import Read
-from keepstep.queries.migration_conflicts import Among, Conflict, conflict_ids, count_open_by_outcome, count_waivable, list_conflicts
+from keepstep.queries.migration_conflicts import Among, Conflict, conflict_ids, count_alike, count_open_by_outcome, list_conflicts
 from keepstep.queries.migration_jobs import Job
 from keepstep.queries.plans import load_plan, prepared_plan
 from keepstep.web.pages.migration_words import CHOICES
@@ -54,8 +55,10 @@ class Item:
         return self.conflict.item.run_id
 
 
-async def worklist(tx: Read, job: Job, *, only: str = "", after: str = "", focus: str = "", going: str = "") -> dict[str, Any]:
-    """What the list shows. `focus`: the row that has the keyboard when it comes; `going`: the question about which decisions go on."""
+async def worklist(
+    tx: Read, job: Job, *, only: str = "", after: str = "", focus: str = "", going: tuple[str, str] = ("", "")
+) -> dict[str, Any]:
+    """What the list shows. `focus`: the row that has the keyboard when it comes; `going`: a decision that goes on, as (question, choice)."""
     outcomes = _ONLY.get(only, OPEN)
     found = await list_conflicts(tx, job, limit=_PAGE + 1, after=conflict_ids(after) if after else None, which=Among(outcomes=outcomes))
     counts = await count_open_by_outcome(tx, job.id)
@@ -73,42 +76,53 @@ async def worklist(tx: Read, job: Job, *, only: str = "", after: str = "", focus
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """A question whose answer so many runs wait for, and may do without together. `goes_on`: somebody said so, and it is being done."""
+    """A question that so many runs wait for, about which one `choice` can be made for all. `goes_on`: it was, and is being carried out."""
 
     id: str
+    choice: str
     label: str
     runs: int
     goes_on: bool
 
 
-async def _alike(tx: Read, job: Job, counts: Mapping[str, int], going: str) -> Sequence[Alike]:
-    if job.kind == "undo" or not counts.get("needs-answer"):
+async def _alike(tx: Read, job: Job, counts: Mapping[str, int], going: tuple[str, str]) -> Sequence[Alike]:
+    if job.kind == "undo" or not counts:
         return ()
-    found = await count_waivable(tx, job.id)
-    target = (await prepared_plan(tx, await load_plan(tx, job.plan_id))).target
-    default = target.default_language
-    return [
-        Alike(each.id, without_pipes(text_in(each.name, default, default)) or each.key, found[each.id], each.id == going)
-        for each in target.option_sets
-        if found.get(each.id, 0) > (each.id != going)
-    ]
+    found = await count_alike(tx, job.id)
+    prepared = await prepared_plan(tx, await load_plan(tx, job.plan_id))
+    structures = (prepared.target, *prepared.structures.values())
+    named = {each.id: each for structure in reversed(structures) for each in structure.option_sets}
+    default, alike = prepared.target.default_language, []
+    for option_set_id, choice in dict.fromkeys((name, choice) for name, outcome in found for choice in _choices_about(outcome)):
+        runs = sum(found.get((option_set_id, outcome), 0) for outcome in TOGETHER[choice])
+        goes_on = (option_set_id, choice) == going
+        if option_set_id in named and runs > (not goes_on):
+            option_set = named[option_set_id]
+            label = without_pipes(text_in(option_set.name, default, default)) or option_set.key
+            alike.append(Alike(option_set_id, choice, label, runs, goes_on))
+    return sorted(alike, key=lambda each: -each.runs)[:_MOST_ALIKE]
 
 
-_GOING: Final = "waive-going-on"
+def _choices_about(outcome: str) -> Iterator[str]:
+    return (choice for choice, outcomes in TOGETHER.items() if outcome in outcomes)
 
 
-def going_on(visitor: Visitor, job_id: str, question: str, last: tuple[str, str]) -> str:
+_MOST_ALIKE: Final = 6
+_GOING: Final = "decision-going-on"
+
+
+def going_on(visitor: Visitor, job_id: str, what: tuple[str, str], last: tuple[str, str]) -> str:
     """What an address holds while a decision for many goes on: signed, so that no link of somebody else can begin one."""
-    return sign(visitor.ctx.secret, _GOING, [visitor.ctx.actor.id, job_id, question, *last])
+    return sign(visitor.ctx.secret, _GOING, [visitor.ctx.actor.id, job_id, *what, *last])
 
 
-def behind(visitor: Visitor, job_id: str, going: str) -> tuple[str, str, str] | None:
-    """Question, run and option set behind which it goes on; None where it begins."""
+def behind(visitor: Visitor, job_id: str, going: str) -> tuple[tuple[str, str], tuple[str, str]] | None:
+    """Question and choice, and behind which run and question it goes on; None where it begins."""
     found = verified(visitor.ctx.secret, _GOING, going) if going else None
     if not isinstance(found, list) or found[:2] != [visitor.ctx.actor.id, job_id]:
         return None
-    question, run_id, option_set_id = found[2:]
-    return question, run_id, option_set_id
+    option_set_id, choice, *last = found[2:]
+    return (option_set_id, choice), (last[0], last[1])
 
 
 def item_of(conflict: Conflict) -> Item:

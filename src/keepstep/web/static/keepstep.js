@@ -132,6 +132,31 @@
     pulled = [];
   });
 
+  // --- parts that are fetched again and again ------------------------------------------------------------------------
+  // When what they tell is over they lead to the page anew: not under the hands of somebody who types, for whom a link stands there.
+  document.addEventListener("htmx:after:request", (event) => {
+    const ctx = event.detail.ctx;
+    const part = ctx.sourceElement?.closest("[data-over]");
+    if (!part || !ctx.response?.headers?.get("HX-Redirect") || !isTyping()) return;
+    event.preventDefault();
+    const still = part.cloneNode(true);
+    for (const name of ["hx-get", "hx-trigger", "data-over"]) still.removeAttribute(name);
+    still.append(document.getElementById(part.dataset.over).content.cloneNode(true));
+    part.replaceWith(still);
+  });
+
+  function isTyping() {
+    const fields = [...document.querySelectorAll("main input, main select, main textarea")].filter((each) => each.type !== "hidden");
+    return dialog?.open || fields.some((each) => isChanged(each) || (each === document.activeElement && each.matches("[type=text], textarea")));
+  }
+
+  function isChanged(field) {
+    if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+    if (field.tagName !== "SELECT") return field.value !== field.defaultValue;
+    const first = [...field.options].findIndex((option) => option.defaultSelected);
+    return field.selectedIndex !== Math.max(first, 0);
+  }
+
   // --- signing in again --------------------------------------------------------------------------------------------
   // A request that came without a session waits here, with what was typed still in its form, and is sent again afterwards.
   let waiting = [];
