@@ -108,16 +108,19 @@ _OWN: Final = migration_items.c
 
 
 def _open(job_ids: Sequence[str], *more: ColumnElement[bool]) -> Select[Any]:
+    """While a job fills the table its statistics know nothing of it: what is looked up for each item is asked for one by one, along its
+    index (`OFFSET 0`), since a join that the database takes for a small one would be as long as the square of the items.
+    """
     done = migration_items.alias("done")
     same = and_(done.c.run_id == _OWN.run_id, done.c.job_id == _OWN.job_id, done.c.option_set_id == _OWN.option_set_id)
-    resolved = exists().where(same, done.c.outcome == RESOLVED)
+    resolved = select(done.c.number).where(same, done.c.outcome == RESOLVED).offset(0).exists()
     said = migration_resolutions.c
     of_item = and_(said.run_id == _OWN.run_id, said.job_id == _OWN.job_id, said.option_set_id == _OWN.option_set_id)
+    chosen = select(said.resolution).where(of_item).scalar_subquery().label("chosen")
     own = (_OWN.job_id, _OWN.run_id, _OWN.option_set_id, _OWN.outcome, _OWN.code, _OWN.revision, _OWN.moved)
-    columns = (*own, said.resolution.label("chosen"))
-    joined = migration_items.outerjoin(migration_resolutions, of_item).join(wizard_runs, wizard_runs.c.id == _OWN.run_id)
+    joined = migration_items.join(wizard_runs, wizard_runs.c.id == _OWN.run_id)
     conditions = (_OWN.job_id.in_(job_ids), _OWN.outcome.in_(OPEN), _OWN.option_set_id.is_not(None), ~resolved, _still_stands())
-    return select(*columns).select_from(joined).where(*conditions, *more)
+    return select(*own, chosen).select_from(joined).where(*conditions, *more)
 
 
 def _still_stands() -> ColumnElement[bool]:

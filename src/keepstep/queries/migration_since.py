@@ -26,8 +26,15 @@ async def told_of_each(tx: Read, jobs: Sequence[Job]) -> Mapping[str, Progress]:
     ids = [job.id for job in jobs if job.kind != "preview"]
     if not ids:
         return found
-    moved, stayed, waiting = await _moved(tx, ids), await _stayed(tx, ids), await count_waiting(tx, ids)
-    since = {each: Since(moved.get(each, 0), stayed.get(each, 0), waiting.get(each, 0)) for each in ids}
+    moved, stayed = await _moved(tx, ids), await _stayed(tx, ids)
+    # Of a job at work, which is asked every two seconds, what it has found so far is enough.
+    at_work = {job.id for job in jobs if job.is_active}
+    waiting = await count_waiting(tx, [job_id for job_id in ids if job_id not in at_work])
+    since = {}
+    for job_id in ids:
+        decided = moved.get(job_id, 0), stayed.get(job_id, 0)
+        left = max(found[job_id].tallies.open - sum(decided), 0)
+        since[job_id] = Since(*decided, waiting.get(job_id, 0) if job_id not in at_work else left)
     return {job_id: replace(progress, since=since.get(job_id)) for job_id, progress in found.items()}
 
 

@@ -145,7 +145,7 @@ async def test_from_approval_to_undo_and_its_manifest(admin_browser: Browser, be
     page = await mapped(admin_browser, bench)
     job = await press(admin_browser, page, "Approve and move 6 runs")
     assert job.text(".ks-job-state") == "Waiting for a worker"
-    assert job.one("#progress")["hx-trigger"] == "every 2s"
+    assert (job.one("#progress")["hx-trigger"], job.one("#progress")["data-over"]) == ("every 2s", "over")
     await run_last_job(resources, bench)
     done = await admin_browser.open(str(job.answer.url.path))
     assert done.text("#progress .ks-job-state") == "Completed, some runs wait"

@@ -30,7 +30,7 @@ router = page_router()
 ConflictId = Annotated[str, Path(max_length=100)]
 _PATH: Final = "/wizards/{wizard_ref}/migrations/jobs/{job_id}/conflicts"
 # So many transactions in one request: about two seconds of work, then the page says how many are left.
-_BATCHES: Final = 8
+_BATCHES: Final = 4
 _REFUSED: Final = (ConflictNotFound, ResolutionInvalid, RunStays, RunTrashed, RunErased)
 
 

@@ -58,7 +58,7 @@ class Item:
 async def worklist(
     tx: Read, job: Job, *, only: str = "", after: str = "", focus: str = "", going: tuple[str, str] = ("", "")
 ) -> dict[str, Any]:
-    """What the list shows. `focus`: the row that has the keyboard when it comes; `going`: a decision that goes on, as (question, choice)."""
+    """What the list shows. `focus`: the row that has the keyboard when it comes; `going`: question and choice of what goes on."""
     outcomes = _ONLY.get(only, OPEN)
     found = await list_conflicts(tx, job, limit=_PAGE + 1, after=conflict_ids(after) if after else None, which=Among(outcomes=outcomes))
     counts = await count_open_by_outcome(tx, job.id)

@@ -141,6 +141,7 @@
     event.preventDefault();
     const still = part.cloneNode(true);
     for (const name of ["hx-get", "hx-trigger", "data-over"]) still.removeAttribute(name);
+    for (const form of still.querySelectorAll("form")) form.remove();
     still.append(document.getElementById(part.dataset.over).content.cloneNode(true));
     part.replaceWith(still);
   });
