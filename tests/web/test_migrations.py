@@ -317,13 +317,15 @@ async def parked(moving: Moving) -> tuple[dict[str, Any], str, str]:
 
 
 async def test_a_parked_answer_is_a_conflict_of_its_question_until_somebody_decides(moving: Moving) -> None:
-    _, conflict, run = await parked(moving)
+    job, conflict, run = await parked(moving)
+    assert (await moving.get(f"/api/v1/jobs/{job['id']}"))["progress"]["open"] == 1
     age = {each["key"]: each for each in (await moving.get(run))["responses"]}["age"]
     assert (age["state"], age["response_value"], age["original"]["response_value"]) == ("conflict", None, {"value": "old"})
     assert age["conflict"]["code"] == "not-a-number"
     exported = await moving.client.get(f"{moving.url}/export.csv")
     assert next(line for line in exported.text.splitlines() if "Eve" in line).split(",").count("conflict") == 1
     await moving.post(conflict, json={"resolution": "archive"})
+    assert (await moving.get(f"/api/v1/jobs/{job['id']}"))["progress"]["open"] == 0
     after = await moving.get(run)
     assert {each["key"]: each["state"] for each in after["responses"]}["age"] == "empty"
     assert (after["archive"][0]["response_value"], "conflict" in after["archive"][0], after["revision"]) == ({"value": "old"}, False, 3)
