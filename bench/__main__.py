@@ -62,10 +62,8 @@ def main() -> None:
     if unknown:
         sys.exit(f"no such bench: {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
     load = os.getloadavg()[0]
-    print(
-        f"{os.cpu_count()} cores, load {load:.1f} before, Python {platform.python_version()}; medians of five, but moves, player and during are one round\n",
-        flush=True,
-    )
+    how = "medians of five, but moves, player and during are one round"
+    print(f"{os.cpu_count()} cores, load {load:.1f} before, Python {platform.python_version()}; {how}\n", flush=True)
     print("\n" + table(measured(sys.argv[1:] or list(BENCHES))))
 
 
