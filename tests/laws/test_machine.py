@@ -389,9 +389,9 @@ class Machine(RuleBasedStateMachine):
 
     def undo_or_redo(self, pick: int, _data: st.DataObject) -> None:
         before = self.structure()
-        if pick % 4 == 0:
+        if pick % 8 == 0:
             self.went_back(redo_edit)
-        elif self.went_back(undo_edit) and pick % 2:
+        elif self.went_back(undo_edit) and pick % 3:
             assert self.went_back(redo_edit)
             assert self.structure() == before
 
