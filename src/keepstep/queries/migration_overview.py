@@ -34,6 +34,14 @@ async def jobs_of_plan(tx: Read, plan_id: str, *, limit: int = 20) -> Sequence[J
     return [job_of_row(row) for row in rows]
 
 
+async def job_of_publish(tx: Read, version_id: str) -> str | None:
+    """The id of the job that moves, or moved, the runs that were in progress when this version was published; None where there was none."""
+    wanted = (_PLANS.target_id == version_id, _PLANS.policy == "migrate", _JOBS.kind == "apply", _JOBS.continues.is_(None))
+    found = select(_JOBS.id).join_from(migration_jobs, plans, _JOBS.plan_id == _PLANS.id).where(*wanted).order_by(_JOBS.id).limit(1)
+    job_id: str | None = await tx.scalar(found)
+    return job_id
+
+
 async def count_on_older(tx: Read, wizard_id: str, active_version_id: str | None) -> int:
     """Runs on another version than the active one, those in the trash and the erased left out."""
     own = wizard_runs.c

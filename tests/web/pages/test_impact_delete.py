@@ -87,8 +87,10 @@ async def test_publishing_first_is_offered_when_there_is_something_to_publish(ed
     page = await editor_browser.open(path)
     review = httpx.URL(page.link("Publish the other draft changes first"))
     assert review.path == f"/wizards/{survey.wizard}/review"
-    back = await editor_browser.open(review.params["return"])
+    published = await editor_browser.press(await editor_browser.open(str(review)), "Publish version 2")
+    back = await editor_browser.open(published.headers["location"])
     assert back.text("#dialog-title") == "Delete “Email”?"
+    assert "Version 2 is live." in back.text("main")
 
 
 async def test_cancel_leads_back_and_nowhere_else(editor_browser: Browser, survey: WebSurvey) -> None:

@@ -342,6 +342,17 @@ async def test_whoever_was_sent_to_publish_first_goes_back_to_where_they_were(ad
     assert answer.headers["location"] == "/wizards/customer-survey/audit?what=draft"
 
 
+async def test_a_policy_that_was_not_shown_yet_is_shown_before_it_holds(admin_browser: Browser, survey: WebSurvey) -> None:
+    assert (await survey.client.post(f"{survey.url}/runs", json={"answers": {"full-name": "Ann"}})).status_code == 201
+    await change(survey, survey.email, is_required=True)
+    page = await admin_browser.open(path(survey))
+    shown = Page(await admin_browser.press(page, "Publish version 2", {"in_progress": "offer"}))
+    assert "had not been shown" in shown.text("#notices")
+    assert "token" not in shown.text("#notices")
+    answer = await admin_browser.press(shown, "Publish version 2")
+    assert answer.headers["location"] == "/wizards/customer-survey/versions?done=2"
+
+
 @pytest.mark.parametrize("elsewhere", ["https://example.org/", "//example.org", "javascript:alert(1)", "/\\example.org"])
 async def test_nobody_is_sent_to_another_site_after_publishing(admin_browser: Browser, survey: WebSurvey, elsewhere: str) -> None:
     await change(survey, survey.email, help="x")

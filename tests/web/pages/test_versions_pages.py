@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from tests.history_kit import Statements, shown_changes, sql_answers, squeezed
 from tests.pages_kit import Browser, Page
+from tests.policies_kit import new_case, put
 from tests.web_kit import WebSurvey, web_survey
 
 from keepstep.config import Resources
@@ -55,6 +56,22 @@ async def test_the_list_says_who_published_what_and_how_many_runs_are_on_it(admi
     assert [row.split(" ")[0] for row in rows] == ["v3", "v2", "v1"]
     assert "live" in rows[0]
     assert [squeezed(each) for each in page.tree.select(".ks-runs-count")] == ["1 run", "0 runs", "1 run"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"), [("finish", "finish on the version they began"), ("offer", "is offered this version"), ("migrate", "A job moves")]
+)
+async def test_after_a_publish_it_is_said_what_becomes_of_runs_in_progress(
+    admin_browser: Browser, editor: httpx.AsyncClient, policy: str, said: str
+) -> None:
+    case = await new_case(editor)
+    assert (await editor.post(f"{case.url}/runs", json={"answers": {"full-name": "Ann"}})).status_code == 201
+    published = await case.publish(put("full-name", name="Your name"), policy)
+    page = await admin_browser.open("/wizards/taste/versions?done=2")
+    assert said in page.text("#notices")
+    links = [str(each["href"]) for each in page.tree.select("#notices a")]
+    job = [f"/wizards/taste/migrations/jobs/{published['job_id']}"] if policy == "migrate" else []
+    assert [link for link in links if "/jobs/" in link] == job
 
 
 async def test_two_versions_are_compared_as_the_api_compares_them(admin_browser: Browser, survey: WebSurvey, resources: Resources) -> None:

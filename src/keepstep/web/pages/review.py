@@ -98,7 +98,7 @@ async def publish(request: Request, visitor: CurrentVisitor, resources: Resource
     except _SHOWN_HERE as problem:
         return await _planned(request, visitor, resources, wizard_ref, fields, problem)
     wizard = published.wizard
-    return see_other(request, return_to or f"/wizards/{wizard.slug or wizard.id}/versions?done={published.version.number}")
+    return see_other(request, _told(return_to) or f"/wizards/{wizard.slug or wizard.id}/versions?done={published.version.number}")
 
 
 async def _planned(
@@ -127,6 +127,11 @@ async def _publish(visitor: Visitor, tx: Write, wizard_ref: str, fields: Mapping
     said = await said_in(visitor.ctx, tx, (state.wizard, state.draft.structure), fields)
     publishing = Publishing(change_summary=summary, in_progress=policy_in(fields), said=said)
     return await publish_draft(visitor.ctx, tx, wizard_ref, publishing, consent_of(fields))
+
+
+def _told(path: str) -> str:
+    """The page that sent somebody here; the dialog of a deletion says then that the rest is live."""
+    return f"{path}{'&' if '?' in path else '?'}published=1" if "/impact/" in path else path
 
 
 def consent_of(fields: Mapping[str, str]) -> Consent:

@@ -84,13 +84,14 @@ async def _looked_at(
 ) -> Response:
     """The dialog as it is now, by the policy that was chosen and with everything that was typed."""
     wizard_ref, number = about
+    chosen = fields.get("in_progress", "finish")
     async with open_read(resources.engine) as tx:
         try:
             values = await _asked(visitor, tx, wizard_ref, await _publishing(visitor, tx, wizard_ref, number, fields))
         except RequestInvalid as refused:
             problem = problem or refused
             values = await _asked(visitor, tx, wizard_ref, Publishing(rolls_back_to=number))
-    values |= {"problem": problem, "summary": _summary(fields)}
+    values |= {"problem": problem, "summary": _summary(fields), "unseen": fields.get("looked", chosen) != chosen}
     headers = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"} if is_htmx(request) else {}
     status = 200 if problem is None else status_of(problem)
     return page(request, "history/rollback.html", block="dialog", status=status, headers=headers, **values)
@@ -119,6 +120,7 @@ async def _asked(visitor: Visitor, tx: Read, wizard_ref: str, publishing: Publis
         "keeps_draft": draft not in (active, target),
         "seen": state.etag,
         "problem": None,
+        "unseen": False,
         "summary": None,
         "longest_summary": LONGEST_SUMMARY,
         "back": f"/wizards/{wizard.slug or wizard.id}/versions",

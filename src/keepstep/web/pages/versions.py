@@ -20,7 +20,7 @@ from keepstep.db.transaction import Read
 from keepstep.errors import NothingToPublish, VersionNotFound
 from keepstep.queries.drafts import get_draft
 from keepstep.queries.history import VersionLine, list_versions
-from keepstep.queries.migration_overview import count_on_older
+from keepstep.queries.migration_overview import count_on_older, job_of_publish
 from keepstep.queries.versions import version_by_number
 from keepstep.queries.wizards import Wizard, get_wizard
 from keepstep.web.deps import ResourcesDep
@@ -74,6 +74,7 @@ async def versions(
     published = next((line for line in shown if line.number == done), None)
     values |= {"lines": shown, "following": following, "pair": pair, "compared": compared, "published": published}
     values |= {"may_edit": may_edit(visitor, wizard), "last_number": shown[0].number if shown else 0, "on_first_page": cursor is None}
+    values["moved_by"] = await job_of_publish(tx, published.id) if published and published.in_progress_policy == "migrate" else None
     values["on_older"] = await count_on_older(tx, wizard.id, wizard.active_version_id)
     return page(request, "history/versions.html", block="versions_part", headers=_said(compared, pair), **values)
 
