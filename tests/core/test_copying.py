@@ -1,9 +1,11 @@
 from itertools import count
 from typing import Any
 
+from tests.factories import option, option_set
+from tests.factories import step as step_of
 from tests.small_structures import choice, one_page, page, qid, question, var, wizard
 
-from keepstep.core.copying import carried, copy_of
+from keepstep.core.copying import as_offered, carried, copy_of
 from keepstep.core.structure import dump
 
 
@@ -62,3 +64,26 @@ def test_texts_come_in_the_languages_of_the_other_wizard() -> None:
     source = one_page(question(1, name={"en": "Name", "de": "Name?"}), languages=["en", "de"])
     target = one_page(languages=["fr"], default_language="fr")
     assert carried(dump(source.option_sets[0]), source, target).node["name"] == "Name"
+
+
+# --- what is retired ---------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_is_asked_and_leaves_behind_what_is_retired_in_it() -> None:
+    gone = option_set("gone", retired=True)
+    color = option_set("color", "single_select", options=[option("red", retired=True), option("blue")])
+    offered = as_offered(step_of("taste", color, gone, retired=True), "en")
+    assert "retired" not in offered.node
+    assert [each["key"] for each in offered.node["option_sets"]] == ["color"]
+    assert [each["value"] for each in offered.node["option_sets"][0]["options"]] == ["blue"]
+    assert offered.left_out == ("“Gone”", "“Red” of “Color”")
+
+
+def test_a_retired_option_goes_along_where_a_condition_or_the_default_names_it() -> None:
+    color = option_set(
+        "color", "multiple_select", options=[option(each, retired=True) for each in ("red", "blue", "green")], default=["blue"]
+    )
+    asking = option_set("why", visible_if={"in": ["red", {"var": color["id"]}]})
+    offered = as_offered(step_of("taste", color, asking), "en")
+    assert [each["value"] for each in offered.node["option_sets"][0]["options"]] == ["red", "blue"]
+    assert offered.left_out == ("“Green” of “Color”",)

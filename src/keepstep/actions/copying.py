@@ -9,7 +9,7 @@ from keepstep.actions.drafts import Edited, draft_to_edit, make_edit
 from keepstep.actions.new_nodes import new_option_set, new_step
 from keepstep.actions.nodes import Known, Plan
 from keepstep.core import edits as e
-from keepstep.core.copying import carried, copy_of
+from keepstep.core.copying import as_offered, carried, copy_of
 from keepstep.core.edits import Edit
 from keepstep.core.keys import owners_of_keys
 from keepstep.core.nodes import option_set_in, step_in
@@ -21,7 +21,9 @@ from keepstep.queries.drafts import get_draft, reserved_of
 
 
 def duplicating(node_id: str, new_id: str | None) -> Plan:
-    """A copy of the step or option set right behind it. `new_id`, where the page gives one, makes a second click no second copy."""
+    """A copy of the step or option set right behind it, without what is retired in it. `new_id`, where the page gives one, makes a
+    second click no second copy.
+    """
 
     async def plan(ctx: Context, _tx: Read, known: Known) -> Edit:
         structure = known.state.draft.structure
@@ -29,7 +31,8 @@ def duplicating(node_id: str, new_id: str | None) -> Plan:
             return e.ChangeStep(step_id=str(new_id), fields={})
         if new_id in structure.option_set_by_id:
             return e.ChangeOptionSet(option_set_id=str(new_id), fields={})
-        node = copy_of(_node(structure, node_id), ctx.make_id, _taken(known))
+        offered = as_offered(_node(structure, node_id), structure.default_language)
+        node = copy_of(offered.node, ctx.make_id, _taken(known))
         node = node if new_id is None else {**node, "id": new_id}
         if node_id in structure.step_by_id:
             return _adding_step(ctx, known, node, structure.steps.index(step_in(structure, node_id)) + 1)
@@ -80,11 +83,12 @@ class Copying:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """The target's draft with the copy, whose id is `node_id`, and in words what could not go along."""
+    """The target's draft with the copy, whose id is `node_id`, in words what could not go along, and what did not, being retired."""
 
     edited: Edited
     node_id: str
     left_out: tuple[str, ...]
+    retired: tuple[str, ...] = ()
 
 
 async def copy_to_wizard(ctx: Context, tx: Write, copying: Copying) -> Copied:
@@ -94,17 +98,17 @@ async def copy_to_wizard(ctx: Context, tx: Write, copying: Copying) -> Copied:
     """
     source = await get_draft(tx, ctx.actor, copying.source)
     state = await draft_to_edit(ctx, tx, copying.target)
-    node = _node(source.draft.structure, copying.node_id)
+    offered = as_offered(_node(source.draft.structure, copying.node_id), source.draft.structure.default_language)
     known = Known(state, await reserved_of(tx, state.wizard.id))
-    taken_along = carried(node, source.draft.structure, state.draft.structure)
+    taken_along = carried(offered.node, source.draft.structure, state.draft.structure)
     if copying.new_id in {*state.draft.structure.step_by_id, *state.draft.structure.option_set_by_id}:
-        return Copied(Edited(state=state, name=None), str(copying.new_id), taken_along.left_out)
+        return Copied(Edited(state=state, name=None), str(copying.new_id), taken_along.left_out, offered.left_out)
     node = copy_of(taken_along.node, ctx.make_id, _taken(known))
     edit = _placed(ctx, known, node if copying.new_id is None else {**node, "id": copying.new_id}, copying)
     edited = await make_edit(ctx, tx, state, edit)
     assert isinstance(edit, e.AddStep | e.AddOptionSet)  # what `_placed` gives
     made = edit.node if "option_sets" in taken_along.node or isinstance(edit, e.AddOptionSet) else edit.node["option_sets"][0]
-    return Copied(edited, str(made["id"]), taken_along.left_out)
+    return Copied(edited, str(made["id"]), taken_along.left_out, offered.left_out)
 
 
 def _placed(ctx: Context, known: Known, node: Mapping[str, Any], copying: Copying) -> Edit:

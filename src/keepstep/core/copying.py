@@ -47,6 +47,58 @@ def _piped_text(value: Any, piped: Callable[[re.Match[str]], str]) -> Any:
     return {name: _piped_text(text, piped) for name, text in value.items()} if isinstance(value, dict) else value
 
 
+# --- what is retired stays ---
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A node as it is asked and offered, and the names of the retired questions and options in it that no copy needs."""
+
+    node: dict[str, Any]
+    left_out: tuple[str, ...]
+
+
+def as_offered(node: Node, default_language: str) -> Offered:
+    """The JSON of a node that is to be copied. It is asked itself, retired or not; in it what is retired stays with the original, since
+    no answer is stored of a copy, but for options that an expression in it or its default names.
+    """
+    left_out: list[str] = []
+    kept = {name: value for name, value in node.items() if name != "retired"}
+    if "option_sets" in node:
+        asked = [each for each in node["option_sets"] if not each.get("retired")]
+        left_out += [quoted(each["name"], default_language) for each in node["option_sets"] if each.get("retired")]
+        kept["option_sets"] = [_with_offered(each, node, default_language, left_out) for each in asked]
+    return Offered(_with_offered(kept, node, default_language, left_out), tuple(left_out))
+
+
+def _with_offered(option_set: Node, whole: Node, default_language: str, left_out: list[str]) -> dict[str, Any]:
+    if "options" not in option_set:
+        return dict(option_set)
+    named = {value for expression in _expressions(whole) for of, value in references(expression) if of == option_set["id"]}
+    kept = []
+    for option in option_set["options"]:
+        if not option.get("retired") or option["value"] in named or option["value"] in _as_list(option_set.get("default")):
+            kept.append(option)
+        else:
+            left_out.append(f"{quoted(option['label'], default_language)} of {quoted(option_set['name'], default_language)}")
+    return {**option_set, "options": kept}
+
+
+def _as_list(default: Any) -> list[Any]:
+    return default if isinstance(default, list) else [default]
+
+
+def _expressions(node: Any) -> Iterator[Any]:
+    if isinstance(node, list):
+        for item in node:
+            yield from _expressions(item)
+    elif isinstance(node, dict):
+        yield from (node[name] for name in _EXPRESSIONS & node.keys() if node[name] is not None)
+        for name, value in node.items():
+            if name not in _EXPRESSIONS | _VERBATIM:
+                yield from _expressions(value)
+
+
 # --- a copy within the wizard --------------------------------------------------------------------------------------
 
 

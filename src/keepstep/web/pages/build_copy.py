@@ -84,6 +84,7 @@ async def _dialog(
         **await frame_around(request, tx, state),
         node=named.id,
         is_step=step is not None,
+        is_retired=named.retired,
         subject=quoted(named.name, structure.default_language),
         new_id=sent.text("new_id"),
         targets=targets or [],
