@@ -386,6 +386,25 @@ def test_an_edit_that_the_server_fails_on_is_set_aside_and_those_behind_it_are_s
     assert made.question("email")["help"] == "Bad text"
 
 
+def test_what_was_typed_when_the_wizard_went_into_the_trash_is_kept(signed_in: OpenPage, accessible: CheckPage, made: Made) -> None:
+    page = signed_in()
+    page.goto(made.path("email"))
+    expect(page.get_by_role("link", name="Add step").or_(page.get_by_role("button", name="Add step"))).to_have_count(1)
+    asked = made.client.delete(made.url).json()["confirm"]
+    assert made.client.delete(made.url, params={"confirm": asked}).status_code == 200
+    page.get_by_role("textbox", name="Help text", exact=True).fill("Typed too late")
+    page.keyboard.press("Tab")
+    expect(page.locator("#unsaved")).to_contain_text("Typed too late (This wizard is in the trash)")
+    expect(page.locator("#save-state")).to_contain_text("Not saved")
+    expect(page.get_by_role("link", name="Add step").or_(page.get_by_role("button", name="Add step"))).to_have_count(0)
+    accessible(page)
+    assert made.client.post(f"{made.url}/restore").status_code == 200
+    page.reload()
+    page.get_by_role("button", name="Save it").click()
+    saved(page)
+    assert made.question("email")["help"] == "Typed too late"
+
+
 def test_who_was_slower_sees_what_happened_and_loses_nothing(signed_in: OpenPage, accessible: CheckPage, made: Made) -> None:
     page = signed_in()
     page.goto(made.path("email"))
@@ -590,6 +609,11 @@ def test_options_as_text_are_compared_and_applied_in_one_dialog(signed_in: OpenP
     saved(page)
     options = {each["value"]: each.get("retired", False) for each in made.question("color")["options"]}
     assert options == {"navy": False, "blue": True, "teal": False, "red": True}
+    assert focused(page) == "options-as-text"
+    page.get_by_label("Personal data").click()
+    expect(page.locator("#undo")).to_contain_text("personal")
+    page.keyboard.press("Control+z")
+    expect(page.locator("#undo")).not_to_contain_text("personal")
 
 
 def test_a_text_area_that_was_pulled_larger_stays_so_when_its_dialog_is_exchanged(signed_in: OpenPage, made: Made) -> None:

@@ -28,6 +28,7 @@ from keepstep.queries.drafts import (
     UNDO_DEPTH,
     LoggedEdit,
     WizardDraft,
+    edit_at,
     edits_since,
     get_draft_locked,
     inverse_at,
@@ -214,7 +215,9 @@ async def _check_free(tx: Read, wizard_id: str, log: tuple[LoggedEdit, ...], ste
     touched = await touched_at(tx, wizard_id, {step.line.revision, *(line.revision for line in later)})
     for line in later:
         if collide(touched[step.line.revision], touched[line.revision]):
-            detail = f"“{line.name}” (revision {line.revision}) came later and touches the same place. Undo that first."
+            made = await edit_at(tx, wizard_id, line.revision)
+            who = f" by {made['by']['name']}" if made and made["by"] and made["by"]["name"] else ""
+            detail = f"“{line.name}” (revision {line.revision}{who}) came later and touches the same place. Undo that first."
             raise UndoBlocked(detail, blocked_by={"revision": line.revision, "name": line.name, "by": line.actor})
 
 

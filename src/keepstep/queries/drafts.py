@@ -148,13 +148,23 @@ def _reverting(data: Any) -> Revert:
     return inverse
 
 
-async def edits_since(tx: Read, wizard_id: str, revision: int, *, most: int = MOST_NAMED) -> Sequence[Mapping[str, Any]]:
-    """What was done after this revision and by whom, newest first: `{revision, edit, by, at}`; at most so many of them."""
+async def edits_since(
+    tx: Read, wizard_id: str, revision: int, *, most: int = MOST_NAMED, until: int | None = None
+) -> Sequence[Mapping[str, Any]]:
+    """What was done after this revision, or until another one, and by whom, newest first: `{revision, edit, by, at}`; at most so many."""
     columns = (draft_edits.c.revision, draft_edits.c.name, draft_edits.c.actor, draft_edits.c.at, users.c.name.label("by"))
     joined = draft_edits.outerjoin(users, users.c.id == draft_edits.c.actor)
-    wanted = (draft_edits.c.wizard_id == wizard_id, draft_edits.c.revision > revision)
+    wanted = [draft_edits.c.wizard_id == wizard_id, draft_edits.c.revision > revision]
+    if until is not None:
+        wanted.append(draft_edits.c.revision <= until)
     statement = select(*columns).select_from(joined).where(*wanted).order_by(draft_edits.c.revision.desc()).limit(most)
     return [{"revision": row.revision, "edit": row.name, "by": _by(row), "at": row.at} for row in await tx.rows(statement)]
+
+
+async def edit_at(tx: Read, wizard_id: str, revision: int) -> Mapping[str, Any] | None:
+    """The edit that led to this revision, as `edits_since` tells it."""
+    found = await edits_since(tx, wizard_id, revision - 1, until=revision)
+    return found[0] if found else None
 
 
 def _by(row: Row[Any]) -> Mapping[str, Any] | None:

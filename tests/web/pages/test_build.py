@@ -251,6 +251,8 @@ async def test_each_of_the_selection_types_can_be_added_shown_and_saved(admin_br
 async def test_the_palette_is_searched_without_a_script(admin_browser: Browser, survey: WebSurvey) -> None:
     page = await admin_browser.open(path(survey, node=survey.steps[0], add="", find="date"))
     assert [each.get_text(strip=True) for each in page.tree.select(".kb-type")] == ["Date", "Date and time"]
+    other = await admin_browser.open(path(survey, node=survey.steps[0], add="", find="upload"))
+    assert [each.get_text(strip=True) for each in other.tree.select(".kb-type")] == ["File"]
     none = await admin_browser.open(path(survey, node=survey.steps[0], add="", find="zzz"))
     assert "No type is called that" in none.text(".kb-palette .kb-empty")
 
@@ -351,6 +353,24 @@ async def test_undo_and_redo_name_what_they_do_and_survive_a_reload(admin_browse
     assert page.one("#redo")["title"] == "Redo: Retire question “Email”"
     await send(admin_browser, page, "redo")
     assert sets_of(await structure_of(survey))[1]["retired"] is True
+
+
+@pytest.mark.parametrize("script", [False, True])
+async def test_an_undo_that_somebody_else_is_in_the_way_of_names_them_and_the_way_on(
+    admin_browser: Browser, editor_browser: Browser, survey: WebSurvey, script: bool
+) -> None:
+    for browser, help_text in ((admin_browser, "Mine"), (editor_browser, "Theirs")):
+        page = await browser.open(path(survey, node=survey.email))
+        assert (await send(browser, page, "change-option-set", {"help": help_text}, form="f-question")).status_code == 200
+    page = await admin_browser.open(path(survey, node=survey.email))
+    asked = Page(await send(admin_browser, page, "undo", script=script))
+    assert (asked.answer.status_code, asked.answer.headers.get("hx-retarget")) == (409, "#dialog" if script else None)
+    assert "Editor Okafor" in asked.text(".ks-dialog-body .kb-list")
+    assert (await send(admin_browser, asked, "undo")).status_code == 200
+    assert (await send(admin_browser, page, "undo")).status_code == 200
+    assert sets_of(await structure_of(survey))[1].get("help") is None
+    again = Page(await send(admin_browser, page, "undo", script=script))
+    assert "Nothing was done: that is undone already" in (again.answer.text if script else again.text("#notices"))
 
 
 async def test_where_a_form_was_sent_somebody_who_comes_by_address_sees_the_draft(admin_browser: Browser, survey: WebSurvey) -> None:

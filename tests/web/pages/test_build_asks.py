@@ -288,6 +288,24 @@ async def test_a_step_is_copied_with_all_that_it_asks(admin_browser: Browser, ed
     assert [[item["key"] for item in each["option_sets"]] for each in steps] == [["full-name", "email"]]
 
 
+async def test_what_is_retired_in_it_stays_behind_and_is_named(
+    admin_browser: Browser, editor: httpx.AsyncClient, survey: WebSurvey
+) -> None:
+    made = (await editor.post("/api/v1/wizards", json={"name": "Intake"})).json()
+    await survey.send("POST", f"/api/v1/option-sets/{survey.color}/options/red/retire")
+    await survey.send("POST", f"/api/v1/option-sets/{survey.color}/retire")
+    await survey.send("POST", f"/api/v1/option-sets/{survey.email}/retire")
+    page = await admin_browser.open(f"/wizards/customer-survey/build/copy?node={survey.steps[0]}")
+    assert "“Email”" in Page(await send(admin_browser, page, "copy")).text(".ks-dialog-body ul")
+    page = await admin_browser.open(f"/wizards/customer-survey/build/copy?node={survey.color}")
+    assert "the copy will be asked" in page.text(".ks-dialog-body")
+    done = Page(await send(admin_browser, Page(await send(admin_browser, page, "copy")), "copy"))
+    assert "“Red” of “Favorite Color”" in done.text(".ks-dialog-body ul")
+    (step,) = (await editor.get(f"/api/v1/wizards/{made['id']}/draft")).json()["structure"]["steps"]
+    assert [(each["key"], each.get("retired", False)) for each in step["option_sets"]] == [("full-name", False), ("favorite-color", False)]
+    assert [each["value"] for each in step["option_sets"][1]["options"]] == ["blue"]
+
+
 async def test_a_question_for_a_wizard_without_steps_brings_the_first_one_along(
     admin_browser: Browser, editor: httpx.AsyncClient, survey: WebSurvey
 ) -> None:
@@ -341,6 +359,7 @@ async def test_rows_pasted_as_a_new_option_are_compared_and_become_as_many(admin
     assert "1 cell of a further column is left out: dark (row 1)" in compared.text(".kb-compared")
     # The page carries what every page of the wizard carries.
     assert [len(compared.tree.select(each)) for each in (".ks-chip-draft", ".ks-tabs .ks-count")] == ([0, 0] if script else [1, 2])
-    assert (await send(admin_browser, compared, "replace-options")).status_code == 200
+    applied = await send(admin_browser, compared, "replace-options")
+    assert (applied.status_code, "pane=item" in str(applied.url)) == (200, True)
     options = sets_of(await structure_of(survey), 1)[0]["options"]
     assert [(each["value"], each["label"]) for each in options[2:]] == [("teal", "Teal"), ("pine-green", "Pine green")]

@@ -33,6 +33,7 @@ from keepstep.errors import (
     Problem,
     RequestInvalid,
     StructureInvalid,
+    UndoBlocked,
 )
 from keepstep.queries.builder import COUNTED_AT_ONCE, Construction, construction_of, count_runs, get_construction, stored_of
 from keepstep.queries.drafts import get_draft
@@ -41,6 +42,7 @@ from keepstep.web.pages import build_fields as fields
 from keepstep.web.pages.build_acts import Sent, plan_of
 from keepstep.web.pages.build_after import node_after
 from keepstep.web.pages.build_ask import ask
+from keepstep.web.pages.build_blocked import undo_blocked
 from keepstep.web.pages.build_collided import collision_of
 from keepstep.web.pages.build_options import compare_with_more, is_several
 from keepstep.web.pages.build_view import MOST_OPTIONS, TYPE_ICONS, TYPE_NAMES, Place, View, abridged, neighbours, offered_by, rules_of
@@ -50,6 +52,7 @@ from keepstep.web.pages.route import fields_of, page_router, see_other
 from keepstep.web.problems import status_of
 from keepstep.web.questions.view import question_view
 from keepstep.web.rendering import FRAMING, is_htmx, page, wants_part
+from keepstep.web.texts import message
 from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor
 
 router = page_router()
@@ -83,9 +86,12 @@ class Parts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What a page is to say besides the draft: the edit that was just made, what was refused, and with which status."""
+    """What a page is to say besides the draft: the edit that was just made or (`note`) why there is none, what was refused, and with which
+    status.
+    """
 
     said: str = ""
+    note: str = ""
     moved: Mapping[str, Any] | None = None
     parts: Parts = Parts()
     refused: Refused = Refused()
@@ -110,9 +116,10 @@ async def build(
     done: Annotated[int, Query(ge=0, lt=2**31)] = 0,
     options: Annotated[int, Query(ge=0, lt=2**31)] = 0,
     q: Annotated[str, Query(max_length=200)] = "",
+    note: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """The draft with a node chosen. `add` opens the palette before that sibling ("" is the end), `find` are words of its search; `q` are
-    words by which the outline is searched.
+    words by which the outline is searched; `note` is a button that did nothing.
     """
     construction = await get_construction(tx, visitor.actor, wizard_ref)
     said = next((line.name for line in construction.log if line.revision == done), "")
@@ -120,7 +127,7 @@ async def build(
     # Whoever has the outline of this very draft needs no other.
     has_outline = request.headers.get(_REVISION) == construction.state.etag
     parts = Parts(outline=not has_outline, problems=not has_outline)
-    return await _page(request, visitor, tx, construction, place, Shown(said=said, parts=parts))
+    return await _page(request, visitor, tx, construction, place, Shown(said=said, note=_GONE_BACK.get(note, ""), parts=parts))
 
 
 async def _page(request: Request, visitor: Visitor, tx: Read, construction: Construction, place: Place, shown_: Shown) -> Response:
@@ -137,6 +144,7 @@ async def _page(request: Request, visitor: Visitor, tx: Read, construction: Cons
         status=shown_.status,
         headers={**FRAMING, _REVISION: construction.state.etag, _NODE: view.node, **shown_.headers},
         said=shown_.said,
+        note=shown_.note,
         moved=shown_.moved,
         parts=shown_.parts,
         refused=shown_.refused,
@@ -214,6 +222,7 @@ _FIELDS: Final[Mapping[str, Any]] = {
     "shown": fields.shown,
     "step_fields": fields.STEP,
     "type_field": fields.TYPE,
+    "type_words": fields.TYPE_WORDS,
     "unit_fields": fields.UNIT,
     "wizard_fields": fields.WIZARD,
 }
@@ -236,7 +245,7 @@ async def problems_count(request: Request, visitor: CurrentVisitor, tx: PageRead
     parts = Parts(outline=False, canvas=False)
     values = values_of(visitor, view)
     template = "build/parts.html" if wants_part(request) else "build/page.html"
-    return page(request, template, block="parts", said="", moved=None, parts=parts, refused=Refused(), **values)
+    return page(request, template, block="parts", said="", note="", moved=None, parts=parts, refused=Refused(), **values)
 
 
 @router.get("/wizards/{wizard_ref}/build/counts", name="page:build-counts")
@@ -253,7 +262,9 @@ async def counts(
     view = View(construction, Place(node, options=options), visitor.actor.id)
     view = replace(view, stored=await stored_of(tx, construction.state.wizard.id, view.sets_to_count, as_of=visitor.ctx.now))
     template = "build/parts.html" if wants_part(request) else "build/page.html"
-    return page(request, template, block="parts", said="", moved=None, parts=Parts(), refused=Refused(), **values_of(visitor, view))
+    return page(
+        request, template, block="parts", said="", note="", moved=None, parts=Parts(), refused=Refused(), **values_of(visitor, view)
+    )
 
 
 # --- edits ---------------------------------------------------------------------------------------------------------
@@ -327,9 +338,28 @@ async def _back(request: Request, visitor: Visitor, tx: Any, wizard_ref: str, go
         revision = int(named) if named.isascii() and named.isdecimal() and len(named) < 16 else 0
         edited = await go(visitor.ctx, tx, wizard_ref, "*", revision=revision)
     except NothingToUndo:
-        construction = await get_construction(tx, visitor.actor, wizard_ref)
-        edited = Edited(state=construction.state, name=None)
+        return await _nothing_to_go_back(request, visitor, tx, wizard_ref, sent)
+    except UndoBlocked as problem:
+        return await undo_blocked(request, visitor, tx, (wizard_ref, sent, revision), problem)
     return await _done(request, visitor, tx, edited, sent)
+
+
+# Of a button that was pressed twice, or in a window that did not know what another one had done.
+_GONE_BACK: Final = {
+    "undo": message("Nothing was done: that is undone already, here or in another window. The button names what comes next."),
+    "redo": message("Nothing was done: that is not undone any more. The button names what comes next."),
+}
+
+
+async def _nothing_to_go_back(request: Request, visitor: Visitor, tx: Read, wizard_ref: str, sent: Sent) -> Response:
+    """The draft as it is, and why the button did nothing."""
+    construction = await get_construction(tx, visitor.actor, wizard_ref)
+    kind = request.url.path.rsplit("/", 1)[-1]
+    place = Place(sent.text("node"), sent.text("lang"), sent.text("pane") or "step", search=sent.text("q"))
+    if not is_htmx(request):
+        edited = Edited(state=construction.state, name=None)
+        return see_other(request, _path(edited, place.node, sent, note=kind))
+    return await _page(request, visitor, tx, construction, place, Shown(note=_GONE_BACK[kind]))
 
 
 async def _done(request: Request, visitor: Visitor, tx: Read, edited: Edited, sent: Sent, revived: tuple[Edited, ...] = ()) -> Response:
@@ -387,11 +417,11 @@ def _beside_path(edited: Edited, sent: Sent) -> str:
     return f"/wizards/{quote(wizard.slug or wizard.id)}/{sent.text('to')}" + ("?done=brought-back" if sent.text("to") == "review" else "")
 
 
-def _path(edited: Edited, node: str, sent: Sent) -> str:
+def _path(edited: Edited, node: str, sent: Sent, *, note: str = "") -> str:
     wizard = edited.state.wizard
     done = str(wizard.draft_revision) if edited.name is not None else ""
     place = {name: sent.text(name) for name in ("lang", "pane", "q")}
-    query = {"node": node, **place, "done": done, "options": _options_after(edited, sent)}
+    query = {"node": node, **place, "done": done, "note": note, "options": _options_after(edited, sent)}
     given = urlencode({name: value for name, value in query.items() if value})
     return f"/wizards/{quote(wizard.slug or wizard.id)}/build?{given}" + (f"#item-{quote(node)}" if node else "")
 

@@ -409,7 +409,32 @@ _READERS: Final[Mapping[Kind, Callable[[str], Any]]] = {
 }
 
 
+# What people call a type besides its name, in the language of other builders and of trades.
+TYPE_WORDS: Final[Mapping[str, str]] = {
+    "text_input": message("line field open name"),
+    "textarea": message("paragraph comment essay open multiline"),
+    "email": message("mail"),
+    "phone": message("telephone mobile tel"),
+    "url": message("link website"),
+    "single_select": message("radio select one list"),
+    "dropdown": message("select list menu one"),
+    "multiple_select": message("checkbox checkboxes tick select several many list"),
+    "number": message("decimal amount money price"),
+    "integer": message("count age quantity"),
+    "slider": message("range scale"),
+    "rating": message("stars scale nps likert score"),
+    "boolean": message("checkbox toggle switch consent true false"),
+    "date": message("day calendar birthday"),
+    "time": message("hour clock"),
+    "datetime": message("appointment timestamp moment"),
+    "file": message("upload attachment photo image document pdf"),
+    "statement": message("note text heading information paragraph"),
+    "calculated": message("formula sum score hidden"),
+}
+
+
 def types_like(words: str, names: Mapping[str, str]) -> Sequence[str]:
-    """The selection types whose name or code has all of these words; `names` are the names in the reader's language."""
+    """The selection types whose name, code or other words have all of these; `names` are the names in the reader's language."""
     wanted = words.lower().split() if not unstorable_text(words) else []
-    return [each for each in OPTION_SET_BY_TYPE if all(word in f"{names[each]} {each}".lower() for word in wanted)]
+    found = {each: f"{names[each]} {each} {TYPE_WORDS[each]}".lower() for each in OPTION_SET_BY_TYPE}
+    return [each for each in OPTION_SET_BY_TYPE if all(word in found[each] for word in wanted)]

@@ -204,6 +204,6 @@ async def _dialog(
         compared=compared,
         said=sent.meanings,
         meaning_of=MEANING_OF,
-        back=f"/wizards/{wizard_ref}/build?node={option_set.id}",
+        back=f"/wizards/{wizard_ref}/build?node={option_set.id}&pane=item",
         **values,
     )

@@ -122,9 +122,11 @@
     await settle(item, answer);
   }
 
-  function headers() {
+  // Whoever names the draft of their outline gets no other for the same draft: not where what one may do has changed.
+  function headers(whole = false) {
     const token = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
-    return { "HX-Request": "true", "HX-Request-Type": "partial", Accept: "text/html", "X-CSRF-Token": token, "X-Draft-Revision": builder.dataset.revision };
+    const own = { "HX-Request": "true", "HX-Request-Type": "partial", Accept: "text/html", "X-CSRF-Token": token };
+    return whole ? own : { ...own, "X-Draft-Revision": builder.dataset.revision };
   }
 
   async function settle(item, answer) {
@@ -141,7 +143,15 @@
     const made = answer.headers.get("X-Revision-Made");
     if (made) (owns[item.page] ??= []).push(...made.split(","));
     drop(item);
-    if (answer.status >= 400 && !answer.headers.has("X-Draft-Revision")) return notice(html);
+    if (answer.status >= 400 && !answer.headers.has("X-Draft-Revision")) {
+      // The right to edit is withdrawn, the wizard in the trash, or what this is about gone: what was typed is kept all the same.
+      if (item.auto) {
+        item.why = new DOMParser().parseFromString(html, "text/html").querySelector("strong")?.textContent.trim() ?? "";
+        item.asked = false;
+        setAside(item);
+      }
+      return notice(html);
+    }
     if (queue.length) return send();
     if (handedOver) return location.reload();
     // What another page left here does not lead away from what this one shows.
@@ -189,6 +199,7 @@
   function notice(html) {
     byId("notices").innerHTML = html;
     show("refused");
+    if (queue.length) return send();
     visit(location.href, { push: false, keepNotices: true });
   }
 
@@ -264,8 +275,12 @@
     list.replaceChildren(...aside.map((item) => {
       const one = byId("unsaved-one").content.cloneNode(true);
       const text = item.told || textOf(item);
-      if (text) one.querySelector("[data-typed]").textContent = text.slice(0, 200);
+      const typed = one.querySelector("[data-typed]");
+      if (text) typed.textContent = text;
+      // All of it can be read, and copied, where its form is not there any more.
+      if (text.length > 200) typed.tabIndex = 0;
       one.querySelector("[data-failed]").hidden = !item.failed;
+      if (item.why) one.querySelector("[data-why]").textContent = `(${item.why})`;
       one.querySelector("[data-send]").onclick = () => { takeBack(item); queue.push(item); store(); send(); };
       one.querySelector("[data-drop]").onclick = () => { takeBack(item); visit(location.href, { push: false, focus: item.focus }); };
       return one;
@@ -389,7 +404,8 @@
       event.preventDefault();
       if (isDirty(event.target.form)) submit(event.target.form);
     }
-    const step = event.target.closest("textarea, input") ? null : event.ctrlKey || event.metaKey ? event.key.toLowerCase() : null;
+    // In a text the browser's own undo is meant; a switch or a menu has none.
+    const step = event.target.closest("textarea, input:not([type=checkbox], [type=radio])") ? null : event.ctrlKey || event.metaKey ? event.key.toLowerCase() : null;
     if (step === "z" || step === "y") {
       const button = byId(step === "y" || event.shiftKey ? "redo" : "undo");
       if (button && !button.disabled) { event.preventDefault(); button.click(); }
@@ -551,11 +567,12 @@
 
   async function visit(path, { push = true, focus = "", keepNotices = false, led = false } = {}) {
     let answer;
-    try { answer = await fetch(path, { headers: headers(), credentials: "same-origin" }); } catch { return say(words.sayOffline); }
+    try { answer = await fetch(path, { headers: headers(keepNotices), credentials: "same-origin" }); } catch { return say(words.sayOffline); }
     const html = await answer.text();
     await window.ksHistory;
     if (answer.status === 401) return document.dispatchEvent(new CustomEvent("ks:sign-in", { detail: { html, then: () => visit(path, { push, focus }) } }));
-    if (!answer.ok) return location.assign(path);
+    // Where not even looking is allowed any more, what was typed can still be read here.
+    if (!answer.ok) return keepNotices && aside.length ? undefined : location.assign(path);
     if (queue.length) return; // what comes back after the queue is newer
     if (push) history.pushState(null, "", path);
     if (!keepNotices) byId("notices").replaceChildren();
@@ -670,6 +687,17 @@
     event.preventDefault();
     builder.querySelector(".kb-steps li:not([hidden]) > .kb-row")?.focus();
   });
+
+  // A menu that opens below the edge of its pane is brought into sight.
+  document.addEventListener("toggle", (event) => {
+    const menu = event.target;
+    if (!menu.open || !menu.matches(".ks-menu")) return;
+    const [pane, body] = [menu.closest("[data-scroll]"), menu.querySelector(".ks-menu-body")];
+    if (!pane || !body) return;
+    const [around, own] = [pane.getBoundingClientRect(), body.getBoundingClientRect()];
+    const top = menu.getBoundingClientRect().top;
+    if (own.bottom > around.bottom - 8) pane.scrollTop += Math.min(own.bottom - around.bottom + 8, top - around.top - 8);
+  }, true);
 
   // By hand and not by scrollIntoView, which would move the page around the panes as well.
   function bring(pane, element) {
