@@ -149,3 +149,16 @@ def test_texts_are_translated_by_keyboard_each_saved_when_it_is_left(signed_in: 
     expect(page.locator(".ks-text-row textarea").nth(1)).not_to_have_value("Schritt")
     page.goto(every_type + "/languages")
     expect(page.locator(".ks-text-row textarea").nth(1)).to_have_value("Schritt")
+    # Without a connection, and through a reload, nothing typed is lost.
+    page.context.set_offline(True)
+    texts.nth(2).fill("Ohne Netz")
+    texts.nth(2).press("Tab")
+    expect(page.locator(".ks-kept")).to_contain_text("Offline, kept here")
+    accessible(page)
+    page.context.set_offline(False)
+    expect(page.locator(".ks-saved")).to_contain_text("Saved")
+    texts.nth(3).fill("Vor dem Neuladen")
+    page.reload()
+    expect(page.locator(".ks-saved")).to_contain_text("Saved")
+    expect(texts.nth(3)).to_have_value("Vor dem Neuladen")
+    assert page.evaluate("() => Object.keys(localStorage).filter((key) => key.startsWith('keepstep-languages')).length") == 0

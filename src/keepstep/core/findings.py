@@ -26,6 +26,8 @@ def sentence_of(item: Mapping[str, Any]) -> str:
             return "There is no member of this name here."
         case "string_type":
             return "Give a text."
+        case "string_too_long":
+            return f"This text is too long: {context['max_length']:,} characters at most."
         case "missing":
             return "This is missing."
         case _:

@@ -17,6 +17,16 @@ _TEXTS: Final = frozenset({"name", "description", "help", "unit", "text", "label
 _HOLDERS: Final = frozenset({"steps", "option_sets", "options", "endings", "constraints", "rules", "messages"})
 
 
+def in_usual_case(tag: str) -> str:
+    """The tag of a language as people write it: `pt-BR`, `zh-Hant`. The case of a tag says nothing."""
+    first, *rest = tag.strip().replace("_", "-").split("-")
+    return "-".join([first.lower(), *(_SIGNS.get(len(part), str.lower)(part) for part in rest)])
+
+
+# Scripts have four signs, countries two.
+_SIGNS: Final[Mapping[int, Callable[[str], str]]] = {4: str.title, 2: str.upper}
+
+
 def same_languages(old: Structure, new: Structure) -> bool:
     return (old.languages, old.default_language) == (new.languages, new.default_language)
 

@@ -236,8 +236,16 @@ def _issues(error: ValidationError) -> tuple[Issue, ...]:
         place = place_of(item)
         path = tuple(part for position, part in enumerate(place) if not _is_tag(place, position))
         seen.setdefault((pointer(*path), item["type"]), Issue(pointer(*path), item["type"].replace("_", "-"), sentence_of(item)))
-    # A text may be a map by language as well; that it is none need not be said beside that it is no text.
-    return tuple(issue for (place, kind), issue in seen.items() if kind != "dict_type" or (place, "string_type") not in seen)
+    return tuple(issue for (place, kind), issue in seen.items() if not _is_beside(place, kind, seen))
+
+
+def _is_beside(place: str, kind: str, seen: Mapping[tuple[str, str], Issue]) -> bool:
+    """A text may be a map by language as well: that it is none need not be said beside what is wrong with it as a text, nor that it is
+    no text beside what is wrong with one of its languages.
+    """
+    if kind == "dict_type":
+        return any((place, other) in seen for other in ("string_type", "string_too_long"))
+    return kind == "string_type" and any(other.startswith(f"{place}/") for other, _ in seen)
 
 
 def _is_tag(location: tuple[int | str, ...], position: int) -> bool:

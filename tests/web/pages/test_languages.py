@@ -104,7 +104,14 @@ async def test_languages_come_and_go_without_other_changes(admin_browser: Browse
 
 
 @pytest.mark.parametrize(
-    ("add", "why"), [("not a code", "Languages, 2"), ("de", "Each language is named once"), ("x" * 50, "Languages, 2")]
+    ("add", "why"),
+    [
+        ("not a code", "no code of a language"),
+        ("de", "Deutsch (de) already"),
+        ("DE", "already"),
+        ("german", "already"),
+        ("x" * 160, "no code"),
+    ],
 )
 async def test_a_language_that_cannot_be_is_refused_and_kept(admin_browser: Browser, editor: httpx.AsyncClient, add: str, why: str) -> None:
     slug, _ = await two_languages(editor)
@@ -113,6 +120,19 @@ async def test_a_language_that_cannot_be_is_refused_and_kept(admin_browser: Brow
     assert page.answer.status_code == 422
     assert why in page.text(".ks-form-error")
     assert page.labelled("Add a language")["value"] == add
+
+
+async def test_a_language_is_found_by_its_name_and_a_text_that_is_too_long_says_so(
+    admin_browser: Browser, editor: httpx.AsyncClient
+) -> None:
+    slug, _ = await two_languages(editor)
+    path = f"/wizards/{slug}/languages"
+    for add in ("French", "PT-br"):
+        await admin_browser.client.post(f"{path}/set", data=await set_form(admin_browser, path, add=add))
+    assert (await structure_of(editor, slug))["languages"] == ["en", "de", "fr", "pt-BR"]
+    page = await translated(admin_browser, await admin_browser.open(f"{path}?to=de"), "Yes", "x" * 20_001)
+    assert "too long: 20,000 characters at most" in page.text(".ks-error")
+    assert (await admin_browser.open(f"{path}?to={'x' * 160}")).answer.status_code == 200
 
 
 async def test_languages_that_changed_meanwhile_are_not_overwritten(admin_browser: Browser, editor: httpx.AsyncClient) -> None:

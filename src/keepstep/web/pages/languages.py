@@ -1,25 +1,28 @@
 """The texts of a draft side by side in two of its languages, each saved by itself; and which languages there are."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
+from babel import Locale
 from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from keepstep.actions.translations import Languages, Translation, change_languages, translate
+from keepstep.core.languages import in_usual_case
 from keepstep.core.piping import with_ids, with_keys
-from keepstep.core.structure import Structure
+from keepstep.core.structure import LANGUAGE_PATTERN, Structure
 from keepstep.core.translation import Wording, untranslated, wording_at, wordings
 from keepstep.errors import MeaningUnconfirmed, NodeNotFound, RequestInvalid, Stale, StructureInvalid
 from keepstep.queries.drafts import WizardDraft, get_draft
 from keepstep.web.pages.frame import frame_values
 from keepstep.web.pages.route import fields_of, page_router, see_other
 from keepstep.web.rendering import page, wants_part
-from keepstep.web.texts import known_languages, message
+from keepstep.web.texts import known_languages, language_name, message
 from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor
 
 router = page_router()
@@ -73,7 +76,7 @@ async def languages(
     visitor: CurrentVisitor,
     tx: PageRead,
     wizard_ref: str,
-    to: Annotated[str, Query(max_length=100)] = "",
+    to: Annotated[str, Query(max_length=2_000)] = "",
     show: Annotated[Show, Query()] = "all",
     start: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> Response:
@@ -107,21 +110,45 @@ async def translating(request: Request, visitor: CurrentVisitor, tx: PageWrite, 
 @router.post("/wizards/{wizard_ref}/languages/set", name="page:set-languages")
 async def set_languages(request: Request, visitor: CurrentVisitor, tx: PageWrite, wizard_ref: str) -> Response:
     """`add`: a code; `remove`: one of them; `default`: which one texts fall back to."""
-    fields = await fields_of(request)
+    fields = dict(await fields_of(request))
     draft = await get_draft(tx, visitor.actor, wizard_ref, "edit")
+    typed = fields.get("add", "")
+    fields["add"] = code_of(typed)
     was = [each for each in fields.get("was", "").split(" ") if each]
     wanted, default = _wanted(fields, was, draft.draft.structure.default_language)
     try:
+        if typed:
+            _check_new(typed, fields["add"], was)
         await change_languages(
             visitor.ctx, tx, wizard_ref, Languages(languages=wanted, default=default, was=was, base=_number(fields.get("base", "")))
         )
-    except (StructureInvalid, Stale) as problem:
+    except (RequestInvalid, StructureInvalid, Stale) as problem:
         asked = Asked(_target(draft, ""), "all", 0)
         status = 409 if isinstance(problem, Stale) else 422
         frame = await frame_values(tx, draft.wizard, draft.draft)
-        return _page(request, visitor, draft, asked, status=status, error=problem.detail, typed=fields.get("add", ""), **frame)
-    to = fields.get("add", "")
+        return _page(request, visitor, draft, asked, status=status, error=problem.detail, typed=typed, **frame)
+    to = fields["add"]
     return see_other(request, f"/wizards/{wizard_ref}/languages" + (f"?{urlencode({'to': to})}" if to else ""))
+
+
+_LONGEST_TAG: Final = 35  # as long as RFC 5646 asks everybody to be able to hold
+
+
+def code_of(typed: str) -> str:
+    """The tag of the language that somebody means: a tag in its usual case, or of a language by its name ("German", "Deutsch")."""
+    name = typed.strip().casefold()
+    english = Locale("en").languages
+    named = (code for code, own in known_languages() if name in (own.casefold(), str(english[code]).casefold()))
+    return next(named, in_usual_case(typed)) if name else ""
+
+
+def _check_new(typed: str, code: str, was: Sequence[str]) -> None:
+    """Raises RequestInvalid for what is no tag, and for a language that is there."""
+    if code.lower() in (each.lower() for each in was):
+        raise RequestInvalid(f"This wizard has {language_name(code)} ({code}) already.")
+    if len(code) > _LONGEST_TAG or not re.fullmatch(LANGUAGE_PATTERN, code) or len(code.split("-", maxsplit=1)[0]) > 3:
+        shown = typed.strip()[:40] + ("…" if len(typed.strip()) > 40 else "")
+        raise RequestInvalid(f"“{shown}” is no code of a language. Choose one of the list, or write a code such as de or pt-BR.")
 
 
 def _wanted(fields: Mapping[str, str], was: Sequence[str], default: str) -> tuple[list[str], str]:
@@ -242,7 +269,7 @@ def _page(
         lost=instead if instead and all(instead.address != row.address for row in rows) else None,
         total=len(wanted),
         page_size=PAGE,
-        may_edit=visitor.may("edit", draft.wizard.id),
+        may_edit=visitor.may("edit", draft.wizard.id) and draft.wizard.trashed_at is None,
         known=known_languages(),
         **values,
     )
