@@ -4,15 +4,18 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from tests.factories import new_id, option, option_set, step, wizard
 from tests.interchange.xlsform_sheets import numbered_ids, workbook
 from tests.structure_strategies import structures
 
 from keepstep.core.jsonvalue import dump_bytes
-from keepstep.core.structure import Structure, dump, empty_structure
+from keepstep.core.structure import Structure, dump, empty_structure, parse
 from keepstep.errors import FileUnreadable, MalformedJson, StructureInvalid, Unsupported
 from keepstep.interchange.formats_wizard import WizardFormat, read_wizard
-from keepstep.interchange.keepstep_json import keepstep_json, read_keepstep_json, with_new_ids
+from keepstep.interchange.keepstep_json import account_of, keepstep_json, read_keepstep_json, with_new_ids
 from keepstep.interchange.receipt import Receipt
+
+KEPT = {"steps": 1, "questions": 1, "options": 2, "conditions": 1, "languages": 1}
 
 
 @given(structures())
@@ -57,7 +60,16 @@ def test_a_wizard_is_read_by_whatever_its_file_is() -> None:
     form, receipt = read_wizard(workbook("# survey\ntype | name\ntext | q"), "form.xlsx", make_id=numbered_ids())
     assert ([item.key for item in form.option_sets], receipt.cells) == (["q"], 2)
     structure = empty_structure("Survey")
-    assert read_wizard(keepstep_json(structure), "w.json", make_id=numbered_ids()) == (structure, Receipt())
+    read, receipt = read_wizard(keepstep_json(structure), "w.json", make_id=numbered_ids())
+    assert (read, receipt) == (structure, Receipt(kept={"wizard/languages": 1}))
+
+
+def test_the_account_of_an_export_says_what_came_and_what_stops_it() -> None:
+    asked = option_set("color", "single_select", visible_if={"==": [{"var": new_id()}, "x"]}, options=[option("red"), option("blue")])
+    structure = parse(wizard(step("first", asked)))
+    receipt = account_of(structure)
+    assert dict(receipt.kept) == {f"wizard/{name}": count for name, count in KEPT.items()}
+    assert [(line.place.name, line.cells) for line in receipt.questions] == [("color", 0)]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from keepstep.core.structure import Structure
 from keepstep.errors import FileUnreadable, Unsupported
 from keepstep.interchange.formats import format_of
-from keepstep.interchange.keepstep_json import read_keepstep_json
+from keepstep.interchange.keepstep_json import account_of, read_keepstep_json
 from keepstep.interchange.receipt import Receipt
 
 WizardFormat = Literal["auto", "xlsform", "keepstep", "surveyjs"]
@@ -29,4 +29,5 @@ def read_wizard(data: bytes, filename: str, *, format_name: WizardFormat = "auto
         return structure_from_xlsform(read_xlsform(data, filename), make_id)
     if kind != "json":
         raise FileUnreadable(f"{filename or 'The file'} is {kind.upper()}, not the JSON of a Keepstep wizard.")
-    return read_keepstep_json(data, filename), Receipt()
+    structure = read_keepstep_json(data, filename)
+    return structure, account_of(structure)

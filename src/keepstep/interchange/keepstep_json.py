@@ -7,10 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from keepstep.core.copying import with_ids
+from keepstep.core.faults import problems_in
 from keepstep.core.jsonvalue import dump_bytes, loads
-from keepstep.core.structure import Structure, dump, parse
+from keepstep.core.places import expressions_in
+from keepstep.core.structure import OptionSet, Step, Structure, choices_of, dump, parse
 from keepstep.errors import FileUnreadable
 from keepstep.interchange.formats import text_of
+from keepstep.interchange.receipt import Line, Place, Receipt
 
 KIND: Final = "wizard"
 
@@ -30,6 +33,28 @@ def read_keepstep_json(data: bytes, filename: str = "") -> Structure:
     if isinstance(value, Mapping) and "steps" in value:
         return parse(value)
     raise FileUnreadable(f'{filename or "The file"} is JSON, but no Keepstep wizard: it has neither "keepstep" nor "steps".')
+
+
+def account_of(structure: Structure) -> Receipt:
+    """What an export brings, all of it taken over as it is, and what in it stops the wizard from being published."""
+    counts = {
+        "steps": len(structure.steps),
+        "questions": len(structure.option_sets),
+        "options": sum(len(choices_of(each)) for each in structure.option_sets),
+        "conditions": sum(place.kind in ("condition", "option-condition") for place in expressions_in(structure)),
+        "rules": sum(place.kind == "rule" for place in expressions_in(structure)),
+        "calculations": sum(place.kind == "calculation" for place in expressions_in(structure)),
+        "endings": len(structure.endings),
+        "languages": len(structure.languages),
+    }
+    stopping = (each for each in problems_in(structure) if each.severity == "stops")
+    nodes = structure.step_by_id | structure.option_set_by_id
+    questions = tuple(Line(Place(name=_key(nodes.get(each.node_id))), each.issue.code, each.issue.detail, cells=0) for each in stopping)
+    return Receipt(kept={f"{KIND}/{name}": count for name, count in counts.items() if count}, questions=questions)
+
+
+def _key(node: Step | OptionSet | None) -> str:
+    return "" if node is None else node.key
 
 
 def with_new_ids(structure: Structure, make_id: Callable[[], str]) -> tuple[Structure, Mapping[str, str]]:

@@ -23,6 +23,7 @@ from xlrd.compdoc import CompDocError
 from keepstep.errors import FileUnreadable, TooLarge
 from keepstep.interchange.formats import Format, format_of, text_of
 from keepstep.interchange.receipt import Line, Place
+from keepstep.interchange.xlsform_headings import heading
 
 MAX_ROWS: Final = {"survey": 5_000, "choices": 50_000}
 MAX_OTHER_ROWS: Final = 5_000
@@ -186,6 +187,7 @@ def _workbook(filename: str, book: Mapping[str, Any], cells: tuple[Cell, ...]) -
         listed = ", ".join(repr(name[:40]) for name in names.values()) or "none"
         raise FileUnreadable(f"{filename or 'The workbook'} has no sheet named 'survey' (it has {listed}): this is not an XLSForm.")
     sheets = {name: _sheet(name, book) for name in sorted(SUPPORTED_SHEET_NAMES, reverse=True) if name in book}
+    _require_questions(filename, sheets["survey"])
     alone = next(iter(names)) if len(names) == 1 else None
     unread: list[Line] = []
     formulas: dict[tuple[str, str], int] = {}
@@ -193,16 +195,28 @@ def _workbook(filename: str, book: Mapping[str, Any], cells: tuple[Cell, ...]) -
     by_number = {name: {row.number: row.cells for row in sheet.rows} for name, sheet in sheets.items()}
     for title, row, column, value in cells:
         name = "survey" if title.lower() == alone else title.lower()
-        heading = headings.get((title, column), "")
+        under = headings.get((title, column), "")
         if row == 1:
             continue
         if name not in sheets:
             unread.append(_line(title, row, "", "sheet-not-read", "XLSForm has no sheet of this name; its cells were left out."))
-        elif heading not in by_number[name].get(row, {}):
-            unread.append(_passed_over(title, row, heading, value))
+        elif under not in by_number[name].get(row, {}):
+            unread.append(_passed_over(title, row, under, value))
         elif isinstance(value, str) and value.startswith("="):
-            formulas[(name, heading)] = formulas.get((name, heading), 0) + 1
+            formulas[(name, under)] = formulas.get((name, under), 0) + 1
     return Workbook(filename, sheets, _folded(unread), formulas)
+
+
+def _require_questions(filename: str, survey: Sheet) -> None:
+    """A workbook with one sheet is read as a form whatever the sheet is called: what has no column of types, or no row, is none."""
+    where = f"{filename or 'The workbook'}, sheet 'survey'"
+    if not any(heading(each)[0] == "type" for each in survey.headings):
+        listed = ", ".join(repr(each[:40]) for each in survey.headings[:_MOST_NAMED]) or "none"
+        raise FileUnreadable(
+            f"{where}: there is no column 'type' (the columns are {listed}), so it holds no question: this is not an XLSForm."
+        )
+    if not survey.rows:
+        raise FileUnreadable(f"{where}: there are headings and no row below them, so it holds no question.")
 
 
 def _line(sheet: str, row: int | None, column: str, code: str, detail: str) -> Line:
@@ -214,7 +228,7 @@ def _headings(cells: tuple[Cell, ...]) -> dict[tuple[str, int], str]:
 
 
 def _sheet(name: str, book: Mapping[str, Any]) -> Sheet:
-    headings = tuple(heading for header in book.get(f"{name}_header") or () for heading in header)
+    headings = tuple(each for header in book.get(f"{name}_header") or () for each in header)
     rows = tuple(Row(number, _values(cells)) for number, cells in enumerate(book[name], 2) if cells)
     return Sheet(name, headings, tuple(row for row in rows if row.cells))
 

@@ -121,6 +121,7 @@ async def test_an_export_is_read_back_and_needs_no_receipt(editor_browser: Brows
     exported = (await editor_browser.client.get(f"/wizards/{wizard['slug']}/wizard.json")).content
     page = await imported(editor_browser, exported, "wizard.json")
     assert "taken over as it is" in page.text("main")
+    assert "Steps 2 Questions 2 Languages 1" in page.text("[aria-labelledby=part-kept]")
     assert len(await wizards(editor)) == 2
 
 
@@ -128,6 +129,8 @@ async def test_an_export_is_read_back_and_needs_no_receipt(editor_browser: Brows
     ("name", "data", "said"),
     [
         ("form.xlsx", workbook({"survey": [["type", "name", "label"], ["begin group", "a", "A"]]}), "sheet 'survey', row 2"),
+        ("book.xlsx", workbook({"Sheet1": [["a", "b"], ["1", "2"]]}), "no column 'type'"),
+        ("headings.xlsx", workbook({"survey": [["type", "name", "label"]]}), "no row below them"),
         ("plan.pdf", b"%PDF-1.4", "plan.pdf is a PDF document"),
         ("x.json", b'{"a": 1}', "no Keepstep wizard"),
         ("x.json", dump_bytes({"keepstep": "wizard", "structure": {"name": "x", "steps": [{"id": "1"}]}}), "Step 1, id"),

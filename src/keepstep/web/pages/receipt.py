@@ -28,6 +28,19 @@ PARTS: Final[Sequence[tuple[str, str, str]]] = (
 )
 
 
+# What a wizard in Keepstep's own form is counted by.
+OWN_PARTS: Final[Mapping[str, str]] = {
+    "steps": message("Steps"),
+    "questions": message("Questions"),
+    "options": message("Options"),
+    "conditions": message("Conditions"),
+    "rules": message("Rules"),
+    "calculations": message("Calculations"),
+    "endings": message("Endings"),
+    "languages": message("Languages"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """One row of a sheet, with the columns that a group speaks of. What is not known is empty."""
@@ -65,6 +78,7 @@ async def receipt(request: Request, visitor: CurrentVisitor, tx: PageRead, wizar
     state = await get_draft(tx, visitor.actor, wizard_ref)
     stored = await get_receipt(tx, state.wizard.id, import_id)
     values = {"parts": parts_of(stored.receipt), "kept": _by_sheet(stored.receipt["kept"]), "totals": stored.receipt["totals"]}
+    values["own_parts"] = OWN_PARTS
     return page(request, "receipt.html", line=stored.line, **await frame_values(tx, state.wizard, state.draft), **values)
 
 
