@@ -9,7 +9,7 @@ from starlette.responses import Response
 from keepstep.actions.profile import Checked, change_own_email, change_own_password, change_profile, own_id
 from keepstep.actions.sessions import IDLE, Opening, end_session, open_session
 from keepstep.db.transaction import Read, open_read
-from keepstep.errors import EmailTaken, RequestInvalid
+from keepstep.errors import EmailTaken, Problem, RequestInvalid
 from keepstep.queries.accounts import get_user
 from keepstep.queries.sessions import list_sessions
 from keepstep.queries.sign_in import has_password, list_identities
@@ -19,6 +19,7 @@ from keepstep.web.done import done_text
 from keepstep.web.forms import by_field
 from keepstep.web.pages.route import fields_of, page_router, see_other
 from keepstep.web.passwords import Refused, address_of_client, checked_password, typed_password
+from keepstep.web.problems import status_of
 from keepstep.web.rendering import THEMES, page
 from keepstep.web.texts import language_names, message
 from keepstep.web.visitor import CurrentVisitor, PageRead, PageWrite, Visitor, keep_cookie, writing
@@ -105,8 +106,20 @@ async def _again(request: Request, visitor: Visitor, fields: Mapping[str, str], 
         return await _page(request, visitor, tx, fields=fields, errors=errors)
 
 
+async def not_connected(request: Request, visitor: Visitor, problem: Problem) -> Response:
+    """The page with why the account was not connected with the provider, or not taken from it."""
+    async with open_read(request.app.state.resources.engine) as tx:
+        return await _page(request, visitor, tx, refused=problem)
+
+
 async def _page(
-    request: Request, visitor: Visitor, tx: Read, *, fields: Mapping[str, str] | None = None, errors: Mapping[str, str] | None = None
+    request: Request,
+    visitor: Visitor,
+    tx: Read,
+    *,
+    fields: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    refused: Problem | None = None,
 ) -> Response:
     user_id, now = own_id(visitor.ctx), visitor.ctx.now
     values: dict[str, Any] = {
@@ -115,12 +128,13 @@ async def _page(
         "sessions": await list_sessions(tx, user_id, now=now, idle_since=now - IDLE),
         "identities": await list_identities(tx, user_id),
     }
-    status = 422 if errors else 200
+    status = 422 if errors else 200 if refused is None else status_of(refused)
     given: dict[str, Any] = {
         "fields": fields or {},
         "errors": errors or {},
         "themes": THEMES,
         "languages": language_names(),
         "done": done_text(request),
+        "refused": refused,
     }
     return page(request, "accounts/account.html", status=status, **values, **given)

@@ -27,16 +27,17 @@ from keepstep.config import Resources
 from keepstep.core.permissions import SYSTEM
 from keepstep.core.tokens import sign, verified
 from keepstep.db.transaction import open_read, open_write
-from keepstep.errors import ProviderUnavailable, RouteNotFound, SignInRefused
+from keepstep.errors import Forbidden, ProviderUnavailable, RouteNotFound, SignInRefused
 from keepstep.queries.sign_in import find_identity
 from keepstep.web.deps import ResourcesDep
 from keepstep.web.device import device_of
 from keepstep.web.oidc import Provider
+from keepstep.web.pages.account import not_connected
 from keepstep.web.pages.route import SEE_OTHER, fields_of, local_path, page_router, see_other
 from keepstep.web.passwords import Refused, address_of_client
 from keepstep.web.problems import status_of
 from keepstep.web.rendering import page
-from keepstep.web.visitor import CurrentVisitor, PageWrite, Visitor, find_visitor, keep_cookie, session_secret, writing
+from keepstep.web.visitor import CurrentVisitor, Visitor, find_visitor, keep_cookie, session_secret, writing
 
 router = page_router()
 
@@ -86,7 +87,7 @@ async def come_back(
         secret = await _let_in(request, resources, claimed)
     except (SignInRefused, ProviderUnavailable) as problem:
         if visitor is not None:
-            raise
+            return await not_connected(request, visitor, problem)
         return _sign_in_page(request, status=status_of(problem), error=problem.detail)
     answer = see_other(request, local_path(arrival.next))
     keep_cookie(answer, resources.settings.base_url, secret)
@@ -94,19 +95,28 @@ async def come_back(
 
 
 @router.post("/account/identities", name="page:connect")
-async def connect(request: Request, visitor: CurrentVisitor, tx: PageWrite, resources: ResourcesDep) -> Response:
+async def connect(request: Request, visitor: CurrentVisitor, resources: ResourcesDep) -> Response:
     """What the page after coming back sends: the provider's word, signed for this session."""
     told = verified(resources.secret, _PURPOSE, (await fields_of(request)).get("identity", ""))
     if told is None or told["session"] != visitor.digest.hex() or datetime.fromisoformat(told["until"]) <= visitor.ctx.now:
-        raise SignInRefused("This took too long, or was begun in another session. Begin again on your account page.")
-    await connect_identity(visitor.ctx, tx, Claimed(told["issuer"], told["subject"], None, ""))
+        late = SignInRefused("This took too long, or was begun in another session. Begin again on this page.")
+        return await not_connected(request, visitor, late)
+    try:
+        async with writing(request) as tx:
+            await connect_identity(visitor.ctx, tx, Claimed(told["issuer"], told["subject"], None, ""))
+    except SignInRefused as problem:
+        return await not_connected(request, visitor, problem)
     return see_other(request, "/account?done=connected")
 
 
 @router.post("/account/identities/end", name="page:disconnect")
-async def disconnect(request: Request, visitor: CurrentVisitor, tx: PageWrite) -> Response:
+async def disconnect(request: Request, visitor: CurrentVisitor) -> Response:
     fields = await fields_of(request)
-    await disconnect_identity(visitor.ctx, tx, issuer=fields.get("issuer", ""), subject=fields.get("subject", ""))
+    try:
+        async with writing(request) as tx:
+            await disconnect_identity(visitor.ctx, tx, issuer=fields.get("issuer", ""), subject=fields.get("subject", ""))
+    except Forbidden as problem:
+        return await not_connected(request, visitor, problem)
     return see_other(request, "/account?done=disconnected")
 
 
