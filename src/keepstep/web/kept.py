@@ -38,7 +38,10 @@ def fields_kept(text: str | None) -> Sequence[tuple[str, str]]:
 
 # What forms hold besides: ids, revisions, and where to go on.
 _OF_FORMS: Final = frozenset(
-    "base node has whole form lang pane own new_id id option_set_id step_id seen confirm confirm_finish counted return next do act".split()
+    (
+        "base node has whole form lang pane own looked new_id id option_set_id step_id seen confirm confirm_finish counted revision "
+        "question choice return next do act"
+    ).split()
 )
 
 
