@@ -364,3 +364,45 @@ async def test_what_was_waived_at_a_move_is_said_so_and_no_later_move_asks_for_i
     await moving.publish({**PAGE, "option_sets": [{**NAME, "name": "What is your name?"}, AGE, COLOR, required]})
     again = await moving.applied((await moving.post("plans", 201, json={"source": [3], "target": 4}))["id"])
     assert (outcomes(again), again["progress"]["moved"]) == ({"carries": 3}, 3)
+
+
+async def test_what_an_undo_took_back_and_its_own_undo_repeats_waits_again_as_it_did(moving: Moving) -> None:
+    job, conflict, _ = await parked(moving)
+    back = await undo(moving, job)
+    again = await undo(moving, back)
+    assert again["progress"]["moved"] == 3
+    assert [(await moving.get(f"/api/v1/jobs/{each['id']}"))["state"] for each in (job, back)] == ["completed", "reverted"]
+    assert len((await moving.get(f"/api/v1/jobs/{job['id']}/conflicts"))["items"]) == 1
+    await moving.post(conflict, json={"resolution": "value", "value": 3})
+    once_more = await undo(moving, job)
+    assert once_more["progress"]["moved"] == 3
+
+
+async def test_a_parked_answer_waits_no_more_once_its_question_is_answered(moving: Moving) -> None:
+    job, _, run = await parked(moving)
+    edited = await moving.client.patch(f"{run}/answers", json={"answers": {"age": 44}}, headers={"If-Match": "*"})
+    assert edited.status_code == 200, edited.text
+    assert (await moving.get(f"/api/v1/jobs/{job['id']}/conflicts"))["items"] == []
+
+
+async def test_what_was_waived_stays_so_when_another_answer_is_edited(moving: Moving) -> None:
+    await moving.publish({**PAGE, "option_sets": [NAME, AGE, COLOR, option_set("phone", is_required=True)]})
+    plan = await moving.post("plans", 201, json={"source": [1], "target": 3, "policy": {"on_need": "waive"}})
+    await moving.applied(plan["id"])
+    run = (await moving.get(f"{moving.url}/runs?answer[name]=Ann"))["items"][0]["id"]
+    for answers, expected in (({"name": "Anna"}, ("not_asked", ["waived"])), ({"phone": "+41446681800"}, ("answered", []))):
+        edited = await moving.client.patch(f"/api/v1/runs/{run}/answers", json={"answers": answers}, headers={"If-Match": "*"})
+        assert edited.status_code == 200, edited.text
+        phone = {each["key"]: each for each in (await moving.get(f"/api/v1/runs/{run}"))["responses"]}["phone"]
+        assert (phone["state"], [flag["code"] for flag in phone["flags"]]) == expected
+
+
+async def test_a_run_that_a_move_reopened_was_completed_when_it_was_once_the_move_is_taken_back(moving: Moving) -> None:
+    before = {run["id"]: run["completed_at"] for run in (await moving.get(f"{moving.url}/runs"))["items"]}
+    await moving.publish({**PAGE, "option_sets": [NAME, AGE, COLOR, option_set("phone", is_required=True)]})
+    plan = await moving.post("plans", 201, json={"source": [1], "target": 3, "policy": {"on_need": "reopen"}})
+    job = await moving.applied(plan["id"])
+    assert {run["completed_at"] for run in (await moving.get(f"{moving.url}/runs"))["items"]} == {None}
+    await undo(moving, job)
+    assert {run["id"]: run["completed_at"] for run in (await moving.get(f"{moving.url}/runs"))["items"]} == before
+    assert (await moving.get("/api/v1/verify"))["findings"] == []

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import Boolean, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
@@ -41,6 +41,7 @@ class Look:
 class Batch:
     """Rows of one batch, and what it counts. `heads`: the runs' rows as they are once their new revisions are stored."""
 
+    is_undo: bool = False
     tallies: Tallies = field(default_factory=Tallies)
     revisions: list[Sequence[Any]] = field(default_factory=list)
     checkpointed: list[str] = field(default_factory=list)
@@ -66,7 +67,7 @@ class Writer:
 
     def batch(self, looks: Iterable[Look]) -> Batch:
         """All that these runs come to. A preview counts alone."""
-        batch = Batch()
+        batch = Batch(is_undo=self.job.kind == "undo")
         for look in looks:
             state = look.state
             moves = look.moved is not None
@@ -155,13 +156,22 @@ def _status(state: Standing, moved: Subject) -> RunStatus:
 _CHECKPOINTED: Final = text(
     "UPDATE wizard_runs SET revision = revision + 1, save_number = 0, updated_at = :now WHERE id = ANY (CAST(:ids AS uuid[]))"
 ).bindparams(bindparam("ids", type_=ARRAY(Text)), bindparam("now", type_=Moment))
-# A run that becomes complete again has done so now; verify takes that time from its revisions.
+# A run that becomes complete again has done so now, unless an undo makes it so: then it was complete since its last completion. verify
+# takes that time from its revisions in the same way.
 _MOVED: Final = text(
     """
     UPDATE wizard_runs AS run SET
       revision = run.revision + 1, save_number = 0, wizard_version_id = CAST(moved.version_id AS uuid), status = moved.status,
       working_answers = CAST(moved.working AS jsonb), language = moved.language, saved_by = :actor, updated_at = :now,
-      completed_at = CASE WHEN moved.status <> 'completed' THEN NULL WHEN run.status = 'completed' THEN run.completed_at ELSE :now END
+      completed_at = CASE WHEN moved.status <> 'completed' THEN NULL WHEN run.status = 'completed' THEN run.completed_at
+        WHEN :is_undo THEN coalesce((
+          SELECT CASE WHEN since.cause = 'import' THEN since.evaluated_at ELSE since.at END FROM run_revisions AS since
+          WHERE since.run_id = run.id AND since.revision > (
+            SELECT coalesce(max(open.revision), 0) FROM run_revisions AS open
+            WHERE open.run_id = run.id AND open.status <> 'completed' AND open.revision < (
+              SELECT max(last.revision) FROM run_revisions AS last WHERE last.run_id = run.id AND last.status = 'completed'))
+          ORDER BY since.revision LIMIT 1), :now)
+        ELSE :now END
     FROM unnest(CAST(:ids AS uuid[]), :versions, :statuses, :working, :languages) AS moved (id, version_id, status, working, language)
     WHERE run.id = moved.id
     """
@@ -169,6 +179,7 @@ _MOVED: Final = text(
     *(bindparam(name, type_=ARRAY(Text)) for name in ("ids", "versions", "statuses", "working", "languages")),
     bindparam("actor", type_=Id),
     bindparam("now", type_=Moment),
+    bindparam("is_undo", type_=Boolean),
 )
 _RACED: Final[Mapping[str, Stale]] = {UNIQUE: Stale("Someone stored a revision of these runs at the same moment.")}
 
@@ -180,7 +191,7 @@ async def store(ctx: Context, tx: Write, batch: Batch) -> None:
     if batch.heads:
         ids, versions, statuses, working, languages = (list(column) for column in zip(*batch.heads, strict=True))
         columns = {"ids": ids, "versions": versions, "statuses": statuses, "working": working, "languages": languages}
-        await tx.execute(_MOVED, {**columns, "actor": ctx.actor.id, "now": ctx.now})
+        await tx.execute(_MOVED, {**columns, "actor": ctx.actor.id, "now": ctx.now, "is_undo": batch.is_undo})
         await tx.copy(run_revisions, JOB_COLUMNS, batch.revisions, refused=_RACED)
     if batch.items:
         await tx.copy(migration_items, ITEM_COLUMNS, batch.items)

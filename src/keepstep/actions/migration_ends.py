@@ -127,9 +127,18 @@ async def _taken_back(ctx: Context, tx: Write, job_id: str, counts: Tallies) -> 
     own = migration_jobs.c
     state = "reverted"
     if any(counts.outcomes[name] for name in _MAY_GO_LATER):
-        moved = exists().where(migration_items.c.job_id == job_id, migration_items.c.outcome.in_(OPEN))
-        state = "completed_with_conflicts" if await tx.scalar(select(moved)) else "completed"
+        state = await _over(tx, job_id)
     await tx.execute(update(migration_jobs).where(own.id == job_id, own.state == "reverting").values(state=state, updated_at=ctx.now))
+    undone = await load_job(tx, job_id)
+    if state == "reverted" and undone.kind == "undo" and undone.undoes is not None:
+        # Its own undo is taken back: what the first job did stands again, and what it left waits again.
+        again = update(migration_jobs).where(own.id == undone.undoes, own.state == "reverted")
+        await tx.execute(again.values(state=await _over(tx, undone.undoes), updated_at=ctx.now))
+
+
+async def _over(tx: Write, job_id: str) -> str:
+    waits = exists().where(migration_items.c.job_id == job_id, migration_items.c.outcome.in_(OPEN), ~migration_items.c.moved)
+    return "completed_with_conflicts" if await tx.scalar(select(waits)) else "completed"
 
 
 _MAY_GO_LATER: Final = ("moved_on", "trashed", "failed")

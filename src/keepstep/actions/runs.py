@@ -18,7 +18,7 @@ from keepstep.actions.files import attach_files, with_files
 from keepstep.actions.preconditions import require_seen, require_there
 from keepstep.actions.revisions import NewRevision, revision_row, stored_answers
 from keepstep.core.clock import utc_text
-from keepstep.core.flow import Answers, Before, Evaluation, evaluate
+from keepstep.core.flow import Answers, Before, Evaluation, evaluate, without_waived
 from keepstep.core.issue import Issue, to_errors
 from keepstep.core.jsonvalue import canonical_bytes
 from keepstep.core.permissions import require
@@ -276,7 +276,8 @@ async def save_answers(ctx: Context, tx: Write, run_id: str, answers: Any, seen:
 async def _stored(ctx: Context, tx: Write, state: RunState, evaluation: Evaluation, result: tuple[Answers, tuple[Issue, ...]]) -> Saved:
     answers, notes = result
     if state.status == "completed":
-        edited = replace(state, answers=answers, asked=evaluation.asked, evaluated_at=ctx.now, zone=ctx.zone)
+        asked = without_waived(state.version.structure, evaluation.asked, answers)
+        edited = replace(state, answers=answers, asked=asked, evaluated_at=ctx.now, zone=ctx.zone)
         return Saved(await append_revision(ctx, tx, edited, "editor"), notes)
     return Saved(await save_working_copy(ctx, tx, state, answers, evaluation), notes)
 

@@ -209,6 +209,9 @@ def _print_job(told: Mapping[str, Any], *, as_json: bool) -> None:
     else:
         done = told["progress"]
         print_table(("outcome", "runs", "moves"), [group for group in done["groups"] if group["runs"]])
-        print_lines([f"{told['id']}: {told['state'].replace('_', ' ')}, {counted(done['moved'], 'run')} moved, {done['open']:,} waiting."])
+        since = done["decided"]["moved"] if done.get("decided") else 0
+        decided = f" ({since:,} more by decisions since)" if since else ""
+        said = f"{counted(done['moved'], 'run')} moved{decided}, {done['open']:,} waiting."
+        print_lines([f"{told['id']}: {told['state'].replace('_', ' ')}, {said}"])
     if told["state"] in ("failed", "paused"):
         raise SystemExit(FINDINGS)

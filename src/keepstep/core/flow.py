@@ -306,6 +306,12 @@ def is_waived(envelope: Mapping[str, Any] | None) -> bool:
     return envelope is not None and any(flag["code"] == WAIVED for flag in envelope.get("flags", ()))
 
 
+def without_waived(structure: Structure, asked: str, answers: Answers) -> str:
+    """The bits of an edited run: what was waived and is still not answered was not asked by the edit either."""
+    bits = zip(structure.option_sets, asked, strict=True)
+    return "".join(NOT_ASKED if is_waived(answers.get(each.id)) and not is_answered(answers.get(each.id)) else bit for each, bit in bits)
+
+
 def reason_of(structure: Structure, option_set: OptionSet) -> Reason:
     """Why an option set of this version was not asked, from its own and its step's conditions; kept with the structure, as the flow is."""
     known: dict[str, Reason] = structure.__dict__.setdefault("_reasons", {})

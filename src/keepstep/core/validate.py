@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
-from keepstep.core.flow import ASKED, Answers, Evaluation, flow_of, is_answered, same_value
+from keepstep.core.flow import ASKED, WAIVED, Answers, Evaluation, flow_of, is_answered, is_waived, same_value
 from keepstep.core.issue import Issue, pointer
 from keepstep.core.jsonvalue import unstorable
 from keepstep.core.logic import Compiled, Scope, answered, compile_expression, truth
@@ -146,6 +146,12 @@ def verdict_on(  # noqa: PLR0913 — a run is judged in its version, at its time
         refused, flagged = _sorted_out(state, found, mode)
         if is_missing and _removes_required(state, mode):
             refused = (*refused, _missing(option_set, own, structure.default_language))
+        elif is_missing and mode == "edit" and is_waived(state.before):
+            # What was waived stays so until somebody answers it.
+            flagged = (
+                *flagged,
+                *(Issue("", each["code"], each["detail"]) for each in (state.before or {})["flags"] if each["code"] == WAIVED),
+            )
         elif is_missing and mode in ("edit", "import"):
             missing = Issue("", "missing-required", _missing(option_set, own, structure.default_language).detail)
             flagged = (*flagged, missing)

@@ -53,10 +53,12 @@ def record_findings(rows: Sequence[Row[Any]], version: KnownVersion | None, even
 
 
 def _completed_at(revisions: Sequence[Row[Any]]) -> datetime | None:
-    """When the run last became complete; an imported one has the time that the import evaluated it at."""
+    """When the run last became complete; an imported one has the time that the import evaluated it at. What an undo makes complete again
+    was so since its last completion.
+    """
     at, completed = None, False
     for row in revisions:
-        if row.revision_status == "completed" and not completed:
+        if row.revision_status == "completed" and not completed and (at is None or row.cause != "undo"):
             at = row.evaluated_at if row.cause == "import" else row.at
         completed = row.revision_status == "completed"
     return at if completed else None

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, exists, func, literal, or_, select, tuple_
 
 from keepstep.core.archive import origin_of
 from keepstep.core.migration_counts import OPEN
@@ -130,8 +130,21 @@ def _still_stands() -> ColumnElement[bool]:
     arrived = exists().where(jobs.id == _OWN.job_id, plans.c.id == jobs.plan_id, plans.c.target_id == run.wizard_version_id)
     since = then.run_id == _OWN.run_id, then.revision == func.greatest(_OWN.revision, 1)
     stayed = exists().where(*since, then.wizard_version_id == run.wizard_version_id)
-    is_there = or_(and_(_OWN.moved, arrived), and_(~_OWN.moved, or_(stayed, run.revision == 0)))
+    is_there = or_(and_(_OWN.moved, arrived, _still_parked()), and_(~_OWN.moved, or_(stayed, run.revision == 0)))
     return and_(counts, is_there, run.trashed_at.is_(None), run.erased_at.is_(None))
+
+
+def _still_parked() -> ColumnElement[bool]:
+    """Whether the parked answer waits: nobody has said what becomes of it, nor answered the question that it was meant for."""
+    head = run_revisions.alias("now")
+    entry = head.c.archive[cast(_OWN.option_set_id, Text)]
+    place = func.coalesce(entry["conflict"]["to"].astext, cast(_OWN.option_set_id, Text))
+    answer = func.coalesce(wizard_runs.c.working_answers, head.c.answers)[place]
+    is_empty = func.coalesce(cast(answer["value"], Text).in_(("null", '""', "[]")), True) & (
+        func.coalesce(answer["other"].astext, "") == ""
+    )
+    is_head = and_(head.c.run_id == wizard_runs.c.id, head.c.revision == wizard_runs.c.revision)
+    return exists().where(is_head, entry.has_key("conflict"), is_empty)
 
 
 async def open_items(tx: Read, job_id: str, *, limit: int, after: Sequence[str] | None = None, which: Among = ANY) -> Sequence[OpenItem]:

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, Text, and_, bindparam, exists, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from keepstep.db.tables import migration_jobs, plans, wizard_runs
 from keepstep.db.transaction import Read
@@ -49,3 +50,22 @@ async def count_on_older(tx: Read, wizard_id: str, active_version_id: str | None
     if active_version_id is None:
         return 0
     return int(await tx.scalar(select(func.count()).where(*kept, own.wizard_version_id != active_version_id)) or 0)
+
+
+async def repeating(tx: Read, jobs: Sequence[Job]) -> frozenset[str]:
+    """Of these jobs the undos that take back an undo, and so move runs the way of the first job again. One query, none without an undo."""
+    ids = [job.id for job in jobs if job.kind == "undo"]
+    rows = await tx.rows(_DEPTH, {"ids": ids}) if ids else ()
+    return frozenset(row.job for row in rows if row.depth % 2 == 0)
+
+
+_DEPTH: Final = text(
+    """
+    WITH RECURSIVE chain AS (
+      SELECT id AS job, undoes, 0 AS depth FROM migration_jobs WHERE id = ANY (CAST(:ids AS uuid[]))
+      UNION ALL
+      SELECT chain.job, earlier.undoes, chain.depth + 1 FROM chain JOIN migration_jobs AS earlier ON earlier.id = chain.undoes
+    )
+    SELECT CAST(job AS text) AS job, max(depth) AS depth FROM chain GROUP BY 1
+    """
+).bindparams(bindparam("ids", type_=ARRAY(Text)))

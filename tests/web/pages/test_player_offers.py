@@ -190,7 +190,12 @@ async def test_what_was_typed_into_an_offer_that_was_withdrawn_meanwhile_is_take
 ) -> None:
     page = await half_way(stranger)
     run_id, folder = run_id_of(page), path_of(page).rsplit("/step/", 1)[0]
-    await case.publish(both(added("town"), put("full-name", name="Your name")))
+    await sent(stranger, page, {"Red": "red"})
+    # Of which ids alone make no move: where red went, only the plan said.
+    kept = [{"value": "blue", "label": "Blue"}]
+    mapping = {"favorite-color": {"to": "favorite-color", "params": {"options": {"red": "blue"}}}}
+    change = both(added("town"), put("full-name", name="Your name"), put("favorite-color", options=kept))
+    await case.publish(change, mapping=mapping)
     page = await stranger.open(folder)
     await case.publish(put("nickname", name="Pet name"), "finish")
     page = await sent(stranger, page, {"Town": "Ulm", "Your name": "Anna"}, go=go)

@@ -17,7 +17,7 @@ from keepstep.errors import JobNotFound, JobState, Problem
 from keepstep.queries.job_shapes import progress_json
 from keepstep.queries.migration_conflicts import list_left
 from keepstep.queries.migration_jobs import Job, find_manifest, get_job, get_manifest, undo_of
-from keepstep.queries.migration_overview import numbers_of_plans
+from keepstep.queries.migration_overview import numbers_of_plans, repeating
 from keepstep.queries.migration_since import told_of
 from keepstep.queries.plans import load_plan, versions_by_id
 from keepstep.queries.run_history import names_of
@@ -137,6 +137,7 @@ async def _named(tx: Read, job: Job) -> dict[str, Any]:
         "sources": sorted((versions[each] for each in stored.plan.sources if each in versions), key=lambda each: each.number),
         "target": versions[stored.plan.target],
         "by": (await names_of(tx, {job.created_by})).get(job.created_by or ""),
+        "again": job.id in await repeating(tx, [job]),
     }
 
 

@@ -13,7 +13,7 @@ from keepstep.core.permissions import require
 from keepstep.db.transaction import Read
 from keepstep.errors import IdConflict, RequestInvalid
 from keepstep.queries.migration_jobs import Job, Progress, list_jobs
-from keepstep.queries.migration_overview import numbers_of_plans
+from keepstep.queries.migration_overview import numbers_of_plans, repeating
 from keepstep.queries.migration_since import told_of_each
 from keepstep.queries.plans import StoredPlan, Versions, find_plan, list_plans, plans_by_id, versions_by_id
 from keepstep.queries.run_history import names_of
@@ -58,6 +58,7 @@ class JobLine:
     target: Version
     progress: Progress
     by: str | None
+    again: bool
 
     @property
     def moved(self) -> int:
@@ -118,11 +119,12 @@ async def _lines(tx: Read, wizard_id: str, jobs: Sequence[Job], versions: Versio
     numbers = await numbers_of_plans(tx, wizard_id, stored.keys())
     progress = await told_of_each(tx, jobs)
     names = await names_of(tx, {job.created_by for job in jobs})
+    again = await repeating(tx, jobs)
     lines = []
     for job in jobs:
         plan, by = stored[job.plan_id], names.get(job.created_by or "")
         ends = (_sources(plan, versions), versions[plan.plan.target])
-        lines.append(JobLine(job, plan, numbers.get(job.plan_id), *ends, progress[job.id], by))
+        lines.append(JobLine(job, plan, numbers.get(job.plan_id), *ends, progress[job.id], by, job.id in again))
     return lines
 
 

@@ -185,13 +185,20 @@ async def send_step(request: Request, visitor: CurrentVisitor, resources: Resour
     async with open_write(resources.engine) as write:
         shown = await run_page(visitor, write, wizard_ref, run_id)
         turning = await _kept(visitor, write, resources, shown, form, rebase=go == "rebase")
-    if turning.turn is not None and (turning.turn.issues or (go == "save" and turning.turn.opened)):
+    if turning.turn is not None and _stops(turning.turn, go):
         async with open_read(resources.engine) as tx:
             return await _shown(request, visitor, tx, turning)
     if go == "save":
         return await _saved(request, visitor, resources, turning)
     at = go if go in {each.id for each in turning.found.open_to.steps} else (turning.step.id if turning.step else "")
     return see_other(request, f"{path_to(request, 'run-edit', wizard_ref=shown.ref, run_id=run_id)}?step={at}")
+
+
+def _stops(turn: Turn, go: str) -> bool:
+    """Whether the step is shown again as it was sent. On another revision it is another page: only what could not be read keeps it back."""
+    if go == "rebase":
+        return bool(turn.given.issues)
+    return bool(turn.issues or (go == "save" and turn.opened))
 
 
 async def _kept(visitor: Visitor, write: Write, resources: Any, shown: RunPage, form: Any, *, rebase: bool) -> _Turning:

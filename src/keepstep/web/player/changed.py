@@ -13,10 +13,10 @@ from starlette.responses import HTMLResponse, Response
 from keepstep.actions.context import Context
 from keepstep.actions.offers import accept_offer, decline_offer, way_of_move
 from keepstep.actions.passages import PageSaved, save_page
-from keepstep.core.moving import decide
 from keepstep.core.offered import Changed, Kind, added_options, changes_seen, side_of
 from keepstep.core.selection import check_value
 from keepstep.core.structure import OptionSet, Structure
+from keepstep.core.viewing import viewed
 from keepstep.db.transaction import Write
 from keepstep.queries.movable import subject_of
 from keepstep.queries.offers import Offer, find_offer, last_on
@@ -284,9 +284,10 @@ async def _withdrawn(tx: Write, shown: Showing, posted: Posted, number: int | No
     state = shown.passage.state
     versions = await versions_by_id(tx, state.origin_wizard_id)
     target = next((version for version in versions.values() if version.number == number), None)
-    there = None if target is None else decide(subject_of(state), prepared_by_ids(state.version, target, versions)).moved
-    if target is None or there is None:
+    if target is None:
         return see_other(shown.request, resume_point(shown))
+    # Looked at and not moved: what a plan would have to say first holds up no question besides its own.
+    there = viewed(subject_of(state), state.version.structure, [prepared_by_ids(state.version, target, versions)]).run
     then = replace(state, version=target, answers=there.answers, archive=there.archive, asked=there.asked)
     before = showing(shown.request, shown.way, replace(shown.passage, state=then), context_of(shown.request, state.origin_wizard_id).clock)
     questions = [each for each in _asked_in(target.structure, posted) if each.selection_type != "file"]
