@@ -79,7 +79,7 @@ async def test_a_rollback_moves_nobody_who_was_not_shown_and_says_so(
     dialog = await admin_browser.open("/wizards/taste/versions/1/rollback")
     again = await admin_browser.press_whole(dialog, "Roll back to v1", {"in_progress": "migrate"})
     assert again.status_code == 409
-    assert "Nothing was published" in Page(again).text("[role=alert]")
+    assert "Not published yet" in Page(again).text("[role=alert]")
     assert Page(again).labelled("Move them to the new version").has_attr("checked")
     nonsense = await admin_browser.press_whole(dialog, "Roll back to v1", {"in_progress": "everything"})
     assert nonsense.status_code == 422
