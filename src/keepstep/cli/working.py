@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -18,6 +18,8 @@ from keepstep.db.engine import PATIENT
 from keepstep.jobs.daily import do_daily_work
 from keepstep.jobs.migrations import keep_what_is_there
 from keepstep.jobs.queue import work
+
+_NICE: Final = 10
 
 
 def worker(
@@ -40,6 +42,8 @@ async def _worked(settings: Settings, url: str, *, with_parent: bool) -> None:
     if with_parent:
         # The parent never writes: what comes here is the end of the pipe, also when the parent was killed.
         loop.add_reader(sys.stdin.fileno(), stopped.set)
+        # Beside a server whoever waits for a page comes first: a job takes what is left of the processors.
+        os.nice(_NICE)
     keep_what_is_there()
     async with open_resources(settings, url, timeouts=PATIENT) as resources:
         await work(resources, url, stopped)
