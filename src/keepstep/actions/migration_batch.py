@@ -86,8 +86,8 @@ class Writer:
         if state.is_working_copy and (number == 0 or state.save_number > 0):
             assert look.now is not None  # who saved something since is looked at as it is now
             number += 1
-            status: RunStatus = "abandoned" if state.status == "abandoned" else "in_progress"
-            checkpoint = self.revision(batch, self.new(state, number, (look.now, status), "checkpoint", previous), None)
+            kept = look.now, _status(state, look.now)
+            checkpoint = self.revision(batch, self.new(state, number, kept, "checkpoint", previous), None)
             previous = stored_as(checkpoint, "content_digest")
             batch.checkpointed.append(state.id)
         status = _status(state, moved)

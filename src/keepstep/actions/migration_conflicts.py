@@ -26,7 +26,7 @@ from keepstep.db.transaction import Read, Write
 from keepstep.errors import ConflictNotFound, ResolutionInvalid, RunStays
 from keepstep.queries.migration_conflicts import RESOLVED, Among, Conflict, OpenItem, conflict_ids, conflict_of, count_open, open_items
 from keepstep.queries.migration_jobs import Job, get_job, load_job
-from keepstep.queries.plans import load_plan, prepared_plan
+from keepstep.queries.plans import StoredPlan, load_plan, prepared_plan
 from keepstep.queries.runs import RunState, load_run
 
 
@@ -112,28 +112,46 @@ async def _keep(ctx: Context, tx: Write, job: Job, item: OpenItem, chosen: tuple
 async def _moved_if_settled(ctx: Context, tx: Write, job: Job, items: Sequence[OpenItem]) -> RunState:
     """The run, moved by a small job where every question of it is decided. Raises RunStays where something else holds it up now."""
     run_id = items[0].run_id
-    own = migration_resolutions.c
-    mine = own.run_id == run_id, own.job_id == job.id
-    rows = await tx.rows(select(own.option_set_id, own.resolution, own.envelope).where(*mine))
-    settled = {row.option_set_id: row.envelope if row.resolution == "value" else row.resolution for row in rows}
+    settled = (await decided_so_far(tx, job, [run_id])).get(run_id, {})
     if any(item.option_set_id not in settled for item in items):
         return await load_run(tx, run_id)
-    new = NewJob(
-        stored=await load_plan(tx, job.plan_id),
+    new = continuing(ctx, job, await load_plan(tx, job.plan_id), [run_id])
+    small = await run_now(ctx, tx, await store_job(ctx, tx, new), {run_id: settled})
+    await _require_moved(tx, small)
+    own = migration_resolutions.c
+    await tx.execute(delete(migration_resolutions).where(own.run_id == run_id, own.job_id == job.id))
+    await _close(ctx, tx, job, [(item, name_of(settled[item.option_set_id])) for item in items])
+    return await load_run(tx, run_id)
+
+
+Decided = Mapping[str, Any]
+"""Of one run: by option set what a person decided."""
+
+
+async def decided_so_far(tx: Read, job: Job, run_ids: Sequence[str]) -> Mapping[str, Decided]:
+    """By run, of those that still wait."""
+    own = migration_resolutions.c
+    statement = select(own.run_id, own.option_set_id, own.resolution, own.envelope).where(own.job_id == job.id, own.run_id.in_(run_ids))
+    found: dict[str, dict[str, Any]] = {}
+    for row in await tx.rows(statement):
+        found.setdefault(row.run_id, {})[row.option_set_id] = row.envelope if row.resolution == "value" else row.resolution
+    return found
+
+
+def continuing(ctx: Context, job: Job, stored: StoredPlan, run_ids: Sequence[str]) -> NewJob:
+    """The small job that moves these runs as a person decided."""
+    return NewJob(
+        stored=stored,
         kind=job.kind,
-        scope={"run_ids": [run_id], "single": True},
+        scope={"run_ids": list(run_ids), "single": True},
         frozen_at=max(job.frozen_at, ctx.now),
         undoes=job.undoes,
         continues=job.id,
     )
-    small = await run_now(ctx, tx, await store_job(ctx, tx, new), {run_id: settled})
-    await _require_moved(tx, small)
-    await tx.execute(delete(migration_resolutions).where(*mine))
-    await _close(ctx, tx, job, [(item, _name_of(settled[item.option_set_id])) for item in items])
-    return await load_run(tx, run_id)
 
 
-def _name_of(settled: Any) -> str:
+def name_of(settled: Any) -> str:
+    """How a decision is called on record: a value stands in the run alone."""
     return settled if isinstance(settled, str) else "value"
 
 
@@ -155,14 +173,24 @@ async def _settle_parked(ctx: Context, tx: Write, conflict: Conflict, envelope: 
     return (await save_answers(ctx, tx, state.id, {conflict.place.id: given}, state.etag)).state
 
 
-async def _close(ctx: Context, tx: Write, job: Job, items: Sequence[tuple[OpenItem, str]]) -> None:
-    """The items, resolved for good: which way is on record, the value is in the run alone."""
+async def closing_rows(ctx: Context, tx: Read, job: Job, items: Sequence[tuple[OpenItem, str]]) -> list[dict[str, Any]]:
+    """The rows by which items are resolved for good: which way is on record, the value is in the run alone. One statement for all."""
+    own = migration_items.c
+    numbers = select(own.run_id, func.max(own.number).label("last")).where(own.job_id == job.id)
+    rows = await tx.rows(numbers.where(own.run_id.in_(sorted({item.run_id for item, _ in items}))).group_by(own.run_id))
+    last = {row.run_id: int(row.last) for row in rows}
+    values = []
     for item, choice in items:
-        own = migration_items.c
-        last = select(func.max(own.number)).where(own.run_id == item.run_id, own.job_id == job.id)
-        row = {"run_id": item.run_id, "job_id": job.id, "number": int(await tx.scalar(last)) + 1, "outcome": RESOLVED, "code": choice}
+        last[item.run_id] += 1
+        row = {"run_id": item.run_id, "job_id": job.id, "number": last[item.run_id], "outcome": RESOLVED, "code": choice}
         row |= {"option_set_id": item.option_set_id, "revision": item.revision, "moved": item.moved or choice != "stay"}
-        await tx.execute(insert(migration_items).values(**row, actor=ctx.actor.id, at=ctx.now))
+        values.append({**row, "actor": ctx.actor.id, "at": ctx.now})
+    return values
+
+
+async def _close(ctx: Context, tx: Write, job: Job, items: Sequence[tuple[OpenItem, str]]) -> None:
+    if items:
+        await tx.execute(insert(migration_items), await closing_rows(ctx, tx, job, items))
 
 
 async def close_job(tx: Write, job: Job, at: datetime) -> None:

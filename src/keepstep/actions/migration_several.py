@@ -5,21 +5,21 @@ The same decision and the same proof as one by one (migration_conflicts.py). Mus
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from keepstep.actions.audit import audit_job
 from keepstep.actions.context import Context
-from keepstep.actions.migration_conflicts import close_job
-from keepstep.actions.migration_jobs import NewJob, run_now, store_job
+from keepstep.actions.migration_conflicts import Decided, close_job, closing_rows, continuing, decided_so_far, name_of
+from keepstep.actions.migration_jobs import run_now, store_job
 from keepstep.core.migration_counts import OPEN, tallies_of
 from keepstep.core.moving import decide
 from keepstep.db.tables import migration_items, migration_resolutions, wizard_runs
 from keepstep.db.transaction import Write
 from keepstep.errors import RunStays
-from keepstep.queries.migration_conflicts import RESOLVED, Among, OpenItem, open_items
+from keepstep.queries.migration_conflicts import Among, OpenItem, open_items
 from keepstep.queries.migration_jobs import Job, get_job
 from keepstep.queries.movable import subject_of
 from keepstep.queries.plans import StoredPlan, load_plan, prepared_plan
@@ -31,9 +31,6 @@ AT_ONCE: Final = 250
 TOGETHER: Final[Mapping[str, Sequence[str]]] = {"waive": ("needs-answer",), "archive": ("conflicts", "blocked")}
 """What can be decided for all, and about which outcomes."""
 _MOST_ITEMS: Final = 100_000
-
-Decided = Mapping[str, Any]
-"""Of one run: by option set what a person decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +83,7 @@ async def _sorted(
 ) -> tuple[Mapping[str, Decided], Sequence[str]]:
     """Runs that can move now, with everything that was decided about them; and those that wait for another answer, too."""
     option_set_id, choice = what
-    said = await _said(tx, job, list(waiting))
+    said = await decided_so_far(tx, job, list(waiting))
     states = await _states(tx, list(waiting))
     prepared = await prepared_plan(tx, stored)
     ready: dict[str, Decided] = {}
@@ -100,15 +97,6 @@ async def _sorted(
         if decision.moved is not None and not any(reason.outcome in OPEN for reason in decision.reasons):
             ready[run_id] = settled
     return ready, kept
-
-
-async def _said(tx: Write, job: Job, run_ids: Sequence[str]) -> Mapping[str, Decided]:
-    own = migration_resolutions.c
-    statement = select(own.run_id, own.option_set_id, own.resolution, own.envelope).where(own.job_id == job.id, own.run_id.in_(run_ids))
-    found: dict[str, dict[str, Any]] = {}
-    for row in await tx.rows(statement):
-        found.setdefault(row.run_id, {})[row.option_set_id] = row.envelope if row.resolution == "value" else row.resolution
-    return found
 
 
 async def _states(tx: Write, run_ids: Sequence[str]) -> Mapping[str, RunState]:
@@ -134,31 +122,10 @@ async def _move(
     if not ready:
         return
     job, stored = of
-    new = NewJob(
-        stored=stored,
-        kind=job.kind,
-        scope={"run_ids": sorted(ready), "single": True},
-        frozen_at=max(job.frozen_at, ctx.now),
-        undoes=job.undoes,
-        continues=job.id,
-    )
-    small = await run_now(ctx, tx, await store_job(ctx, tx, new), ready)
+    small = await run_now(ctx, tx, await store_job(ctx, tx, continuing(ctx, job, stored, sorted(ready))), ready)
     if small.state != "completed" or tallies_of(small.counts).moving != len(ready):
         raise RunStays("Some runs were changed at this moment, and nothing was decided about them. Try again.")
     own = migration_resolutions.c
     await tx.execute(delete(migration_resolutions).where(own.job_id == job.id, own.run_id.in_(list(ready))))
-    await _close(ctx, tx, job, [(item, ready[run_id][item.option_set_id]) for run_id in ready for item in waiting[run_id]])
-
-
-async def _close(ctx: Context, tx: Write, job: Job, items: Sequence[tuple[OpenItem, Any]]) -> None:
-    own = migration_items.c
-    numbers = select(own.run_id, func.max(own.number).label("last")).where(own.job_id == job.id)
-    rows = await tx.rows(numbers.where(own.run_id.in_(sorted({item.run_id for item, _ in items}))).group_by(own.run_id))
-    last = {row.run_id: int(row.last) for row in rows}
-    values = []
-    for item, settled in items:
-        last[item.run_id] += 1
-        row = {"run_id": item.run_id, "job_id": job.id, "number": last[item.run_id], "outcome": RESOLVED, "revision": item.revision}
-        row |= {"code": settled if isinstance(settled, str) else "value", "option_set_id": item.option_set_id, "moved": True}
-        values.append({**row, "actor": ctx.actor.id, "at": ctx.now})
-    await tx.execute(insert(migration_items), values)
+    decided = [(item, name_of(ready[run_id][item.option_set_id])) for run_id in ready for item in waiting[run_id]]
+    await tx.execute(insert(migration_items), await closing_rows(ctx, tx, job, decided))

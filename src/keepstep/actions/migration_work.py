@@ -29,12 +29,11 @@ from keepstep.queries.movable import (
     moved_runs,
     out_of_reach,
     present_subject,
-    standing_of_move,
     standing_of_row,
     subject_of,
     subject_of_row,
 )
-from keepstep.queries.plans import StoredPlan, Versions, load_plan, prepared_plan, ready, versions_by_id
+from keepstep.queries.plans import StoredPlan, Versions, load_plan, prepared_among, ready, versions_by_id
 from keepstep.queries.run_lists import among
 from keepstep.queries.runs import load_run_at
 
@@ -74,8 +73,8 @@ class Task:
 async def task_of(tx: Write, job: Job, *, settled: Mapping[str, Mapping[str, Any]] | None = None) -> Task:
     """What a worker needs of a job; the plan is made ready once for a process."""
     stored = await load_plan(tx, job.plan_id)
-    prepared, versions = await prepared_plan(tx, stored), await versions_by_id(tx, job.origin_wizard_id)
-    return Task(job=job, stored=stored, prepared=prepared, versions=versions, settled=settled or {})
+    versions = await versions_by_id(tx, job.origin_wizard_id)
+    return Task(job=job, stored=stored, prepared=prepared_among(stored, versions), versions=versions, settled=settled or {})
 
 
 Reached = Callable[[str], None]
@@ -289,7 +288,7 @@ async def _undoing(tx: Write, task: Task, ids: Sequence[str]) -> list[Case]:
 
 
 def _untouched(row: Row[Any]) -> Case:
-    state = standing_of_move(row)
+    state = standing_of_row(row)
     left = out_of_reach(state)
     return Case(state, left=left, back=None if left else subject_of_row(row))
 

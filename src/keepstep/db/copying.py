@@ -58,10 +58,6 @@ def _json(value: Any) -> str:
     return jsonvalue.dumps(value).replace("\\", "\\\\")
 
 
-def _written_json(value: Raw) -> str:
-    return bytes(value).decode().replace("\\", "\\\\")
-
-
 _WRITTEN: Final[Mapping[type[Any], Callable[[Any], str]]] = {
     type(None): _nothing,
     str: _escaped,
@@ -69,7 +65,7 @@ _WRITTEN: Final[Mapping[type[Any], Callable[[Any], str]]] = {
     dict: _json,
     list: _json,
     tuple: _json,
-    Raw: _written_json,
+    Raw: _json,
     datetime: datetime.isoformat,
     int: str,
 }

@@ -24,7 +24,7 @@ from keepstep.db.transaction import Read
 from keepstep.queries.findings import MAX_FINDINGS, Finding, Place
 from keepstep.queries.migration_jobs import Job, StoredManifest, find_manifest, tallied
 from keepstep.queries.migration_proof import Pair, befores_of, moved_by, pairs_of, stored_digest
-from keepstep.queries.plans import StoredPlan, Versions, load_plan, prepared_plan, versions_by_id
+from keepstep.queries.plans import StoredPlan, Versions, load_plan, prepared_among, versions_by_id
 
 FATES: Final[tuple[Fate, ...]] = ("carried", "converted", "mapped", "archived", "conflicted", "lost", "unanswered")
 """In the order of the table: what was answered went into one of these, the last but one excepted; the last had nothing to go anywhere."""
@@ -83,7 +83,8 @@ async def verify_job(tx: Read, job: Job, *, seen: Callable[[JobProof], None] = _
     """The proof of one job. `seen` is told after every few runs, for progress. Memory does not grow with their number."""
     proof = JobProof(job)
     stored = await load_plan(tx, job.plan_id)
-    prepared, versions = await prepared_plan(tx, stored), await versions_by_id(tx, job.origin_wizard_id)
+    versions = await versions_by_id(tx, job.origin_wizard_id)
+    prepared = prepared_among(stored, versions)
     look = _Look(job, prepared, versions)
     async for pairs in pairs_of(tx, job):
         befores = await _before_the_move(tx, job, pairs) if job.kind == "undo" else {}

@@ -22,7 +22,7 @@ from keepstep.db.transaction import Read
 from keepstep.queries.impact import stored_counts
 from keepstep.queries.migration_jobs import Job
 from keepstep.queries.movable import subject_of
-from keepstep.queries.plans import StoredPlan, Versions, prepared_plan, stored_in, versions_by_id
+from keepstep.queries.plans import StoredPlan, Versions, prepared_among, stored_in, versions_by_id
 from keepstep.queries.run_lists import among
 from keepstep.queries.runs import RunState, runs_with_heads, state_of_row
 
@@ -89,7 +89,8 @@ async def preview_report(tx: Read, stored: StoredPlan, job: Job, *, samples: int
 
     `samples`: of each outcome so many at most. `values` False leaves the failing values out, for which answers are counted anew.
     """
-    prepared, versions = await prepared_plan(tx, stored), await versions_by_id(tx, stored.origin_wizard_id)
+    versions = await versions_by_id(tx, stored.origin_wizard_id)
+    prepared = prepared_among(stored, versions)
     tallies = tallies_of(job.counts)
     by_version = {versions[version_id].number: dict(counts) for version_id, counts in tallies.by_version.items()}
     return Report(

@@ -78,6 +78,7 @@ _STANDING: Final = (
     _RUN.updated_at,
     _RUN.trashed_at,
     _RUN.erased_at,
+    _RUN.working_answers.is_not(None).label("is_working_copy"),
 )
 _SUBJECT: Final = (
     _HEAD.wizard_version_id,
@@ -99,8 +100,7 @@ def movable_runs() -> Select[Any]:
 
 
 def standing_of_row(row: Row[Any]) -> Standing:
-    """Of a run whose head's digest and time are `content_digest` and `at`."""
-    is_working = row.working_answers is not None
+    """Of a run whose head has `content_digest` and `at`."""
     return Standing(
         row.id,
         row.run_version_id,
@@ -108,8 +108,8 @@ def standing_of_row(row: Row[Any]) -> Standing:
         row.head_revision,
         row.save_number,
         None if row.content_digest is None else bytes(row.content_digest),
-        row.updated_at if is_working else row.at,
-        is_working,
+        row.updated_at if row.is_working_copy else row.at,
+        row.is_working_copy,
         row.trashed_at,
         row.erased_at,
     )
@@ -136,7 +136,8 @@ _LATER: Final = run_revisions.alias("later")
 
 
 def moved_runs(job_id: str) -> Select[Any]:
-    """Each run that a job moved, with what `standing_of_move` and `subject_of_row` read: the latter the run as it was before the move.
+    """Each run that a job moved, with what `subject_of_row` reads of it as it was before the move, and `standing_of_row` of one that is
+    untouched: its head is what the move stored.
 
     `later_cause`: of the last revision that any job wrote after the move. Of a run that nobody touched since, the answers that the move
     made are not read: they go back whatever they are.
@@ -144,11 +145,10 @@ def moved_runs(job_id: str) -> Select[Any]:
     since = _LATER.c.run_id == _MOVED.c.run_id, _LATER.c.revision > _MOVED.c.revision, _LATER.c.job_id.is_not(None)
     last = select(_LATER.c.cause).where(*since).order_by(_LATER.c.revision.desc()).limit(1).scalar_subquery()
     more = (
-        _RUN.working_answers.is_not(None).label("is_working_copy"),
         _MOVED.c.revision.label("moved_revision"),
         _MOVED.c.wizard_version_id.label("moved_version_id"),
-        _MOVED.c.content_digest.label("moved_digest"),
-        _MOVED.c.at.label("moved_at"),
+        _MOVED.c.content_digest,
+        _MOVED.c.at,
         case((_RUN.revision == _MOVED.c.revision, None), else_=last).label("later_cause"),
     )
     moved = and_(_MOVED.c.run_id == _RUN.id, written_by(job_id, _MOVED))
@@ -159,19 +159,3 @@ def moved_runs(job_id: str) -> Select[Any]:
 def is_untouched(row: Row[Any]) -> bool:
     """Whether a run of `moved_runs` is as the move left it: no revision since, and nothing saved in its working copy."""
     return bool(row.head_revision == row.moved_revision and row.save_number == 0)
-
-
-def standing_of_move(row: Row[Any]) -> Standing:
-    """Of an untouched run of `moved_runs`: its head is what the move stored."""
-    return Standing(
-        row.id,
-        row.run_version_id,
-        row.run_status,
-        row.head_revision,
-        row.save_number,
-        bytes(row.moved_digest),
-        row.moved_at,
-        row.is_working_copy,
-        row.trashed_at,
-        row.erased_at,
-    )

@@ -16,7 +16,7 @@ from keepstep.db.transaction import Read
 from keepstep.errors import VersionNotFound
 from keepstep.queries.movable import subject_of
 from keepstep.queries.plans import Hop, StoredPlan, approved_hops, plans_by_id, prepared_among, prepared_by_ids, versions_by_id
-from keepstep.queries.responses import archive_of, responses_of, run_summary
+from keepstep.queries.responses import archive_of, response_value, responses_of, run_summary
 from keepstep.queries.runs import RunState, RunWizard
 from keepstep.queries.versions import Version
 
@@ -148,7 +148,7 @@ def _elsewhere(name: str, state: RunState, view: View) -> str:
 def _conflict(name: str, given: Mapping[str, dict[str, Any]], view: View) -> dict[str, Any]:
     held = view.held[name]
     own = next((given[each] for each in view.origins.get(name, ()) if given[each]["response_value"] is not None), None)
-    original = {"response_value": {key: held.envelope[key] for key in ("value", "other") if key in held.envelope}, "display": ""}
+    original = {"response_value": response_value(held.envelope), "display": ""}
     return {
         "state": "conflict",
         "asked": own is not None and own["asked"],

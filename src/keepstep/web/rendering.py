@@ -87,6 +87,11 @@ def is_htmx(request: Request) -> bool:
     return request.headers.get("hx-request") == "true"
 
 
+def in_dialog(request: Request) -> dict[str, str]:
+    """Headers with which the script of the page shows an answer in the dialog, wherever it meant to put it."""
+    return {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"} if is_htmx(request) else {}
+
+
 def page(
     request: Request,
     template: str,

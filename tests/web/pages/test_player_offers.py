@@ -14,6 +14,8 @@ from tests.web.pages.test_player_resume import link_of
 from keepstep.config import Resources
 
 PERSON = {"Full Name": "Ann", "Age": "41"}
+NO_RED = put("favorite-color", options=[{"value": "blue", "label": "Blue"}])
+RED_TO_BLUE = {"favorite-color": {"to": "favorite-color", "params": {"options": {"red": "blue"}}}}
 
 
 @pytest.fixture
@@ -137,9 +139,7 @@ async def test_what_only_stood_in_the_form_of_the_newer_version_overwrites_nothi
     page = await half_way(stranger)
     run_id, folder = run_id_of(page), path_of(page).rsplit("/step/", 1)[0]
     await sent(stranger, page, {"Red": "red"})
-    kept = [{"value": "blue", "label": "Blue"}]
-    mapping = {"favorite-color": {"to": "favorite-color", "params": {"options": {"red": "blue"}}}}
-    await case.publish(both(put("favorite-color", options=kept), put("full-name", name="Your name")), mapping=mapping)
+    await case.publish(both(NO_RED, put("full-name", name="Your name")), mapping=RED_TO_BLUE)
     page = await stranger.open(folder)
     assert asked_in(page)[:2] == ["Your name", "Favorite Color"]
     await sent(stranger, page, {"Your name": "Anna"}, go="decline")
@@ -192,10 +192,7 @@ async def test_what_was_typed_into_an_offer_that_was_withdrawn_meanwhile_is_take
     run_id, folder = run_id_of(page), path_of(page).rsplit("/step/", 1)[0]
     await sent(stranger, page, {"Red": "red"})
     # Of which ids alone make no move: where red went, only the plan said.
-    kept = [{"value": "blue", "label": "Blue"}]
-    mapping = {"favorite-color": {"to": "favorite-color", "params": {"options": {"red": "blue"}}}}
-    change = both(added("town"), put("full-name", name="Your name"), put("favorite-color", options=kept))
-    await case.publish(change, mapping=mapping)
+    await case.publish(both(added("town"), put("full-name", name="Your name"), NO_RED), mapping=RED_TO_BLUE)
     page = await stranger.open(folder)
     await case.publish(put("nickname", name="Pet name"), "finish")
     page = await sent(stranger, page, {"Town": "Ulm", "Your name": "Anna"}, go=go)

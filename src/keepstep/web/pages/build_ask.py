@@ -23,7 +23,7 @@ from keepstep.web.pages.impact import Asked, Way
 from keepstep.web.pages.impact_change import Pending, unconfirmed
 from keepstep.web.pages.impact_node import pointed_in
 from keepstep.web.problems import status_of
-from keepstep.web.rendering import TOKEN_FIELD, is_htmx, page
+from keepstep.web.rendering import TOKEN_FIELD, in_dialog, page
 from keepstep.web.visitor import Visitor
 
 _TEMPLATES: Final[Mapping[type[Problem], str]] = {
@@ -46,7 +46,7 @@ async def ask(request: Request, visitor: Visitor, tx: Read, about: tuple[str, st
     if act.startswith("change-") and collision is None:
         pending = _pending(wizard_ref, act, sent, state.draft.structure)
         return await unconfirmed(request, visitor, tx, pending, problem)
-    headers = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"} if is_htmx(request) else {}
+    headers = in_dialog(request)
     return page(
         request,
         _TEMPLATES[type(problem)],

@@ -12,7 +12,7 @@ from keepstep.queries.drafts import edit_at, edits_since, get_draft
 from keepstep.web.pages.build_acts import Sent
 from keepstep.web.pages.frame import frame_around
 from keepstep.web.problems import status_of
-from keepstep.web.rendering import is_htmx, page
+from keepstep.web.rendering import in_dialog, page
 from keepstep.web.visitor import Visitor
 
 
@@ -21,7 +21,7 @@ async def undo_blocked(request: Request, visitor: Visitor, tx: Read, about: tupl
     wizard_ref, sent, revision = about
     state = await get_draft(tx, visitor.actor, wizard_ref)
     blocking = problem.extra.get("blocked_by")
-    headers = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"} if is_htmx(request) else {}
+    headers = in_dialog(request)
     return page(
         request,
         "build/undo_blocked.html",

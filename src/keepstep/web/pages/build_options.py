@@ -32,7 +32,7 @@ from keepstep.web.pages.build_acts import MEANING_OF, Sent, lines_of
 from keepstep.web.pages.frame import frame_around
 from keepstep.web.pages.impact_view import Place, places_of
 from keepstep.web.pages.route import fields_of, page_router
-from keepstep.web.rendering import is_htmx, page
+from keepstep.web.rendering import in_dialog, page
 from keepstep.web.visitor import CurrentVisitor, PageRead, Visitor
 
 router = page_router()
@@ -189,7 +189,7 @@ async def _dialog(
     structure = state.draft.structure
     option_set = option_set_in(structure, sent.option_set_id)
     values: dict[str, Any] = {name: sent.text(name) for name in ("lines", "lang", "gone", "base")}
-    headers = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"} if to_dialog and is_htmx(request) else {}
+    headers = in_dialog(request) if to_dialog else {}
     return page(
         request,
         "build/options.html",

@@ -43,7 +43,7 @@ from keepstep.core.jsonvalue import unstorable_text
 from keepstep.errors import RequestInvalid
 from keepstep.web.pages.build_after import node_after
 from keepstep.web.pages.route import fields_of, local_path, see_other
-from keepstep.web.rendering import is_htmx, page
+from keepstep.web.rendering import in_dialog, page
 
 PREFIX: Final = "/wizards/{wizard_ref}/build/impact"
 # What the builder shows besides the node: the language, and the pane of a narrow window.
@@ -154,5 +154,5 @@ def gone_on(request: Request, asked: Asked, edited: Edited) -> Response:
 
 def dialog(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """The dialog as a page, or as the block for `#dialog`, whatever the request meant to replace."""
-    headers = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"} if is_htmx(request) else {}
+    headers = in_dialog(request)
     return page(request, template, block="dialog", status=status, headers=headers, **values)

@@ -22,7 +22,7 @@ from keepstep.web.problems import status_of
 from keepstep.web.questions.posted import given_in
 from keepstep.web.questions.situation import Situation
 from keepstep.web.questions.view import question_view
-from keepstep.web.rendering import is_htmx, page, path_to
+from keepstep.web.rendering import in_dialog, page, path_to
 from keepstep.web.visitor import CurrentVisitor, PageRead, Visitor, writing
 
 router = page_router()
@@ -63,7 +63,7 @@ def _dialog(request: Request, about: tuple[Wizard, Job], conflict: Conflict, giv
     values = {"wizard": wizard, "ref": ref, "job": job, "item": item_of(conflict), "question": question, "problem": problem}
     values |= {"back": path_to(request, "job", wizard_ref=ref, job_id=job.id), "choice_words": CHOICES, "direction": situation.direction}
     status = 200 if problem is None else status_of(problem)
-    headers = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"} if is_htmx(request) else {}
+    headers = in_dialog(request)
     return page(request, "migrations/conflict.html", block="dialog", status=status, headers=headers, **values)
 
 

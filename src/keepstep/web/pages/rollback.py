@@ -26,7 +26,7 @@ from keepstep.web.pages.review import LONGEST_SUMMARY, consent_of
 from keepstep.web.pages.review_policy import policy_in, policy_view, said_in
 from keepstep.web.pages.route import page_router, see_other
 from keepstep.web.problems import status_of
-from keepstep.web.rendering import is_htmx, page
+from keepstep.web.rendering import in_dialog, page
 from keepstep.web.visitor import CurrentVisitor, PageRead, Visitor
 
 router = page_router()
@@ -92,7 +92,7 @@ async def _looked_at(
             problem = problem or refused
             values = await _asked(visitor, tx, wizard_ref, Publishing(rolls_back_to=number))
     values |= {"problem": problem, "summary": _summary(fields), "unseen": fields.get("looked", chosen) != chosen}
-    headers = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"} if is_htmx(request) else {}
+    headers = in_dialog(request)
     status = 200 if problem is None else status_of(problem)
     return page(request, "history/rollback.html", block="dialog", status=status, headers=headers, **values)
 

@@ -33,7 +33,7 @@ from keepstep.web.problems import status_of
 from keepstep.web.questions.posted import given_in
 from keepstep.web.questions.situation import Situation
 from keepstep.web.questions.view import question_view
-from keepstep.web.rendering import is_htmx, page
+from keepstep.web.rendering import in_dialog, page
 from keepstep.web.visitor import CurrentVisitor, PageRead, Visitor
 
 router = page_router()
@@ -157,7 +157,7 @@ async def _move_dialog(
 
 
 def _dialog(request: Request, template: str, problem: Problem | None, values: Mapping[str, Any]) -> Response:
-    headers = {"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"} if is_htmx(request) else {}
+    headers = in_dialog(request)
     return page(request, template, block="dialog", status=200 if problem is None else status_of(problem), headers=headers, **values)
 
 

@@ -24,7 +24,7 @@ from keepstep.queries.passages import Passage
 from keepstep.queries.plans import prepared_by_ids, versions_by_id
 from keepstep.queries.runs import RunState
 from keepstep.web.pages.route import page_router, see_other
-from keepstep.web.player.colliding import fingerprint, fingerprints, merged_given
+from keepstep.web.player.colliding import fingerprint, fingerprints, merged_given, seen_in
 from keepstep.web.player.held import VERSION_FIELD, as_shown, held_page, shown_version
 from keepstep.web.player.late import told_late
 from keepstep.web.player.respondent import context_of, opened_with_offer, way_of
@@ -235,7 +235,7 @@ async def _declined(ctx: Context, tx: Write, change: Change, offer: Offer, poste
 
 def _touched(shown: Showing, questions: Sequence[OptionSet], posted: Posted) -> Mapping[str, Mapping[str, Any]]:
     """What a form says otherwise than it was shown, and not by leaving it empty."""
-    bases = dict(str(each).split(":", 1) for each in posted.get(BASE_FIELD, ()) if ":" in str(each))
+    bases = seen_in(posted.get(BASE_FIELD, ()))
     by_id, where = {each.id: each for each in questions}, shown.where
     given = given_in(posted, questions, where.situation, where.answers)
     wrong = issues_by_option_set(given.issues, where.structure)

@@ -31,6 +31,11 @@ def fingerprints(where: Standing, option_sets: Sequence[OptionSet]) -> list[str]
     return [f"{each.id}:{fingerprint(where.answers.get(each.id), each)}" for each in option_sets if is_answered_by_hand(each)]
 
 
+def seen_in(bases: Sequence[Any]) -> dict[str, str]:
+    """By option set the fingerprint that a form holds of what it showed."""
+    return dict(str(each).split(":", 1) for each in bases if ":" in str(each))
+
+
 @dataclass(frozen=True, slots=True)
 class Merged:
     """`given` without what cannot be taken over; `colliding`: the option sets that both sides changed, differently."""
@@ -41,7 +46,7 @@ class Merged:
 
 def merged_given(given: Given, where: Standing, bases: Sequence[str]) -> Merged:
     """What a form says beside what is stored now."""
-    base = dict(each.split(":", 1) for each in bases if ":" in each)
+    base = seen_in(bases)
     answers, typed = dict(given.answers), dict(given.typed)
     colliding = []
     for option_set_id, answer in given.answers.items():
